@@ -1,0 +1,47 @@
+# Every target works as the first command on a fresh machine: each makes .venv if it is missing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP_QUIET := --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train test test-all lint format bench report clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml setup.py constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+setup: $(READY) ## Make .venv with everything installed at the tested versions
+
+train: $(READY) ## Train the default IRNN until it adds two numbers 150 steps apart
+	$(BIN)/python -m irnn.train $(ARGS)
+
+test: $(READY) ## Run the tests (under three minutes on two cores)
+	$(BIN)/python -m pytest -m 'not slow' $(ARGS)
+
+test-all: $(READY) ## Run the tests and solve a short length for real
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY) ## Check lint, format and types, as CI does
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY) ## Rewrite the code in the house format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## Check parity, then time an update against its peers
+	$(BIN)/python benchmarks/update.py $(ARGS)
+
+report: $(READY) ## Report on every run in runs/ (table, report/report.html, report/summary.csv)
+	$(BIN)/python -m irnn.report runs --out report $(ARGS)
+
+clean: ## Remove the environment, builds and caches; never runs/
+	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
