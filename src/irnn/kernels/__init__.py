@@ -1,0 +1,56 @@
+"""Time: how one layer's recurrence is computed, forward and backward.
+
+`reference` is the definition of correct; `native` is compiled, and held to it in value and in
+every gradient. A third way is PyTorch's own `nn.RNN.forward`, which is not a kernel of ours:
+`choose` then returns None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+NAMES = ("auto", "native", "torch", "reference")
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A way to compute one layer's recurrence; see `reference.recurrence` for its contract."""
+
+    name: str
+    recurrence: Callable[..., torch.Tensor]
+
+
+def choose(name: str, *, device: torch.device | str, dtype: torch.dtype) -> Kernel | None:
+    """Return the kernel of that name, or None where PyTorch's own forward is to be used.
+
+    "auto" is the native kernel wherever it computes (float32 and float64 on the CPU, compiled at
+    install), and PyTorch elsewhere.
+
+    Raises:
+        ValueError: no such name, or "native" where it cannot compute.
+    """
+    if name not in NAMES:
+        raise ValueError(f"runtime.kernel is {name!r}; expected one of {', '.join(NAMES)}")
+    if name == "torch":
+        return None
+    if name == "reference":
+        from irnn.kernels import reference
+
+        return Kernel("reference", reference.recurrence)
+
+    from irnn.kernels import native
+
+    problem = native.why_unavailable()
+    if not problem and not native.applies(device, dtype):
+        problem = f"it computes float32 and float64 on the CPU, and this run asks for {dtype} on "
+        problem += str(device)
+    if not problem:
+        return Kernel("native", native.recurrence)
+    if name == "auto":
+        return None
+    raise ValueError(f"runtime.kernel is 'native', but {problem}; or use 'auto' or 'torch'")

@@ -1,0 +1,127 @@
+"""The compiled kernel on tensors: one call forward, one call backward through time."""
+
+import ctypes
+import os
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from irnn.kernels.library import Call, load
+
+
+def history_bytes(T: int, B: int, F: int, H: int, element_size: int) -> int:
+    """Size of what forward keeps for backward; `history_elements` of cpp/call.hpp, in bytes.
+
+    Per step and row the states, the inputs and a 1, padded to an odd number of cache lines.
+    """
+    line = 64 // element_size
+    lines = (H + F + 1 + line - 1) // line
+    return (T + 1) * B * (lines + 1 - lines % 2) * 64
+
+
+class Compiled:
+    """The compiled kernel for one instruction set."""
+
+    def __init__(self, variant: str | None = None, *, poison: bool = False) -> None:
+        """Choose the code to run.
+
+        Args:
+            variant: "avx512", "avx2" or "baseline"; None for the best that this processor runs.
+            poison: fill working memory with NaN first, so that a test sees it being read.
+
+        Raises:
+            ValueError: there is no compiled kernel, or not this variant on this processor.
+        """
+        library = load()
+        if isinstance(library, str):
+            raise ValueError(f"runtime.kernel is 'native', but {library}, or use 'auto'")
+        if variant is not None and variant not in library.variants:
+            raise ValueError(
+                f"IRNN_NATIVE_ISA is {variant!r}; this processor runs {', '.join(library.variants)}"
+            )
+        self.variant = variant or next(iter(library.variants))
+        self._index = library.variants[self.variant]
+        self._library = library
+        self._poison = poison
+
+    def forward(
+        self,
+        inputs: Tensor,
+        w_ih: Tensor,
+        w_hh: Tensor,
+        bias: Tensor | None,
+        h0: Tensor | None,
+        tanh: bool,
+        last_only: bool,
+        keep: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """Return (output, history); history is opaque bytes for `backward`, empty unless `keep`."""
+        T, B, F = inputs.shape
+        H = w_hh.shape[0]
+        w_ih, w_hh = w_ih.contiguous(), w_hh.contiguous()
+        bias = None if bias is None else bias.contiguous()
+        h0 = None if h0 is None else h0.contiguous()
+        output = inputs.new_empty((B, H) if last_only else (T, B, H))
+        history = torch.empty(
+            history_bytes(T, B, F, H, inputs.element_size()) if keep else 0, dtype=torch.uint8
+        )
+        if self._poison:
+            history.fill_(0xFF)  # NaN, read as float32 or as float64
+        call = Call(
+            T, B, F, H, *inputs.stride(), tanh, last_only, torch.get_num_threads(), self._poison,
+            inputs.data_ptr(), w_ih.data_ptr(), w_hh.data_ptr(), _pointer(bias), _pointer(h0),
+            output.data_ptr(), history.data_ptr() if keep else None,
+        )  # fmt: skip
+        self._run(self._library.forward, call, inputs.dtype)
+        return output, history
+
+    def backward(
+        self,
+        grad_output: Tensor,
+        history: Tensor,
+        inputs: Tensor,
+        w_ih: Tensor,
+        w_hh: Tensor,
+        tanh: bool,
+        last_only: bool,
+        wants: tuple[bool, bool, bool],
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Return the gradients of inputs, w_ih, w_hh, bias, h0.
+
+        `wants` says whether those of inputs, bias and h0 are needed; the others come back empty.
+        """
+        T, B, F = inputs.shape
+        H = w_hh.shape[0]
+        w_ih, w_hh, grad_output = w_ih.contiguous(), w_hh.contiguous(), grad_output.contiguous()
+        new = inputs.new_empty
+        grads = (
+            new((T, B, F) if wants[0] else 0),
+            new((H, F)),
+            new((H, H)),
+            new(H if wants[1] else 0),
+            new((B, H) if wants[2] else 0),
+        )
+        pointers = [grad.data_ptr() or None for grad in grads]
+        call = Call(
+            T, B, F, H, *inputs.stride(), tanh, last_only, torch.get_num_threads(), self._poison,
+            None, w_ih.data_ptr(), w_hh.data_ptr(), None, None,
+            None, history.data_ptr(), grad_output.data_ptr(), *pointers,
+        )  # fmt: skip
+        self._run(self._library.backward, call, inputs.dtype)
+        return grads
+
+    def _run(self, function: Any, call: Call, dtype: torch.dtype) -> None:
+        if function(ctypes.byref(call), self._index, dtype is torch.float64):
+            raise MemoryError("the native kernel could not allocate its working memory")
+
+
+def _pointer(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()
+
+
+@cache
+def default() -> Compiled:
+    """Return the best variant for this processor, or the one that IRNN_NATIVE_ISA names."""
+    return Compiled(os.environ.get("IRNN_NATIVE_ISA") or None)

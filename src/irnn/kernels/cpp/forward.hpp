@@ -1,0 +1,90 @@
+// Forward: h_t = f(W_hh h_{t-1} + W_ih x_t + b) as one product [h | x] . [W_hh | W_ih]^T from b.
+#pragma once
+
+namespace irnn {
+namespace {
+
+template <class T> struct Forward {
+    const Call &call;
+    Index stride;         // of a row of states
+    T *weights, *bias;    // packed
+    T *scratch;           // two time steps per worker, when no history is kept
+
+    // x_t and the constant 1 beside the states of `rows` rows from `first`.
+    void put_inputs(T *slot, Index t, Index first, Index rows) const {
+        const T *inputs = static_cast<const T *>(call.inputs) + t * call.input_time;
+        for (Index r = 0; r < rows; ++r) {
+            const T *from = inputs + (first + r) * call.input_batch;
+            T *to = slot + r * stride + call.hidden;
+            for (Index f = 0; f < call.features; ++f) to[f] = from[f * call.input_feature];
+            to[call.features] = 1;
+        }
+    }
+
+    void put_start(T *slot, Index first, Index rows) const {
+        const T *h0 = static_cast<const T *>(call.h0);
+        for (Index r = 0; r < rows; ++r) {
+            T *to = slot + r * stride;
+            if (h0) std::memcpy(to, h0 + (first + r) * call.hidden, call.hidden * sizeof(T));
+            else std::memset(to, 0, call.hidden * sizeof(T));
+        }
+    }
+
+    void get_states(const T *slot, T *to, Index rows) const {
+        for (Index r = 0; r < rows; ++r)
+            std::memcpy(to + r * call.hidden, slot + r * stride, call.hidden * sizeof(T));
+    }
+
+    // All T steps of one block of rows; nothing is shared with any other block.
+    void block(Index index, int worker) const {
+        const Index first = index * block_rows;
+        const Index rows = call.batch - first < block_rows ? call.batch - first : block_rows;
+        T *const history = static_cast<T *>(call.history);
+        T *const base = history ? history + first * (call.time + 1) * stride
+                                : scratch + worker * 2 * block_rows * stride;
+        T *const output = static_cast<T *>(call.output);
+        Product<T> step = {};
+        step.rows = rows, step.columns = call.hidden, step.depth = call.hidden + call.features;
+        step.left_row = step.out_row = stride, step.left_depth = 1;
+        step.right = weights, step.init = bias;
+        step.after = call.tanh ? After::nothing : After::relu;
+        T *now = base;
+        put_start(now, first, rows);
+        for (Index t = 0; t < call.time; ++t) {
+            put_inputs(now, t, first, rows);
+            T *const next = base + (history ? t + 1 : (t + 1) & 1) * rows * stride;
+            step.left = now, step.out = next;
+            multiply<false>(step);
+            if (call.tanh)
+                for (Index r = 0; r < rows; ++r) tanh_row(next + r * stride, call.hidden);
+            if (!call.last_only)
+                get_states(next, output + (t * call.batch + first) * call.hidden, rows);
+            now = next;
+        }
+        if (call.last_only) get_states(now, output + first * call.hidden, rows);
+    }
+};
+
+template <class T> void forward(const Call &call) {
+    const Index H = call.hidden, F = call.features, depth = H + F;
+    const Index stride = row_stride(call, sizeof(T)), width = Columns<T>(H).width();
+    const Index blocks = (call.batch + block_rows - 1) / block_rows;
+    const Index workers = call.threads < blocks ? call.threads : blocks;
+    const bool poison = call.poison;
+    Buffer packed((depth + 1) * width * sizeof(T), poison);
+    Buffer scratch(call.history ? 0 : workers * 2 * block_rows * stride * sizeof(T), poison);
+    const T *w_hh = static_cast<const T *>(call.w_hh), *w_ih = static_cast<const T *>(call.w_ih);
+    const T *b = static_cast<const T *>(call.bias);
+    T *weights = packed.as<T>(), *bias = weights + depth * width;
+    pack(weights, depth, H, [=](Index k, Index j) {
+        return k < H ? w_hh[j * H + k] : w_ih[j * F + k - H];
+    });
+    for (Index j = 0; j < width; ++j) bias[j] = b && j < H ? b[j] : T(0);
+    Forward<T> pass{call, stride, weights, bias, scratch.as<T>()};
+    parallel(static_cast<int>(workers), blocks, [](void *context, Index task, int worker) {
+        static_cast<Forward<T> *>(context)->block(task, worker);
+    }, &pass);
+}
+
+}  // namespace
+}  // namespace irnn

@@ -1,0 +1,73 @@
+// The C interface that ../library.py loads with ctypes.
+#include <cstdlib>
+#include <limits>
+#include <new>
+
+#include "call.hpp"
+
+namespace irnn {
+
+Buffer::Buffer(std::size_t bytes, bool poison) {
+    const std::size_t size = (bytes / 64 + 1) * 64;
+    data_ = std::aligned_alloc(64, size);
+    if (!data_) throw std::bad_alloc();
+    if (poison)
+        for (std::size_t i = 0; i < size / sizeof(double); ++i)
+            static_cast<std::uint64_t *>(data_)[i] = ~std::uint64_t{0};  // NaN in both types
+}
+
+Buffer::~Buffer() { std::free(data_); }
+
+namespace {
+
+// Best first.
+const Variant *const variants[] = {
+#ifdef IRNN_X86
+    &avx512_variant,
+    &avx2_variant,
+#endif
+    &baseline_variant,
+};
+constexpr int variant_count = sizeof(variants) / sizeof(variants[0]);
+
+}  // namespace
+}  // namespace irnn
+
+#define IRNN_EXPORT extern "C" __attribute__((visibility("default")))
+
+// Changes with every change of `Call` or of a function below.
+IRNN_EXPORT int irnn_interface_version() { return 1; }
+
+// The name of the index-th variant, best first, or null past the last.
+IRNN_EXPORT const char *irnn_variant_name(int index) {
+    return index < irnn::variant_count ? irnn::variants[index]->name : nullptr;
+}
+
+IRNN_EXPORT int irnn_variant_supported(int index) { return irnn::variants[index]->supported(); }
+
+IRNN_EXPORT std::int64_t irnn_history_elements(const irnn::Call *call, int is_double) {
+    return irnn::history_elements(*call, is_double ? sizeof(double) : sizeof(float));
+}
+
+// 0, or 1 when memory ran out.
+IRNN_EXPORT int irnn_forward(const irnn::Call *call, int variant, int is_double) {
+    try {
+        irnn::variants[variant]->forward[is_double](*call);
+    } catch (const std::bad_alloc &) {
+        return 1;
+    }
+    return 0;
+}
+
+IRNN_EXPORT int irnn_backward(const irnn::Call *call, int variant, int is_double) {
+    try {
+        irnn::variants[variant]->backward[is_double](*call);
+    } catch (const std::bad_alloc &) {
+        return 1;
+    }
+    return 0;
+}
+
+// setuptools builds extension modules, and on some systems its linker insists on this symbol.
+// Nothing imports the file, so that building it needs no Python headers.
+IRNN_EXPORT void *PyInit__native() { return nullptr; }

@@ -1,0 +1,26 @@
+// 256-bit vectors and fused multiply-add: 16 registers hold a tile of 4 rows x 3 vectors.
+#include <cstring>
+#include <type_traits>
+
+#include "call.hpp"
+
+#ifdef IRNN_X86
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC target("avx2,fma")
+#endif
+
+#define IRNN_VECTOR_BYTES 32
+#define IRNN_HALF_BYTES 16
+#define IRNN_TILE_ROWS 4
+#include "variant.hpp"
+
+#ifdef __clang__
+#pragma clang attribute pop
+#endif
+
+IRNN_VARIANT(avx2, [] {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+})
+#endif

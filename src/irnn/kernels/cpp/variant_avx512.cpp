@@ -1,0 +1,28 @@
+// 512-bit vectors: 32 registers hold a tile of 8 rows x 3 vectors.
+#include <cstring>
+#include <type_traits>
+
+#include "call.hpp"
+
+#ifdef IRNN_X86
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,fma"))), \
+                             apply_to = function)
+#else
+#pragma GCC target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")
+#endif
+
+#define IRNN_VECTOR_BYTES 64
+#define IRNN_HALF_BYTES 32
+#define IRNN_TILE_ROWS 8
+#include "variant.hpp"
+
+#ifdef __clang__
+#pragma clang attribute pop
+#endif
+
+IRNN_VARIANT(avx512, [] {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+})
+#endif

@@ -1,0 +1,65 @@
+"""The compiled kernel as Python sees it: finding the file, and the layout of one call."""
+
+import ctypes
+from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+INTERFACE_VERSION = 1  # as irnn_interface_version() in cpp/module.cpp
+
+
+class Call(ctypes.Structure):
+    """`struct Call` of cpp/call.hpp, field by field."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("time", "batch", "features", "hidden")),
+        *((name, ctypes.c_int64) for name in ("input_time", "input_batch", "input_feature")),
+        *((name, ctypes.c_int64) for name in ("tanh", "last_only", "threads", "poison")),
+        *((name, ctypes.c_void_p) for name in ("inputs", "w_ih", "w_hh", "bias", "h0")),
+        *((name, ctypes.c_void_p) for name in ("output", "history", "grad_output")),
+        *((name, ctypes.c_void_p) for name in ("grad_inputs", "grad_w_ih", "grad_w_hh")),
+        *((name, ctypes.c_void_p) for name in ("grad_bias", "grad_h0")),
+    ]
+
+
+class Library:
+    """The functions of the shared library, with their types."""
+
+    def __init__(self, path: Path) -> None:
+        """Load the file.
+
+        Raises:
+            OSError: it cannot be loaded, or belongs to another version of this package.
+        """
+        library = ctypes.CDLL(str(path))
+        if library.irnn_interface_version() != INTERFACE_VERSION:
+            raise OSError(f"{path} was built from another version of irnn")
+        library.irnn_variant_name.restype = ctypes.c_char_p
+        library.irnn_history_elements.restype = ctypes.c_int64
+        self.history_elements = library.irnn_history_elements
+        for name in ("irnn_forward", "irnn_backward"):
+            getattr(library, name).argtypes = (ctypes.POINTER(Call), ctypes.c_int, ctypes.c_int)
+        self.forward = library.irnn_forward
+        self.backward = library.irnn_backward
+        self.variants: dict[str, int] = {}
+        index = 0
+        while name := library.irnn_variant_name(index):
+            if library.irnn_variant_supported(index):
+                self.variants[name.decode()] = index
+            index += 1
+
+
+@cache
+def load() -> Library | str:
+    """Load the shared library that the install built, or say in one line why there is none."""
+    here = Path(__file__).parent
+    found = [path for suffix in EXTENSION_SUFFIXES if (path := here / f"_native{suffix}").exists()]
+    if not found:
+        return (
+            "the compiled kernel was not built when irnn was installed; "
+            "install a C++17 compiler (GCC or Clang) and install irnn again"
+        )
+    try:
+        return Library(found[0])
+    except (OSError, AttributeError) as error:
+        return f"the compiled kernel does not load ({error}); install irnn again to rebuild it"

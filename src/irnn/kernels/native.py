@@ -1,0 +1,209 @@
+"""The recurrence in one call of compiled code, forward and backward through time.
+
+Held to `reference.py` in value and in every gradient; docs/kernel.md explains how it works.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from irnn.kernels.arguments import Nonlinearity, check
+from irnn.kernels.compiled import Compiled, default, history_bytes
+from irnn.kernels.library import Library, load
+
+DTYPES = (torch.float32, torch.float64)
+
+
+def is_available() -> bool:
+    """Whether the compiled kernel was built and loads."""
+    return isinstance(load(), Library)
+
+
+def why_unavailable() -> str:
+    """One line: what is missing and how to get it; empty when nothing is."""
+    library = load()
+    return library if isinstance(library, str) else ""
+
+
+def applies(device: torch.device | str, dtype: torch.dtype) -> bool:
+    """Whether the kernel computes with tensors of this kind."""
+    return torch.device(device).type == "cpu" and dtype in DTYPES
+
+
+def recurrence(
+    inputs: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    bias: Tensor | None,
+    h0: Tensor | None,
+    *,
+    nonlinearity: Nonlinearity,
+    last_only: bool,
+    kernel: Compiled | None = None,
+) -> Tensor:
+    """Run one layer over time; the arguments and the result are those of `reference.recurrence`.
+
+    Differentiable once, in every tensor. `kernel` replaces the default variant.
+
+    Raises:
+        ValueError: as the reference does, and for other devices or dtypes than CPU float32/float64.
+    """
+    check(inputs, w_ih, w_hh, bias, h0, nonlinearity)
+    if not applies(inputs.device, inputs.dtype) or w_hh.device.type != "cpu":
+        raise ValueError(
+            f"runtime.kernel is 'native' with {inputs.dtype} on {inputs.device}; it computes "
+            "float32 and float64 on the CPU: use 'auto' or 'torch'"
+        )
+    tanh = nonlinearity == "tanh"
+    tensors = (inputs, w_ih, w_hh, bias, h0)
+    keep = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+    if torch.compiler.is_compiling() or type(inputs) is not Tensor:
+        # Seen by the compiler, by fake tensors and by dispatch modes; slower to call by hand.
+        output: Tensor = recurrence_operator(*tensors, tanh, last_only, keep)[0]
+        return output
+    kernel = kernel or default()
+    if not keep:
+        return kernel.forward(*tensors, tanh, last_only, False)[0]
+    output = _Recurrence.apply(*tensors, tanh, last_only, kernel)  # type: ignore[no-untyped-call]
+    return output
+
+
+class _Recurrence(torch.autograd.Function):
+    """The direct way into the compiled kernel, for eager mode."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        inputs: Tensor,
+        w_ih: Tensor,
+        w_hh: Tensor,
+        bias: Tensor | None,
+        h0: Tensor | None,
+        tanh: bool,
+        last_only: bool,
+        kernel: Compiled,
+    ) -> Tensor:
+        output, history = kernel.forward(inputs, w_ih, w_hh, bias, h0, tanh, last_only, True)
+        ctx.save_for_backward(inputs, w_ih, w_hh, history)
+        ctx.settings = tanh, last_only, kernel
+        return output
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+        tanh, last_only, kernel = ctx.settings
+        inputs, w_ih, w_hh, history = ctx.saved_tensors
+        needs = ctx.needs_input_grad
+        grads = kernel.backward(
+            grad_output,
+            history,
+            inputs,
+            w_ih,
+            w_hh,
+            tanh,
+            last_only,
+            (needs[0], needs[3], needs[4]),
+        )
+        return (*(g if need else None for g, need in zip(grads, needs, strict=False)), *[None] * 3)
+
+
+@torch.library.custom_op("irnn::recurrence", mutates_args=(), device_types="cpu")
+def recurrence_operator(
+    inputs: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    bias: Tensor | None,
+    h0: Tensor | None,
+    tanh: bool,
+    last_only: bool,
+    keep: bool,
+) -> tuple[Tensor, Tensor]:
+    """Return (output, history): the way into the compiled kernel that PyTorch can look into.
+
+    `history` is bytes, so that no gradient is ever asked of it; it is empty unless `keep`, and
+    without it there is no gradient.
+    """
+    return default().forward(inputs, w_ih, w_hh, bias, h0, tanh, last_only, keep)
+
+
+@recurrence_operator.register_fake
+def _(
+    inputs: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    bias: Tensor | None,
+    h0: Tensor | None,
+    tanh: bool,
+    last_only: bool,
+    keep: bool,
+) -> tuple[Tensor, Tensor]:
+    T, B, F = inputs.shape
+    H = w_hh.shape[0]
+    size = history_bytes(T, B, F, H, inputs.element_size()) if keep else 0
+    output = inputs.new_empty((B, H) if last_only else (T, B, H))
+    return output, inputs.new_empty(size, dtype=torch.uint8)
+
+
+@torch.library.custom_op("irnn::recurrence_backward", mutates_args=(), device_types="cpu")
+def backward_operator(
+    grad_output: Tensor,
+    history: Tensor,
+    inputs: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    tanh: bool,
+    last_only: bool,
+    want_inputs: bool,
+    want_bias: bool,
+    want_h0: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Return the gradients of inputs, w_ih, w_hh, bias, h0; those not wanted come back empty."""
+    wants = want_inputs, want_bias, want_h0
+    return default().backward(grad_output, history, inputs, w_ih, w_hh, tanh, last_only, wants)
+
+
+@backward_operator.register_fake
+def _(
+    grad_output: Tensor,
+    history: Tensor,
+    inputs: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    tanh: bool,
+    last_only: bool,
+    want_inputs: bool,
+    want_bias: bool,
+    want_h0: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    B, H = inputs.shape[1], w_hh.shape[0]
+    new = inputs.new_empty
+    return (
+        new(inputs.shape if want_inputs else 0),
+        new(w_ih.shape),
+        new(w_hh.shape),
+        new(H if want_bias else 0),
+        new((B, H) if want_h0 else 0),
+    )
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    tensors, (tanh, last_only, keep) = inputs[:5], inputs[5:]
+    ctx.save_for_backward(*tensors[:3], output[1])
+    ctx.settings = tanh, last_only, keep
+
+
+def _backward(ctx: Any, grad_output: Tensor, _: Any) -> tuple[Tensor | None, ...]:
+    tanh, last_only, keep = ctx.settings
+    if not keep:
+        raise RuntimeError("irnn::recurrence was called with keep=False: it kept no history")
+    inputs, w_ih, w_hh, history = ctx.saved_tensors
+    needs = ctx.needs_input_grad
+    grads = backward_operator(
+        grad_output, history, inputs, w_ih, w_hh, tanh, last_only, needs[0], needs[3], needs[4]
+    )
+    return (*(g if need else None for g, need in zip(grads, needs, strict=False)), *[None] * 3)
+
+
+recurrence_operator.register_autograd(_backward, setup_context=_setup_context)
