@@ -20,8 +20,8 @@ KERNEL = Path("src/irnn/kernels/cpp")
 FLAGS = ["-std=c++17", "-O3", "-ffp-contract=fast", "-fvisibility=hidden", "-pthread", "-g0"]
 
 
-class BuildWithConf(build_py):
-    """Copy the configuration groups next to the modules; an editable install reads the checkout's."""
+class BuildWithConf(build_py):  # type: ignore[misc]  # it has no types
+    """Copy the configuration next to the modules; an editable install reads the checkout's."""
 
     def run(self) -> None:
         """Build the modules, then the configuration."""

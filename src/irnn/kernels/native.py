@@ -91,7 +91,7 @@ class _Recurrence(torch.autograd.Function):
         return output
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         tanh, last_only, kernel = ctx.settings
         inputs, w_ih, w_hh, history = ctx.saved_tensors
@@ -125,7 +125,7 @@ def recurrence_operator(
     `history` is bytes, so that no gradient is ever asked of it; it is empty unless `keep`, and
     without it there is no gradient.
     """
-    return default().forward(inputs, w_ih, w_hh, bias, h0, tanh, last_only, keep)
+    return default().forward(inputs, w_ih, w_hh, bias, h0, tanh, last_only, keep, zeroed=True)
 
 
 @recurrence_operator.register_fake
