@@ -14,10 +14,34 @@ Small = Callable[..., Config]
 OPTIONS = sorted(path for path in conf_dir().glob("*/*.yaml"))
 PRESETS = [path.stem for path in (conf_dir() / "experiment").glob("*.yaml")]
 
-RELIED_ON = """seed runs_dir force task.seq_len task.marks task.data task.train_size task.test_size
-model.hidden_size init.gain optim.name optim.lr optim.recurrent_lr_scale clip.max_norm batch_size
-budget.updates budget.epochs budget.seconds stop.test_mse evaluate.every checkpoint.every
-divergence.policy runtime.device runtime.threads runtime.kernel tracker.mode""".split()
+RELIED_ON = [
+    "seed",
+    "runs_dir",
+    "force",
+    "task.seq_len",
+    "task.marks",
+    "task.data",
+    "task.train_size",
+    "task.test_size",
+    "model.hidden_size",
+    "init.gain",
+    "optim.name",
+    "optim.lr",
+    "optim.recurrent_lr_scale",
+    "clip.max_norm",
+    "batch_size",
+    "budget.updates",
+    "budget.epochs",
+    "budget.seconds",
+    "stop.test_mse",
+    "evaluate.every",
+    "checkpoint.every",
+    "divergence.policy",
+    "runtime.device",
+    "runtime.threads",
+    "runtime.kernel",
+    "tracker.mode",
+]
 
 REFUSED = {
     "typo=1": "no such setting",

@@ -83,7 +83,9 @@ def test_packed_sequences_work_as_in_pytorch(kernel: str) -> None:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
-def test_last_state_is_the_final_state_of_the_top_layer(kernel: str, layout: dict[str, Any]) -> None:
+def test_last_state_is_the_final_state_of_the_top_layer(
+    kernel: str, layout: dict[str, Any]
+) -> None:
     needs(kernel)
     ours, theirs = twins(kernel, **layout)
     inputs = torch.randn(5, 4, 3, dtype=layout.get("dtype", torch.float32))

@@ -35,7 +35,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(
     with pytest.raises(StorageError, match="run the same command again"):
         write_atomically(path, b"new" * 4096)
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_checkpoint_that_does_not_fit_leaves_the_last_one_good(
@@ -68,7 +68,7 @@ def test_a_failing_rename_leaves_nothing_beside(
     monkeypatch.setattr(Path, "replace", refuse)
     with pytest.raises(StorageError, match="No space left on device"):
         write_atomically(tmp_path / "file", b"x")
-    assert os.listdir(tmp_path) == []
+    assert not list(tmp_path.iterdir())
 
 
 def test_json_files_hold_no_nan(tmp_path: Path) -> None:
@@ -141,5 +141,5 @@ def test_starting_over_forgets_all_but_the_lock(tmp_path: Path) -> None:
         directory.result.write_text("{}")
         directory.last.write_text("x")
         directory.clear()
-        assert sorted(os.listdir(directory.path)) == [".lock", "checkpoints"]
-        assert os.listdir(directory.last.parent) == []
+        assert {path.name for path in directory.path.iterdir()} == {".lock", "checkpoints"}
+        assert not list(directory.last.parent.iterdir())

@@ -134,7 +134,7 @@ def test_restart_draws_a_new_start_and_evaluates_it(small: Small) -> None:
     config = small(*EXPLODING, "divergence.policy=restart", "divergence.max_recoveries=2")
     result = run(config)
     records = read_records(RunDirectory.of(config).metrics)
-    restarted = [place for place, record in enumerate(records) if "event" in record][0]
+    restarted = next(place for place, record in enumerate(records) if "event" in record)
     assert records[restarted]["event"]["action"] == "restart"
     fresh = records[restarted + 1]
     assert fresh["step"] == records[restarted]["step"]

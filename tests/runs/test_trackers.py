@@ -1,0 +1,141 @@
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from irnn.composition import compose_config
+from irnn.config import Config
+from irnn.runs.directory import RunDirectory
+from irnn.runs.identity import group_name, run_id
+from irnn.runs.metrics import append_record, read_records
+from irnn.runs.trackers import tracked, wandb_settings
+
+Small = Callable[..., Config]
+
+RECORDING = """
+import json, pathlib
+class Run:
+    def __init__(self, settings):
+        self.out = pathlib.Path(settings["dir"], "fake.jsonl").open("a")
+        self.summary = {}
+        self.put({"init": settings})
+    def put(self, what):
+        self.out.write(json.dumps(what) + "\\n"); self.out.flush()
+    def log(self, record, step):
+        self.put({"step": step, "record": record})
+    def __enter__(self): return self
+    def __exit__(self, *_): self.put({"finished": True})
+def init(**settings): return Run(settings)
+"""
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Put a module of our own in wandb's place, for the process that mirrors."""
+
+    def install(source: str) -> None:
+        place = tmp_path / "fake"
+        place.mkdir(exist_ok=True)
+        (place / "wandb.py").write_text(source)
+        monkeypatch.setenv("PYTHONPATH", str(place))
+
+    return install
+
+
+def session(config: Config, *steps: int) -> tuple[list[str], float]:
+    """Write some records while a tracker looks on; give its warnings and how long closing took."""
+    directory = RunDirectory.of(config)
+    warnings: list[str] = []
+    with directory.locked():
+        start = {"started": "", "pid": 0, "hostname": "", "command": ""}
+        directory.describe(config, start)
+        with tracked(config, run_id(config), directory, warnings.append):
+            for step in steps:
+                append_record(directory.metrics, {"step": step, "test_mse": 1.0})
+            ended = time.monotonic()
+    return warnings, time.monotonic() - ended
+
+
+def seen(config: Config) -> list[dict[str, object]]:
+    path = RunDirectory.of(config).path / "fake.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_the_tracker_gets_every_record_once_over_several_sessions(
+    small: Small, fake: Callable[[str], None]
+) -> None:
+    fake(RECORDING)
+    config = small("tracker=wandb")
+    assert session(config, 0, 10)[0] == []
+    assert session(config, 20)[0] == []
+    log = seen(config)
+    assert [entry["step"] for entry in log if "step" in entry] == [0, 10, 20]
+    starts = [entry["init"] for entry in log if "init" in entry]
+    assert len({start["id"] for start in starts}) == 1  # type: ignore[index]
+    assert starts[0]["resume"] == "allow"  # type: ignore[index]
+    records = read_records(RunDirectory.of(config).metrics)
+    assert [entry["record"] for entry in log if "record" in entry] == records
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "raise ImportError('no wandb')",
+        "def init(**_): raise RuntimeError('unreachable')",
+        "import os\ndef init(**_): os.abort()",
+    ],
+)
+def test_a_tracker_that_fails_is_a_warning(
+    small: Small, fake: Callable[[str], None], source: str
+) -> None:
+    fake(source)
+    config = small("tracker=wandb")
+    warnings, _ = session(config, 0, 10)
+    assert len(warnings) == 1
+    assert "metrics.jsonl has everything" in warnings[0]
+    assert len(read_records(RunDirectory.of(config).metrics)) == 2
+    fake(RECORDING)
+    session(config, 20)
+    assert [entry["step"] for entry in seen(config) if "step" in entry] == [0, 10, 20]
+
+
+def test_a_tracker_that_hangs_is_left_after_its_time(
+    small: Small, fake: Callable[[str], None]
+) -> None:
+    fake("import time\ndef init(**_): time.sleep(600)")
+    warnings, closing = session(small("tracker=wandb", "tracker.timeout=0.5"), 0)
+    assert "did not finish within 0.5 s" in warnings[0]
+    assert closing < 10
+
+
+def test_seeds_share_a_group_and_no_run_shares_an_id(small: Small) -> None:
+    settings = []
+    for seed in (0, 1):
+        config = small("tracker=wandb", f"seed={seed}")
+        directory = RunDirectory.of(config)
+        with directory.locked():
+            start = {"started": "", "pid": 0, "hostname": "", "command": ""}
+            directory.describe(config, start)
+        settings.append(wandb_settings(config, run_id(config), directory))
+    assert settings[0]["group"] == settings[1]["group"] == group_name(small())
+    assert settings[0]["id"] != settings[1]["id"]
+    assert settings[0]["config"]["seed"] == 0
+
+
+def test_a_run_that_starts_over_is_a_new_wandb_run(small: Small) -> None:
+    config = small("tracker=wandb")
+    directory = RunDirectory.of(config)
+    ids = set()
+    with directory.locked():
+        for _ in range(2):
+            directory.clear()
+            start = {"started": "", "pid": 0, "hostname": "", "command": ""}
+            directory.describe(config, start)
+            ids.add(wandb_settings(config, run_id(config), directory)["id"])
+    assert len(ids) == 2
+
+
+def test_offline_is_the_default_mode() -> None:
+    assert compose_config([]).tracker.mode.value == "offline"
