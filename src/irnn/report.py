@@ -18,7 +18,7 @@ from irnn.reporting.settings import meets, parse_condition
 from irnn.reporting.summary import Summary, summarise
 from irnn.reporting.write import write_report
 
-_PIPE_WIDTH = 200
+_PIPE_WIDTH = 240
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         summary = summarise(loaded.runs)
         comparison = compare(loaded.runs, *arguments.compare) if arguments.compare else None
         if not (arguments.watch and console.is_terminal):
-            console.print(table.render(loaded, summary, warnings(loaded)))
+            console.print(table.render(loaded, summary, warnings(loaded), console.width))
         for line in sentences(comparison) if comparison else []:
             console.print(line, highlight=False, markup=False)
         if arguments.out:
@@ -124,7 +124,9 @@ def _watch(arguments: argparse.Namespace, console: Console) -> Loaded:
             headline = table.headline(loaded.runs, len(loaded.skipped))
             if console.is_terminal:
                 summary = summarise(loaded.runs)
-                live.update(table.render(loaded, summary, warnings(loaded)), refresh=True)
+                live.update(
+                    table.render(loaded, summary, warnings(loaded), console.width), refresh=True
+                )
             elif headline != shown:
                 print(headline, flush=True)
                 shown = headline

@@ -80,5 +80,5 @@ def ramp(share: float) -> tuple[str, str]:
     low = min(int(position), len(_RAMP) - 2)
     part = position - low
     mixed = [a + part * (b - a) for a, b in zip(_RAMP[low], _RAMP[low + 1], strict=True)]
-    text = "#000" if share > 0.5 else "#fff"
+    text = "#000000" if share > 0.5 else "#ffffff"
     return f"rgb({', '.join(f'{channel:.0f}' for channel in mixed)})", text

@@ -17,6 +17,7 @@ from irnn.reporting.settings import Settings, flatten
 THRESHOLDS = ("0.1", "0.05", "0.01", "0.001")
 STATUSES = ("solved", "exhausted", "diverged")
 UNFINISHED = "unfinished"
+COUNTED = (*STATUSES, UNFINISHED)
 MARKERS = ("config.yaml", "result.json", "metrics.jsonl", "provenance.json", "train.log")
 
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -2,13 +2,13 @@
 
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from irnn.reporting import sections
-from irnn.reporting.charts import chart_data
 from irnn.reporting.compare import Comparison, sentences
 from irnn.reporting.load import Loaded
 from irnn.reporting.provenance import warnings
@@ -22,9 +22,16 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inli
 
 
 def render_page(
-    loaded: Loaded, summary: Summary, comparison: Comparison | None, out: Path, figures: bool = True
+    loaded: Loaded,
+    summary: Summary,
+    comparison: Comparison | None,
+    data: Mapping[str, Any],
+    out: Path,
 ) -> str:
-    """Write the whole page as it lies in `out`, from which links to run folders are relative."""
+    """Write the whole page as it lies in `out`, from which links to run folders are relative.
+
+    `data` is what `chart_data` computed from `summary`.
+    """
     parts = [
         ("groups", "Results", sections.groups(summary)),
         ("comparison", "Comparison", _comparison(comparison)),
@@ -51,7 +58,7 @@ def render_page(
         f"<title>irnn report: {html.escape(title)}</title><style>{_asset('page.css')}</style>"
         f'</head><body><header><h1>{html.escape(title)}</h1><p class="dim">Written {written}</p>'
         f'<nav aria-label="Sections">{links}</nav></header><main>{_warnings(warnings(loaded))}'
-        f"{body}</main>{_script(summary)}</body></html>\n"
+        f"{body}</main>{_script(data)}</body></html>\n"
     )
 
 
@@ -59,12 +66,12 @@ def _asset(name: str) -> str:
     return files("irnn.reporting").joinpath("assets").joinpath(name).read_text(encoding="utf-8")
 
 
-def _script(summary: Summary) -> str:
-    data = json.dumps(chart_data(summary), separators=(",", ":"), allow_nan=False)
-    data = data.replace("<", "\\u003c")
+def _script(data: Mapping[str, Any]) -> str:
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    text = text.replace("<", "\\u003c")
     code = "\n".join(_asset(name) for name in SCRIPTS)
     return (
-        f'<script type="application/json" id="data">{data}</script>'
+        f'<script type="application/json" id="data">{text}</script>'
         f'<script>"use strict";\n{code}</script>'
     )
 

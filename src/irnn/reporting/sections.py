@@ -8,7 +8,7 @@ from pathlib import Path
 from irnn.reporting import wording
 from irnn.reporting.charts import SEQ_LEN, relative_link
 from irnn.reporting.heatmap import Heatmap, heatmaps, ramp
-from irnn.reporting.load import THRESHOLDS, Loaded, Run
+from irnn.reporting.load import COUNTED, THRESHOLDS, Loaded, Run
 from irnn.reporting.provenance import census
 from irnn.reporting.published import LABELS, published_rows
 from irnn.reporting.reproduce import commands
@@ -68,11 +68,11 @@ def _quantile_key(value: Quantile) -> str:
 def groups(summary: Summary) -> str:
     """The table of groups; every number leads to the runs behind it."""
     names = [(label, True) for label in summary.labels]
-    names += [(n, False) for n in ("runs", "solved", "exhausted", "diverged", "unfinished")]
-    names += [("success rate", False)]
+    seen = [s for s in COUNTED if any(group.counts[s] for group in summary.groups)]
+    names += [(name, False) for name in ("runs", *seen, "success rate")]
     names += [(f"updates to {threshold}", False) for threshold in THRESHOLDS]
     names += [(n, False) for n in ("best held-out", "time", "updates/s")]
-    rows = [_group_row(number, group) for number, group in enumerate(summary.groups)]
+    rows = [_group_row(number, group, seen) for number, group in enumerate(summary.groups)]
     shared = "".join(
         f"<div><dt>{html.escape(key)}</dt><dd>{html.escape(show(value))}</dd></div>"
         for key, value in summary.constant.items()
@@ -87,11 +87,11 @@ def groups(summary: Summary) -> str:
     )
 
 
-def _group_row(number: int, group: Group) -> str:
+def _group_row(number: int, group: Group, seen: Sequence[str]) -> str:
     link = f"#runs-{number}"
     cells = [_cell(show(value), css="text") for value in group.values]
     cells.append(_cell(str(len(group.runs)), link=link))
-    for status in ("solved", "exhausted", "diverged", "unfinished"):
+    for status in seen:
         cells.append(_cell(str(group.counts[status]), link=link))
     rate = wording.rate(group.rate).replace(" (", "\n").rstrip(")")
     cells.append(_cell(rate, _number(group.rate.estimate), link))

@@ -85,23 +85,18 @@ def censored_quantile(times: Sequence[float], observed: Sequence[bool], q: float
     """Quantile `q` of the times, those not observed counted as later than anything.
 
     A time not observed is the last moment watched, or inf for a run that can no longer get there.
-    Linear between order statistics (type 7 of Hyndman & Fan 1996); inf as soon as one of the two
-    neighbours is.
+    Linear between order statistics (type 7 of Hyndman & Fan 1996) where both are known, else the
+    later of the two: halfway to an unknown time is no time.
     """
-    late = [t if seen else math.inf for t, seen in zip(times, observed, strict=True)]
-    return Quantile(_quantile(sorted(late), q), _quantile(sorted(times), q))
-
-
-def _quantile(ordered: Sequence[float], q: float) -> float:
-    if not ordered:
-        return math.nan
-    position = q * (len(ordered) - 1)
-    below = math.floor(position)
-    fraction = position - below
-    if fraction == 0:
-        return ordered[below]
-    low, high = ordered[below], ordered[below + 1]
-    return math.inf if math.isinf(high) else low + fraction * (high - low)
+    if not times:
+        return Quantile(math.nan, math.nan)
+    late = sorted(t if seen else math.inf for t, seen in zip(times, observed, strict=True))
+    position = q * (len(times) - 1)
+    below, above = math.floor(position), math.ceil(position)
+    if math.isinf(late[above]):
+        return Quantile(math.inf, sorted(times)[above])
+    value = late[below] + (position - below) * (late[above] - late[below])
+    return Quantile(value, value)
 
 
 def logrank_scores(times: Sequence[float], observed: Sequence[bool]) -> Array:

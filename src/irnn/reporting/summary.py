@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from irnn.reporting.load import THRESHOLDS, Run
+from irnn.reporting.load import COUNTED, THRESHOLDS, Run
 from irnn.reporting.settings import (
     ABSENT,
     Value,
@@ -124,8 +124,7 @@ def median(values: Sequence[float]) -> float:
 def _group(values: tuple[Value, ...], runs: list[Run]) -> Group:
     runs = sorted(runs, key=lambda run: (run.seed is None, run.seed or 0, run.run_id))
     finished = [run for run in runs if run.finished]
-    statuses = ("solved", "exhausted", "diverged", "unfinished")
-    counts = {status: sum(run.status == status for run in runs) for status in statuses}
+    counts = {status: sum(run.status == status for run in runs) for status in COUNTED}
     return Group(
         values=values,
         runs=tuple(runs),

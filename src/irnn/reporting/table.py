@@ -9,19 +9,24 @@ from rich.table import Table
 from rich.text import Text
 
 from irnn.reporting import wording
-from irnn.reporting.load import THRESHOLDS, Loaded, Run
+from irnn.reporting.load import COUNTED, THRESHOLDS, Loaded, Run
 from irnn.reporting.settings import show
 from irnn.reporting.summary import Summary
 
+_WIDE = 150
 
-def render(loaded: Loaded, summary: Summary, warnings: Sequence[str]) -> RenderableType:
-    """Build everything shown on screen: the shared settings, the table, what needs a caution."""
+
+def render(loaded: Loaded, summary: Summary, warnings: Sequence[str], width: int) -> RenderableType:
+    """Build everything shown on screen: the shared settings, the table, what needs a caution.
+
+    A screen narrower than `width` 150 gets two of the four thresholds.
+    """
     parts: list[RenderableType] = [Text(headline(loaded.runs, len(loaded.skipped)), style="bold")]
     if len(summary.groups) > 1 and summary.constant:
         constant = ", ".join(f"{key}={show(value)}" for key, value in summary.constant.items())
         parts.append(Text(f"all runs: {constant}", style="dim"))
     parts += [Text(line, style="dim") for line in summary.follows]
-    parts.append(_table(summary))
+    parts.append(_table(summary, THRESHOLDS if width >= _WIDE else ("0.05", "0.001")))
     parts += [Text(line) for line in _unfinished(loaded.runs)]
     parts += [Text(f"warning: {line}", style="yellow") for line in warnings]
     return Stack(*parts)
@@ -29,14 +34,13 @@ def render(loaded: Loaded, summary: Summary, warnings: Sequence[str]) -> Rendera
 
 def headline(runs: Sequence[Run], skipped: int) -> str:
     """Count the runs by status in one line."""
-    statuses = ("solved", "exhausted", "diverged", "unfinished")
-    counts = {status: sum(run.status == status for run in runs) for status in statuses}
+    counts = {status: sum(run.status == status for run in runs) for status in COUNTED}
     words = [f"{n} {status}" for status, n in counts.items() if n]
     words += [f"{skipped} skipped"] if skipped else []
     return f"{len(runs)} run{'s' * (len(runs) != 1)}: {', '.join(words)}"
 
 
-def _table(summary: Summary) -> Table:
+def _table(summary: Summary, thresholds: Sequence[str]) -> Table:
     table = Table(
         caption="rates and times are over finished runs; interval: Wilson 95 %; "
         "updates: median and quartiles, runs that never crossed counted as later than any",
@@ -44,12 +48,11 @@ def _table(summary: Summary) -> Table:
     )
     for label in summary.labels:
         table.add_column(label)
-    statuses = ("solved", "exhausted", "diverged", "unfinished")
-    shown = [s for s in statuses if any(group.counts[s] for group in summary.groups)]
+    shown = [s for s in COUNTED if any(group.counts[s] for group in summary.groups)]
     for name in ("runs", *shown):
         table.add_column(name, justify="right")
     table.add_column("success rate", justify="right")
-    for threshold in THRESHOLDS:
+    for threshold in thresholds:
         table.add_column(f"updates to {threshold}", justify="right")
     table.add_column("time", justify="right")
     table.add_column("updates/s", justify="right")
@@ -57,7 +60,7 @@ def _table(summary: Summary) -> Table:
         cells = [show(value) for value in group.values]
         cells += [str(len(group.runs)), *(str(group.counts[status]) for status in shown)]
         cells.append(wording.rate(group.rate))
-        for threshold in THRESHOLDS:
+        for threshold in thresholds:
             crossing = group.crossings[threshold]
             middle, spread = wording.quantile(crossing.median), wording.quartiles(crossing)
             cells.append(middle if spread == middle else f"{middle}\n{spread}")

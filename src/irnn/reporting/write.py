@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from irnn.reporting import export
+from irnn.reporting.charts import chart_data
 from irnn.reporting.compare import Comparison
 from irnn.reporting.load import Loaded
 from irnn.reporting.page import render_page
@@ -22,7 +23,12 @@ def write_report(
         lines.append(f"wrote {out / 'summary.parquet'}")
     else:
         lines.append(export.PARQUET_REMEDY)
-    page = render_page(loaded, summary, comparison, out.resolve())
+    data = chart_data(summary)
+    page = render_page(loaded, summary, comparison, data, out.resolve())
     (out / "report.html").write_text(page, encoding="utf-8")
     lines.append(f"wrote {out / 'report.html'}")
+    from irnn.reporting.figures import write_figures  # matplotlib is slow to import
+
+    pictures = write_figures(summary, data, out / "figures")
+    lines.append(f"wrote {len(pictures)} pictures into {out / 'figures'}")
     return lines

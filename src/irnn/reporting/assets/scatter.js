@@ -95,6 +95,13 @@ function padded(values, by) {
       const solved = own.filter((row) => row.median !== null);
       const d = solved.map((row) => `${state.plot.x(row.T)} ${state.plot.y(row.median)}`).join("L");
       if (solved.length > 1) element(svg, "path", { class: "published", d: `M${d}` });
+      const [last] = solved.slice(-1);
+      if (last) {
+        const end = state.plot.x(last.T) > box.right - 70;
+        const place = { x: state.plot.x(last.T) + (end ? -9 : 9), y: state.plot.y(last.median) - 6 };
+        const style = { "text-anchor": end ? "end" : "start", class: "name" };
+        element(svg, "text", { ...place, ...style }, last.model);
+      }
       own.forEach((row) => put(row.T, row.median, row.lines, "diamond", 5, { fill: "var(--bg)", stroke: "var(--dim)" }));
     });
     if (theirs.length) key(0, "diamond", `published: ${models.join("; ")}`);
