@@ -58,13 +58,10 @@ def read_curve(path: Path, points: int) -> tuple[Curve, int]:
 
     A last line cut mid-way, as a killed run leaves it, is not counted: it is expected.
     """
-    records, broken = _records(path)
+    records, table, broken = _records(path)
     if not records:
         empty = np.empty(0)
         return Curve(empty, empty, empty), broken
-    table = np.array(
-        [[record.get(name) for name in _COLUMNS] for record in records], dtype=np.float64
-    )
     table[~np.isfinite(table)] = np.nan
     step, test, train = table.T
     last = records[-1]
@@ -86,20 +83,32 @@ def read_curve(path: Path, points: int) -> tuple[Curve, int]:
     return curve, broken
 
 
-def _records(path: Path) -> tuple[list[dict[str, Any]], int]:
+def _records(path: Path) -> tuple[list[dict[str, Any]], Array, int]:
+    """Records, their columns (records, 3), and how many lines were neither record nor cut short."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
-        return [], 0
-    while lines and not _is_record(_parse(lines[-1])):
+        return [], np.empty((0, 3)), 0
+    if lines and not _is_record(_parse(lines[-1])):
         lines.pop()
     try:
-        # One call for the whole file parses about twice as fast as one call per line.
-        parsed = json.loads("[" + ",".join(lines) + "]")
-    except ValueError:
-        parsed = [_parse(line) for line in lines if line.strip()]
+        # Sound files, that is nearly all, in one go: several times as fast as line by line.
+        records = json.loads("[" + ",".join(lines) + "]")
+        table = _columns(records)
+        if np.isfinite(table[:, 0]).all():
+            return records, table, 0
+    except (ValueError, TypeError, AttributeError):
+        pass
+    parsed = [_parse(line) for line in lines if line.strip()]
     records = [record for record in parsed if _is_record(record)]
-    return records, len(parsed) - len(records)
+    return records, _columns(records), len(parsed) - len(records)
+
+
+def _columns(records: list[dict[str, Any]]) -> Array:
+    rows = [
+        (record.get("step"), record.get("test_mse"), record.get("train_mse")) for record in records
+    ]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(_COLUMNS))
 
 
 def _parse(line: str) -> object:

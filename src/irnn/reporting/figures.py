@@ -25,6 +25,7 @@ THRESHOLD = "0.05"
 
 _TOP = 10.0
 _MANY_RUNS = 60
+_MOST_GRIDS = 4
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
     "svg.hashsalt": "irnn",
@@ -42,7 +43,7 @@ def write_figures(summary: Summary, data: Mapping[str, Any], folder: Path) -> li
         draw[f"updates_to_{THRESHOLD}"] = lambda: _lengths(data)
     if data["overfit"]:
         draw["training_against_held_out"] = lambda: _overfitting(data["overfit"])
-    for number, grid in enumerate(heatmaps(summary)[0]):
+    for number, grid in enumerate(heatmaps(summary)[0][:_MOST_GRIDS]):
         draw[f"grid_{number}"] = partial(_grid, grid)
     written = []
     for name, make in draw.items():
@@ -50,7 +51,7 @@ def write_figures(summary: Summary, data: Mapping[str, Any], folder: Path) -> li
             figure = make()
             for ending, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
                 path = folder / f"{name}.{ending}"
-                figure.savefig(path, dpi=160, metadata=metadata, bbox_inches="tight")
+                figure.savefig(path, dpi=160, metadata=metadata)
                 written.append(path)
     return written
 
@@ -73,13 +74,18 @@ def _line(steps: Sequence[float], values: Sequence[float | None]) -> list[tuple[
 
 def _curves(groups: Sequence[Mapping[str, Any]]) -> Figure:
     figure, axes = _axes()
-    rasterize = sum(len(group["runs"]) for group in groups) > _MANY_RUNS
+    runs = [(run, index) for index, group in enumerate(groups) for run in group["runs"]]
+    many = (
+        len(runs) > _MANY_RUNS
+    )  # drawn coarser: no printer resolves them, no SVG viewer opens them
+    every = 4 if many else 1
+    seeds = [_line(run["s"][::every], run["h"][::every]) for run, _ in runs]
+    colours = [_style(index)[0] for _, index in runs]
+    thin = LineCollection(seeds, colors=colours, linewidths=0.5, alpha=0.45, antialiased=not many)
+    thin.set_rasterized(many)
+    axes.add_collection(thin)
     for index, group in enumerate(groups):
         colour, dash = _style(index)
-        seeds = [_line(run["s"], run["h"]) for run in group["runs"] if run["s"]]
-        lines = LineCollection(seeds, colors=colour, linewidths=0.5, alpha=0.45)
-        lines.set_rasterized(rasterize)
-        axes.add_collection(lines)
         median = _line(group["median"]["s"], group["median"]["h"])
         label = group["name"] if index < len(COLOURS) * len(DASHES) else None
         axes.plot([x for x, _ in median], [y for _, y in median], dash, color=colour, label=label)
@@ -142,7 +148,7 @@ def _lengths(data: Mapping[str, Any]) -> Figure:
         color="0.35",
     )
     ticks = sorted({row["T"] for row in [*points, *published]})
-    axes.set_xticks([T for i, T in enumerate(ticks) if i == 0 or T / ticks[i - 1] > 1.2])
+    axes.set_xticks([T for i, T in enumerate(ticks) if i == 0 or T / ticks[i - 1] > 1.3])
     axes.xaxis.set_minor_formatter(NullFormatter())
     _number_axis(axes.xaxis)
     _number_axis(axes.yaxis)
@@ -157,9 +163,9 @@ def _overfitting(points: Sequence[Mapping[str, Any]]) -> Figure:
     values = [point[name] for point in points for name in ("train", "test")]
     ends = (min(values) / 1.3, max(values) * 1.3)
     axes.plot(ends, ends, color="black", linewidth=0.8, linestyle=(0, (5, 3)))
-    for point in points:
-        colour, _ = _style(point["group"])
-        axes.plot(point["train"], point["test"], "o", color=colour, markerfacecolor="none")
+    colours = [_style(point["group"])[0] for point in points]
+    train, test = ([point[name] for point in points] for name in ("train", "test"))
+    axes.scatter(train, test, s=18, facecolors="none", edgecolors=colours)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("final training MSE")

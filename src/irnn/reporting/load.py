@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from irnn.reporting.curve import Curve, Event, read_curve
 from irnn.reporting.settings import Settings, flatten

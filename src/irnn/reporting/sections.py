@@ -16,6 +16,7 @@ from irnn.reporting.settings import show
 from irnn.reporting.statistics import Quantile
 from irnn.reporting.summary import Group, Summary
 
+_MOST_AT_ONE = 12  # series that can stand side by side above a single T
 _TIP = '<div class="tip" role="status" hidden></div>'
 _NO_SCRIPT = (
     "<noscript><p>Charts need JavaScript; figures/ holds the same as pictures.</p></noscript>"
@@ -133,7 +134,7 @@ def curves(summary: Summary) -> str:
 def length(summary: Summary) -> str:
     """Updates to a threshold against T, beside the published rows and their sources."""
     known = {**summary.constant, **dict.fromkeys(summary.keys)}
-    if SEQ_LEN not in known:
+    if SEQ_LEN not in known or (SEQ_LEN not in summary.keys and len(summary.groups) > _MOST_AT_ONE):
         return ""
     options = "".join(
         f'<option value="{name}"{" selected" * (name == "0.05")}>MSE &lt; {name}</option>'

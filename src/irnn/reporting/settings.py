@@ -9,7 +9,9 @@ Value = str | int | float | bool | None
 Settings = Mapping[str, Value]
 T = TypeVar("T")
 
-# Nothing under these keys changes what a run computes, or (seed) is what a report pools.
+# Nothing under these keys changes what a run computes, or (seed) is what a report pools; the
+# precision alone of the run-time settings does.
+ALWAYS_SHOWN = ("runtime.dtype",)
 NOT_SHOWN = ("seed", "runs_dir", "force", "runtime", "tracker", "checkpoint", "sweep", "hydra")
 ALIASES = {"clip": "clip.max_norm", "init_scale": "init.gain"}
 LABELS = {full: short for short, full in ALIASES.items()}
@@ -17,13 +19,15 @@ ABSENT = "absent"
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Value]:
-    """Turn nested mappings into one with dotted keys; a list becomes its text."""
+    """Turn nested mappings into one with dotted keys; lists become text, lists of mappings go."""
     flat: dict[str, Value] = {}
     for key, value in tree.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
             flat.update(flatten(value, f"{name}."))
         elif isinstance(value, list | tuple):
+            if any(isinstance(item, Mapping) for item in value):
+                continue
             flat[name] = " ".join(str(item) for item in value)
         elif value is None or isinstance(value, bool | int | float):
             flat[name] = value
@@ -73,7 +77,7 @@ def order(value: Value) -> tuple[int, float, str]:
 
 def is_shown(key: str) -> bool:
     """Whether a key distinguishes experiments, so that a table may show it."""
-    return key.split(".")[0] not in NOT_SHOWN
+    return key in ALWAYS_SHOWN or key.split(".")[0] not in NOT_SHOWN
 
 
 def varying_keys(settings: Sequence[Settings]) -> list[str]:

@@ -22,8 +22,9 @@ def render(loaded: Loaded, summary: Summary, warnings: Sequence[str], width: int
     A screen narrower than `width` 150 gets two of the four thresholds.
     """
     parts: list[RenderableType] = [Text(headline(loaded.runs, len(loaded.skipped)), style="bold")]
-    if len(summary.groups) > 1 and summary.constant:
-        constant = ", ".join(f"{key}={show(value)}" for key, value in summary.constant.items())
+    known = {key: value for key, value in summary.constant.items() if value is not None}
+    if known:
+        constant = ", ".join(f"{key}={show(value)}" for key, value in known.items())
         parts.append(Text(f"all runs: {constant}", style="dim"))
     parts += [Text(line, style="dim") for line in summary.follows]
     parts.append(_table(summary, THRESHOLDS if width >= _WIDE else ("0.05", "0.001")))

@@ -31,7 +31,7 @@
         }
       });
     }
-    return { x: range ?? [0, last], y: [Math.max(1e-9, Math.min(low, 0.1) * 0.8), high * 1.2] };
+    return { x: range ?? [0, last], y: [Math.max(1e-9, Math.min(low, 0.1) * 0.8), high * 1.7] };
   }
 
   const clampY = (value) => plot.y(Math.min(Math.max(value, plot.y.domain[0]), plot.y.domain[1]));
@@ -78,7 +78,8 @@
       const d = marker("cross", plot.x(event[0]), clampY(at), 5);
       element(layer, "path", { class: "divergence", d, stroke: colour(index), "stroke-width": 2.5 });
     }
-    element(svg, "text", { x: box.right - 4, y: line - 5, "text-anchor": "end" }, "1/6: always answering 1");
+    const place = { class: "halo", x: box.right - 4, y: line - 12, "text-anchor": "end" };
+    element(svg, "text", place, "1/6: always answering 1");
     hideTip(figure);
   }
 

@@ -104,7 +104,7 @@ function padded(values, by) {
       }
       own.forEach((row) => put(row.T, row.median, row.lines, "diamond", 5, { fill: "var(--bg)", stroke: "var(--dim)" }));
     });
-    if (theirs.length) key(0, "diamond", `published: ${models.join("; ")}`);
+    if (theirs.length) key(0, "diamond", "published (sources below)");
     if (all.some((p) => p.median === null)) key(0, "up", "not within the budget, or never");
     hideTip(figure);
   }
