@@ -12,7 +12,8 @@ from rich.live import Live
 
 from irnn.reporting import table
 from irnn.reporting.compare import Comparison, compare, sentences
-from irnn.reporting.load import Loaded, Run, find_folders, load_runs
+from irnn.reporting.find import find_folders
+from irnn.reporting.load import Loaded, Run, load_runs
 from irnn.reporting.provenance import warnings
 from irnn.reporting.settings import meets, parse_condition
 from irnn.reporting.summary import Summary, summarise

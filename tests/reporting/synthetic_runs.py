@@ -106,7 +106,7 @@ def write_run(root, tree=None, status="solved", solve_at=8000, finish=True, cut=
             record.update(test_mse=None, train_mse=1e19, grad_norm=None, event=event)
             divergences.append(event)
             break
-        if status == "solved" and test <= tree["stop"]["test_mse"]:
+        if status == "solved" and test <= (tree["stop"]["test_mse"] or 0):
             break
     text = "".join(json.dumps(record) + "\n" for record in records)
     (folder / "metrics.jsonl").write_text(text[:-40] if cut else text)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 _CROSSINGS = (("0.1", 0.1), ("0.05", 0.05), ("0.01", 0.01), ("0.001", 0.001))
+_NEWLINE = "\n"
 _COLUMNS = ("step", "test_mse", "train_mse")
 
 
@@ -86,20 +87,20 @@ def read_curve(path: Path, points: int) -> tuple[Curve, int]:
 def _records(path: Path) -> tuple[list[dict[str, Any]], Array, int]:
     """Records, their columns (records, 3), and how many lines were neither record nor cut short."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        text = path.read_text(encoding="utf-8", errors="replace").strip()
     except FileNotFoundError:
         return [], np.empty((0, 3)), 0
-    if lines and not _is_record(_parse(lines[-1])):
-        lines.pop()
     try:
         # Sound files, that is nearly all, in one go: several times as fast as line by line.
-        records = json.loads("[" + ",".join(lines) + "]")
+        records = json.loads(f"[{text.replace(_NEWLINE, ',')}]")
         table = _columns(records)
         if np.isfinite(table[:, 0]).all():
             return records, table, 0
     except (ValueError, TypeError, AttributeError):
         pass
-    parsed = [_parse(line) for line in lines if line.strip()]
+    parsed = [_parse(line) for line in text.splitlines() if line.strip()]
+    if parsed and not _is_record(parsed[-1]):
+        parsed.pop()
     records = [record for record in parsed if _is_record(record)]
     return records, _columns(records), len(parsed) - len(records)
 

@@ -60,7 +60,7 @@ def heatmaps(summary: Summary) -> tuple[list[Heatmap], int]:
 def _is_numeric(summary: Summary, index: int) -> bool:
     values = {group.values[index] for group in summary.groups}
     numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
-    return len(numbers) > 1 and values <= {*numbers, None}
+    return bool(numbers) and values <= {*numbers, None}
 
 
 def _grid(
@@ -80,5 +80,5 @@ def ramp(share: float) -> tuple[str, str]:
     low = min(int(position), len(_RAMP) - 2)
     part = position - low
     mixed = [a + part * (b - a) for a, b in zip(_RAMP[low], _RAMP[low + 1], strict=True)]
-    text = "#000000" if share > 0.5 else "#ffffff"
+    text = "#000000" if share > 0.47 else "#ffffff"
     return f"rgb({', '.join(f'{channel:.0f}' for channel in mixed)})", text

@@ -1,10 +1,10 @@
-"""Find run folders and read each into a `Run`; a folder that cannot be read is named, not fatal."""
+"""Read run folders into `Run`s; a folder that cannot be read is named, not fatal."""
 
-import glob
+import gc
 import json
 import math
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,13 @@ from typing import Any
 import yaml
 
 from irnn.reporting.curve import Curve, Event, read_curve
+from irnn.reporting.find import MARKERS
 from irnn.reporting.settings import Settings, flatten
 
 THRESHOLDS = ("0.1", "0.05", "0.01", "0.001")
 STATUSES = ("solved", "exhausted", "diverged")
 UNFINISHED = "unfinished"
 COUNTED = (*STATUSES, UNFINISHED)
-MARKERS = ("config.yaml", "result.json", "metrics.jsonl", "provenance.json", "train.log")
 
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -80,51 +80,6 @@ class Loaded:
     notes: tuple[str, ...]
 
 
-def find_folders(patterns: Iterable[str]) -> list[Path]:
-    """List the run folders below each path or glob, each once, in the order of their names.
-
-    Raises ValueError naming a path that does not exist or is no directory.
-    """
-    found: dict[Path, None] = {}
-    for pattern in patterns:
-        for root in _expand(pattern):
-            for folder in _walk(root):
-                found.setdefault(folder.resolve())
-    return list(found)
-
-
-def _expand(pattern: str) -> list[Path]:
-    path = Path(pattern).expanduser()
-    if path.is_dir():
-        return [path]
-    if path.exists():
-        raise ValueError(f"PATH={pattern} is a file; give the run folder or the folder of runs")
-    matches = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
-    folders = [match for match in matches if match.is_dir()]
-    if not folders:
-        raise ValueError(f"PATH={pattern} does not exist; give a runs root, a run folder or a glob")
-    return folders
-
-
-def _walk(root: Path) -> Iterable[Path]:
-    for directory, children, files in os.walk(root, onerror=_refuse_unreadable_root(root)):
-        children[:] = sorted(child for child in children if not child.startswith("."))
-        leaf = Path(directory)
-        if any(marker in files for marker in MARKERS) or "checkpoints" in children:
-            children.clear()
-            yield leaf
-        elif not children and not files and leaf != root:
-            yield leaf
-
-
-def _refuse_unreadable_root(root: Path) -> Any:
-    def onerror(error: OSError) -> None:
-        if Path(error.filename) == root:
-            raise ValueError(f"PATH={root} cannot be read: {error.strerror}")
-
-    return onerror
-
-
 def load_runs(
     folders: Sequence[Path], cache: dict[Path, Run] | None = None, points: int | None = None
 ) -> Loaded:
@@ -135,6 +90,23 @@ def load_runs(
     """
     limit = points or max(100, min(300, 200_000 // max(1, len(folders))))
     cache = {} if cache is None else cache
+    with _without_collector():
+        return _load(folders, cache, limit)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Suspend cyclic garbage collection: reading JSON makes none, and looking costs a fifth."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _load(folders: Sequence[Path], cache: dict[Path, Run], limit: int) -> Loaded:
     runs: list[Run] = []
     skipped: list[Skipped] = []
     notes: list[str] = []

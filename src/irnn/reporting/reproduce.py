@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from irnn.reporting.load import Run
 
+_MULTIRUN = re.compile(r"irnn[.-]train\s(?:.*\s)?(?:-m|--multirun)(?=\s|$)")
 _SEED = re.compile(r"(?<=\s)seed=(\d+)(?=\s|$)")
 
 
@@ -14,7 +15,7 @@ def commands(runs: Sequence[Run]) -> list[str]:
     seeds: dict[str, list[str]] = {}
     for command in told:
         match = _SEED.search(command)
-        if match is None or " -m " in f"{command} ":
+        if match is None or _MULTIRUN.search(command):
             return told
         seeds.setdefault(_SEED.sub("seed={}", command), []).append(match.group(1))
     if len(seeds) != 1 or len(told) < 2:

@@ -8,7 +8,7 @@ from pathlib import Path
 from irnn.reporting import wording
 from irnn.reporting.charts import SEQ_LEN, relative_link
 from irnn.reporting.heatmap import Heatmap, heatmaps, ramp
-from irnn.reporting.load import COUNTED, THRESHOLDS, Loaded, Run
+from irnn.reporting.load import THRESHOLDS, Loaded, Run
 from irnn.reporting.provenance import census
 from irnn.reporting.published import LABELS, published_rows
 from irnn.reporting.reproduce import commands
@@ -69,7 +69,7 @@ def _quantile_key(value: Quantile) -> str:
 def groups(summary: Summary) -> str:
     """The table of groups; every number leads to the runs behind it."""
     names = [(label, True) for label in summary.labels]
-    seen = [s for s in COUNTED if any(group.counts[s] for group in summary.groups)]
+    seen = summary.statuses
     names += [(name, False) for name in ("runs", *seen, "success rate")]
     names += [(f"updates to {threshold}", False) for threshold in THRESHOLDS]
     names += [(n, False) for n in ("best held-out", "time", "updates/s")]

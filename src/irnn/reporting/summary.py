@@ -65,6 +65,12 @@ class Summary:
     constant: Mapping[str, Value]
     follows: tuple[str, ...]
 
+    @property
+    def statuses(self) -> tuple[str, ...]:
+        """The statuses worth a column: solved, and every other that some run has."""
+        seen = {status for group in self.groups for status, n in group.counts.items() if n}
+        return tuple(status for status in COUNTED if status in seen or status == "solved")
+
     def name(self, group: Group) -> str:
         """One line that tells this group from the others."""
         pairs = zip(self.labels, group.values, strict=True)

@@ -49,7 +49,7 @@ def _table(summary: Summary, thresholds: Sequence[str]) -> Table:
     )
     for label in summary.labels:
         table.add_column(label)
-    shown = [s for s in COUNTED if any(group.counts[s] for group in summary.groups)]
+    shown = summary.statuses
     for name in ("runs", *shown):
         table.add_column(name, justify="right")
     table.add_column("success rate", justify="right")
