@@ -54,6 +54,11 @@ def test_two_columns_never_share_a_name():
     assert list(labels(["a.size", "b.size"]).values()) == ["a.size", "b.size"]
 
 
+def test_a_name_that_says_nothing_alone_stays_whole():
+    keys = ["evaluate.every", "budget.updates"]
+    assert list(labels(keys).values()) == keys
+
+
 @pytest.mark.parametrize(
     ("name", "full"),
     [

@@ -12,11 +12,12 @@ import numpy as np
 from irnn.reporting import wording
 from irnn.reporting.curve import Array
 from irnn.reporting.load import THRESHOLDS, Run
-from irnn.reporting.published import LABELS, published_rows
+from irnn.reporting.published import LABELS, PublishedRow, published_rows
 from irnn.reporting.settings import labels, show
 from irnn.reporting.summary import Group, Summary, crossing, time_to
 
 SEQ_LEN = "task.seq_len"
+RATE = "rate"
 _MEDIAN_POINTS = 300
 
 
@@ -24,7 +25,7 @@ def chart_data(summary: Summary) -> dict[str, Any]:
     """Everything the page draws; None where a number is missing or not finite."""
     return {
         "groups": [_group(summary.name(group), group) for group in summary.groups],
-        "lengths": {name: lengths(summary, name) for name in THRESHOLDS},
+        "lengths": {name: lengths(summary, name) for name in (*THRESHOLDS, RATE)},
         "published": published_points(),
         "overfit": overfit_points(summary),
     }
@@ -90,7 +91,7 @@ def _median(curves: list[Array]) -> Array:
 
 
 def lengths(summary: Summary, threshold: str) -> list[dict[str, Any]]:
-    """Updates to `threshold` against T, a series for each setting of everything but T."""
+    """Updates to `threshold`, or success rates, against T; a series for each other setting."""
     points = []
     others = [key for key in summary.keys if key != SEQ_LEN]
     short = labels(others)
@@ -100,21 +101,30 @@ def lengths(summary: Summary, threshold: str) -> list[dict[str, Any]]:
             continue
         values = dict(zip(summary.keys, group.values, strict=True))
         series = ", ".join(f"{short[key]}={show(values[key])}" for key in others) or "these runs"
-        point = crossing(finished, threshold)
+        told = _rate(group) if threshold == RATE else _crossing(finished, threshold)
         points.append(
-            {
-                "series": series,
-                "T": int(finished[0].seq_len),
-                "median": _known(point.median.value),
-                "low": _known(point.first_quartile.value),
-                "high": _known(point.third_quartile.value),
-                "words": f"{wording.quantile(point.median)} (quartiles {wording.quartiles(point)})",
-                "crossed": point.crossed,
-                "of": len(finished),
-                "runs": [_crossing_of(run, threshold) for run in finished],
-            }
+            {"series": series, "T": int(finished[0].seq_len), "of": len(finished), **told}
         )
     return sorted(points, key=lambda point: (point["series"], point["T"]))
+
+
+def _rate(group: Group) -> dict[str, Any]:
+    rate = group.rate
+    ends = {"median": rate.estimate, "low": rate.low, "high": rate.high}
+    words = f"solved {wording.rate(rate)}"
+    return {**ends, "words": words, "crossed": group.counts["solved"], "runs": []}
+
+
+def _crossing(finished: Sequence[Run], threshold: str) -> dict[str, Any]:
+    point = crossing(finished, threshold)
+    return {
+        "median": _known(point.median.value),
+        "low": _known(point.first_quartile.value),
+        "high": _known(point.third_quartile.value),
+        "words": f"median {wording.quantile(point.median)} ({wording.quartiles(point)})",
+        "crossed": point.crossed,
+        "runs": [_crossing_of(run, threshold) for run in finished],
+    }
 
 
 def _crossing_of(run: Run, threshold: str) -> dict[str, Any]:
@@ -126,23 +136,29 @@ def _crossing_of(run: Run, threshold: str) -> dict[str, Any]:
 
 
 def published_points() -> list[dict[str, Any]]:
-    """Published rows that state when a threshold was reached, or that it never was."""
-    return [
-        {
-            "model": row.model,
-            "source": row.source,
-            "T": row.seq_len,
-            "threshold": row.threshold,
-            "median": row.updates,
-            "lines": [
-                f"{row.model}, T = {row.seq_len}: {row.outcome or 'not reached'}",
-                f"MSE < {row.threshold}, {row.hidden} units, marks {row.marks}, batch {row.batch}",
-                f"{row.source} ({LABELS[row.label]})",
-            ],
-        }
-        for row in published_rows()
-        if row.updates is not None or row.never
-    ]
+    """Published rows to draw: updates to a threshold or that none got there, and success rates."""
+    points = []
+    for row in published_rows():
+        if row.updates is not None or row.never:
+            points.append(_published(row, row.threshold, row.updates))
+        if row.solved is not None and row.runs is not None:
+            points.append(_published(row, RATE, row.solved / row.runs))
+    return points
+
+
+def _published(row: PublishedRow, threshold: str, value: float | None) -> dict[str, Any]:
+    return {
+        "model": row.model,
+        "source": row.source,
+        "T": row.seq_len,
+        "threshold": threshold,
+        "median": value,
+        "lines": [
+            f"{row.model}, T = {row.seq_len}: {row.outcome or 'not reached'}",
+            f"MSE < {row.threshold}, {row.hidden} units, marks {row.marks}, batch {row.batch}",
+            f"{row.source} ({LABELS[row.label]})",
+        ],
+    }
 
 
 def overfit_points(summary: Summary) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from irnn.reporting import wording
-from irnn.reporting.charts import SEQ_LEN, relative_link
+from irnn.reporting.charts import RATE, SEQ_LEN, relative_link
 from irnn.reporting.heatmap import Heatmap, heatmaps, ramp
 from irnn.reporting.load import THRESHOLDS, Loaded, Run
 from irnn.reporting.provenance import census
@@ -137,9 +137,10 @@ def length(summary: Summary) -> str:
     if SEQ_LEN not in known or (SEQ_LEN not in summary.keys and len(summary.groups) > _MOST_AT_ONE):
         return ""
     options = "".join(
-        f'<option value="{name}"{" selected" * (name == "0.05")}>MSE &lt; {name}</option>'
+        f'<option value="{name}"{" selected" * (name == "0.05")}>updates to MSE &lt; {name}</option>'
         for name in THRESHOLDS
     )
+    options += f'<option value="{RATE}">success rate</option>'
     names = [("model", True), ("T", False), ("MSE below", False), ("result", True)]
     names += [("units", False), ("marks", True), ("batch", False), ("optimizer", True)]
     names += [("source", True)]
@@ -151,14 +152,15 @@ def length(summary: Summary) -> str:
         for row in published_rows()
     ]
     return (
-        f'<div class="tools"><label>Threshold <select id="length-threshold">{options}</select>'
+        f'<div class="tools"><label>Show <select id="length-threshold">{options}</select>'
         '</label><label><input type="checkbox" id="length-published" checked> published rows'
         "</label></div>"
         '<figure id="length-figure"><svg class="chart" tabindex="0" role="img" aria-label="Updates '
         'to the threshold against sequence length; arrow keys read values"></svg>'
         f'{_TIP}<div class="legend" id="length-legend"></div><figcaption>Filled: median with '
-        "quartiles. Small: single runs. Triangles at the top: not reached. Published rows differ "
-        "in where the marks lie, batch size and data: compare with care.</figcaption></figure>"
+        "quartiles, or success rate with its Wilson interval. Small: single runs. Triangles at the "
+        "top: not reached. Published rows differ in where the marks lie, batch size and data: "
+        "compare with care.</figcaption></figure>"
         "<details><summary>Published rows and their sources</summary>"
         f"{_table(names, rows, 'Published results')}</details>"
     )

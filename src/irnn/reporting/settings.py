@@ -16,6 +16,7 @@ NOT_SHOWN = ("seed", "runs_dir", "force", "runtime", "tracker", "checkpoint", "s
 ALIASES = {"clip": "clip.max_norm", "init_scale": "init.gain"}
 LABELS = {full: short for short, full in ALIASES.items()}
 ABSENT = "absent"
+UNCLEAR_ALONE = ("budget", "evaluate", "stop", "divergence")  # every, updates: of what?
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Value]:
@@ -128,6 +129,8 @@ def labels(keys: Iterable[str]) -> dict[str, str]:
 
 def _last(key: str) -> str:
     section, _, last = key.rpartition(".")
+    if section in UNCLEAR_ALONE:
+        return key
     return section if last == "name" and section else last
 
 

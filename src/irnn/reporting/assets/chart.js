@@ -57,7 +57,7 @@ function frame(figure, { x, y, xLabel, yLabel, xText = count, yText = loss }) {
   svg.replaceChildren();
   const width = Math.max(280, Math.min(1100, figure.clientWidth || 720));
   const height = Math.round(Math.min(440, 210 + width * 0.24));
-  const box = { left: 70, right: width - 12, top: 12, bottom: height - 42 };
+  const box = { left: 70, right: width - 22, top: 12, bottom: height - 42 };
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   const wide = (box.right - box.left) / 95;
   const sx = scale(x.domain, [box.left, box.right], { wanted: wide, ...x });

@@ -51,12 +51,14 @@ function padded(values, by) {
     const updates = all.flatMap((p) => [p.median, p.low, p.high, ...(p.runs ?? []).map((r) => r.at)]);
     const known = updates.filter((value) => typeof value === "number" && value > 0);
     const x = padded(all.length ? all.map((p) => p.T) : [100, 1000], 1.15);
-    const y = padded(known.length ? known : [100, 10000], 1.4);
-    y[1] *= 1.5;
+    const isRate = choice.value === "rate";
+    const y = isRate ? [-0.03, 1.03] : padded(known.length ? known : [100, 10000], 1.4);
+    if (!isRate) y[1] *= 1.5;
     const ticks = [...new Set(all.map((p) => p.T))].sort((a, b) => a - b);
-    const axes = { x: { domain: x, log: true, ticks }, y: { domain: y, log: true } };
-    const yLabel = `updates to MSE < ${choice.value}`;
-    state.plot = frame(figure, { ...axes, xLabel: "sequence length T", yLabel, yText: count });
+    const axes = { x: { domain: x, log: true, ticks }, y: { domain: y, log: !isRate } };
+    const yLabel = isRate ? "success rate" : `updates to MSE < ${choice.value}`;
+    const yText = isRate ? (value) => `${Math.round(100 * value)} %` : count;
+    state.plot = frame(figure, { ...axes, xLabel: "sequence length T", yLabel, yText });
     state.points = [];
     legend.replaceChildren();
     const { svg, box } = state.plot;
@@ -84,7 +86,7 @@ function padded(values, by) {
           const lines = [`${name}, T = ${p.T}, seed ${run.seed}`, run.words, run.id];
           put(p.T, run.at, lines, "dot", 3, { fill: "var(--bg)", stroke }, shift);
         }
-        const lines = [`${name}, T = ${p.T}`, `median ${p.words}`, `${p.crossed} of ${p.of} runs crossed`];
+        const lines = [`${name}, T = ${p.T}`, p.words, `${p.crossed} of ${p.of} runs`];
         put(p.T, p.median, lines, "dot", 5, { fill: stroke, stroke }, shift);
       }
       key(index, "", name);
