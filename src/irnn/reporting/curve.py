@@ -1,10 +1,10 @@
 """Read metrics.jsonl into a curve thin enough to draw that keeps every peak and every crossing."""
 
-import itertools
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 _CROSSINGS = (("0.1", 0.1), ("0.05", 0.05), ("0.01", 0.01), ("0.001", 0.001))
 _NEWLINE = "\n"
 _COLUMNS = ("step", "test_mse", "train_mse")
+_PICK = itemgetter(*_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,10 @@ def _records(path: Path) -> tuple[list[dict[str, Any]], Array, int]:
     try:
         # Sound files, that is nearly all, in one go: several times as fast as line by line.
         records = json.loads(f"[{text.replace(_NEWLINE, ',')}]")
-        table = _columns(records)
+        table = np.array(list(map(_PICK, records)), dtype=np.float64).reshape(len(records), 3)
         if np.isfinite(table[:, 0]).all():
             return records, table, 0
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, KeyError):
         pass
     parsed = [_parse(line) for line in text.splitlines() if line.strip()]
     if parsed and not _is_record(parsed[-1]):
@@ -152,13 +153,12 @@ def _thin(test: Array, points: int) -> NDArray[np.intp]:
     size = test.size
     if size <= points:
         return np.arange(size)
-    edges = np.linspace(0, size, points // 2 + 1).astype(int)
+    width = math.ceil(size / (points // 2))
     ranked = np.where(np.isnan(test), np.inf, test)
-    keep = {0, size - 1}
-    for low, high in itertools.pairwise(edges):
-        bucket = ranked[low:high]
-        keep.update((low + int(bucket.argmin()), low + int(bucket.argmax())))
-    for _, level in _CROSSINGS:
-        crossed = np.flatnonzero(test < level)
-        keep.update(crossed[:1].tolist())
-    return np.array(sorted(keep))
+    padding = -size % width
+    lowest = np.pad(ranked, (0, padding), constant_values=np.inf).reshape(-1, width).argmin(axis=1)
+    highest = np.pad(ranked, (0, padding), constant_values=-1.0).reshape(-1, width).argmax(axis=1)
+    starts = np.arange(lowest.size) * width
+    crossings = [np.flatnonzero(test < level)[:1] for _, level in _CROSSINGS]
+    keep = np.concatenate([[0, size - 1], starts + lowest, starts + highest, *crossings])
+    return np.unique(keep[keep < size]).astype(np.intp)

@@ -26,6 +26,7 @@ THRESHOLD = "0.05"
 _TOP = 10.0
 _MANY_RUNS = 60
 _MOST_GRIDS = 4
+_MOST_SERIES = len(COLOURS) * len(DASHES)
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
     "svg.hashsalt": "irnn",
@@ -74,6 +75,8 @@ def _line(steps: Sequence[float], values: Sequence[float | None]) -> list[tuple[
 
 def _curves(groups: Sequence[Mapping[str, Any]]) -> Figure:
     figure, axes = _axes()
+    _say_left_out(axes, len(groups))
+    groups = groups[:_MOST_SERIES]
     runs = [(run, index) for index, group in enumerate(groups) for run in group["runs"]]
     many = (
         len(runs) > _MANY_RUNS
@@ -87,8 +90,9 @@ def _curves(groups: Sequence[Mapping[str, Any]]) -> Figure:
     for index, group in enumerate(groups):
         colour, dash = _style(index)
         median = _line(group["median"]["s"], group["median"]["h"])
-        label = group["name"] if index < len(COLOURS) * len(DASHES) else None
-        axes.plot([x for x, _ in median], [y for _, y in median], dash, color=colour, label=label)
+        axes.plot(
+            [x for x, _ in median], [y for _, y in median], dash, color=colour, label=group["name"]
+        )
         for run in group["runs"]:
             finite = [min(value, _TOP) for value in run["h"] if value is not None]
             for at, _ in run["e"]:
@@ -121,7 +125,9 @@ def _lengths(data: Mapping[str, Any]) -> Figure:
         for row in rows:
             if row["median"] is None:
                 axes.plot(row["T"], never, "^", color="0.45", markerfacecolor="white")
-    for index, series in enumerate(dict.fromkeys(point["series"] for point in points)):
+    names = list(dict.fromkeys(point["series"] for point in points))
+    _say_left_out(axes, len(names))
+    for index, series in enumerate(names[:_MOST_SERIES]):
         colour, dash = _style(index)
         own = [point for point in points if point["series"] == series]
         medians = [never if p["median"] is None else p["median"] for p in own]
@@ -197,6 +203,12 @@ def _grid(grid: Heatmap) -> Figure:
         f"solved, and median updates to 0.001{': ' * bool(grid.title)}{grid.title}", fontsize=8
     )
     return figure
+
+
+def _say_left_out(axes: Axes, series: int) -> None:
+    """More series than colours and dashes can tell apart are not drawn, and that is said."""
+    if series > _MOST_SERIES:
+        axes.set_title(f"the first {_MOST_SERIES} of {series}; choose with --where", fontsize=8)
 
 
 def _number_axis(axis: Any) -> None:

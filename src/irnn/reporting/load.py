@@ -29,7 +29,8 @@ class Run:
 
     `status` is solved, exhausted, diverged, or unfinished (no result.json). Losses are held-out or
     training mean squared errors, NaN where none is finite; `steps` counts updates; `solved_at`
-    maps a threshold to the first update evaluated below it, or None.
+    maps a threshold to the first update evaluated below it, or None; `last_written` is when an
+    unfinished run last wrote, in seconds since 1970, and NaN once it has finished.
     """
 
     path: Path
@@ -170,7 +171,7 @@ def read_run(folder: Path, points: int = 300, notes: list[str] | None = None) ->
         provenance=provenance,
         command=_command(provenance),
         curve=curve,
-        last_written=_modified(folder),
+        last_written=math.nan if result is not None else _modified(folder),
     )
 
 

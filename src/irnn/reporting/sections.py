@@ -137,7 +137,8 @@ def length(summary: Summary) -> str:
     if SEQ_LEN not in known or (SEQ_LEN not in summary.keys and len(summary.groups) > _MOST_AT_ONE):
         return ""
     options = "".join(
-        f'<option value="{name}"{" selected" * (name == "0.05")}>updates to MSE &lt; {name}</option>'
+        f'<option value="{name}"{" selected" * (name == "0.05")}>'
+        f"updates to MSE &lt; {name}</option>"
         for name in THRESHOLDS
     )
     options += f'<option value="{RATE}">success rate</option>'
