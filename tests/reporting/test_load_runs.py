@@ -129,6 +129,7 @@ def test_thinning_keeps_spikes_ends_and_first_crossings(tmp_path):
     losses = np.where(steps < 250_050, 0.17, 0.02)
     losses[4242] = 3.0
     losses[1234] = 1e-6
+    losses[2345] = 1e-7
     lines = [
         json.dumps({"step": int(step), "test_mse": loss, "train_mse": loss})
         for step, loss in zip(steps, losses.tolist(), strict=True)
@@ -141,6 +142,7 @@ def test_thinning_keeps_spikes_ends_and_first_crossings(tmp_path):
     assert {0, 123_400, 424_200, 499_900} <= set(curve.step.tolist())
     assert curve.first_below == {"0.1": 123_400, "0.05": 123_400, "0.01": 123_400, "0.001": 123_400}
     assert curve.test_mse.max() == 3
+    assert curve.test_mse.min() == 1e-7
 
 
 def test_a_loss_that_is_null_is_not_finite_and_survives_thinning(tmp_path):
