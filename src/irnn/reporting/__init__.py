@@ -1,1 +1,1 @@
-"""Reports on run folders; nothing here can train."""
+"""Reports on run folders: reads what training wrote and never imports what trains."""

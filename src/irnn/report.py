@@ -1,0 +1,151 @@
+"""Report on run folders: a table on screen; with --out a page, summaries and figures."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+from irnn.reporting import table
+from irnn.reporting.compare import Comparison, compare, sentences
+from irnn.reporting.find import find_folders
+from irnn.reporting.load import Loaded, Run, load_runs
+from irnn.reporting.provenance import warnings
+from irnn.reporting.settings import meets, parse_condition
+from irnn.reporting.summary import Summary, summarise
+from irnn.reporting.write import write_report
+
+_PIPE_WIDTH = 240
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    root = os.environ.get("IRNN_RUNS") or "runs"
+    parser = argparse.ArgumentParser(prog="irnn-report", description=__doc__)
+    parser.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="*",
+        default=[root],
+        help=f"a runs root, a run folder or a glob (default: {root})",
+    )
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        help="write report.html, summary.csv, summary.parquet and figures/ into DIR",
+    )
+    parser.add_argument(
+        "--compare",
+        metavar=("A", "B"),
+        nargs=2,
+        help="two conditions to compare, as in optim=adam optim=sgd",
+    )
+    parser.add_argument(
+        "--watch", metavar="SECONDS", type=_seconds, help="refresh the table until all runs finish"
+    )
+    parser.add_argument(
+        "--where",
+        metavar="KEY=VALUE",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="keep only runs with these settings; KEY=1,2 accepts either",
+    )
+    parser.add_argument("--sweep", metavar="NAME", help="keep only runs of this tracker.group")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; 0 when a report was made, 2 for a request that cannot be met."""
+    arguments = parser().parse_args(argv)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_PIPE_WIDTH)
+    try:
+        loaded = _watch(arguments, console) if arguments.watch else _load(arguments, {})
+        _check_found(loaded, arguments)
+        summary = summarise(loaded.runs)
+        comparison = compare(loaded.runs, *arguments.compare) if arguments.compare else None
+        if not (arguments.watch and console.is_terminal):
+            console.print(table.render(loaded, summary, warnings(loaded), console.width))
+        for line in sentences(comparison) if comparison else []:
+            console.print(line, highlight=False, markup=False)
+        if arguments.out:
+            _write(arguments.out, loaded, summary, comparison, console)
+    except ValueError as error:
+        print(f"irnn-report: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0.1 <= seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0.1 and 86400 seconds")
+    return seconds
+
+
+def _load(arguments: argparse.Namespace, cache: dict[Path, Run]) -> Loaded:
+    loaded = load_runs(find_folders(arguments.paths), cache)
+    if not loaded.runs:
+        return loaded
+    known = list(dict.fromkeys(key for run in loaded.runs for key in run.settings))
+    conditions = [parse_condition(text, known) for text in arguments.where]
+    if arguments.sweep is not None:
+        conditions.append({"tracker.group": (arguments.sweep,)})
+    kept = [run for run in loaded.runs if all(meets(run.settings, c) for c in conditions)]
+    return Loaded(tuple(kept), loaded.skipped, loaded.notes)
+
+
+def _check_found(loaded: Loaded, arguments: argparse.Namespace) -> None:
+    if loaded.runs:
+        return
+    where = ", ".join(str(path) for path in arguments.paths)
+    asked = [*arguments.where, *([f"--sweep {arguments.sweep}"] if arguments.sweep else [])]
+    if asked:
+        raise ValueError(f"no run in {where} meets {' '.join(asked)}; leave a condition out")
+    broken = "".join(f"\n  skipped {s.path.name}: {s.reason}" for s in loaded.skipped)
+    raise ValueError(f"no runs found in {where}; train one with python -m irnn.train{broken}")
+
+
+def _watch(arguments: argparse.Namespace, console: Console) -> Loaded:
+    """Refresh until no run is unfinished; finished runs are read once."""
+    cache: dict[Path, Run] = {}
+    shown = ""
+    with Live(console=console, auto_refresh=False, transient=False) as live:
+        while True:
+            loaded = _load(arguments, cache)
+            headline = table.headline(loaded.runs, len(loaded.skipped))
+            if console.is_terminal:
+                summary = summarise(loaded.runs)
+                live.update(
+                    table.render(loaded, summary, warnings(loaded), console.width), refresh=True
+                )
+            elif headline != shown:
+                print(headline, flush=True)
+                shown = headline
+            if loaded.runs and all(run.finished for run in loaded.runs):
+                return loaded
+            time.sleep(arguments.watch)
+
+
+def _write(
+    out: Path, loaded: Loaded, summary: Summary, comparison: Comparison | None, console: Console
+) -> None:
+    try:
+        written = write_report(out, loaded, summary, comparison)
+    except OSError as error:
+        raise ValueError(f"--out={out} cannot be written: {error.strerror or error}") from error
+    for line in written:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,210 @@
+// Learning curves: every seed thin, the group's median thick, divergences crossed, zoom and hover.
+(() => {
+  const figure = document.getElementById("curves-figure");
+  if (!figure) return;
+  const svg = figure.querySelector("svg.chart");
+  const kind = document.getElementById("curves-kind");
+  const most = 8;
+  const shown = DATA.groups.map((_, index) => index < most);
+  const TOP = 10;
+  let range = null;
+  let plot = null;
+  let focus = null;
+  let dragFrom = null;
+
+  const columns = () => (kind.value === "both" ? ["h", "t"] : [kind.value]);
+  const visible = () => DATA.groups.map((g, i) => [g, i]).filter(([, i]) => shown[i]);
+
+  function extent() {
+    let last = 1;
+    let low = Infinity;
+    let high = 0.2;
+    for (const [group] of visible()) for (const run of group.runs) {
+      if (run.s.length) last = Math.max(last, run.s[run.s.length - 1]);
+      run.s.forEach((step, i) => {
+        if (range && (step < range[0] || step > range[1])) return;
+        for (const name of columns()) {
+          const value = run[name][i];
+          if (value === null || value <= 0) continue;
+          low = Math.min(low, value);
+          high = Math.max(high, Math.min(value, TOP));
+        }
+      });
+    }
+    return { x: range ?? [0, last], y: [Math.max(1e-9, Math.min(low, 0.1) * 0.8), high * 1.7] };
+  }
+
+  const clampY = (value) => plot.y(Math.min(Math.max(value, plot.y.domain[0]), plot.y.domain[1]));
+
+  // NaN breaks the line; a value above the chart runs along its upper edge.
+  function path(steps, values) {
+    const { left, right } = plot.box;
+    let d = "";
+    let pen = "M";
+    for (let i = 0; i < steps.length; i += 1) {
+      const px = plot.x(steps[i]);
+      const next = i + 1 < steps.length ? plot.x(steps[i + 1]) : px;
+      if (values[i] === null || (next < left && px < left)) {
+        pen = "M";
+        continue;
+      }
+      d += `${pen}${px.toFixed(1)} ${clampY(values[i]).toFixed(1)}`;
+      pen = "L";
+      if (px > right) break;
+    }
+    return d;
+  }
+
+  function draw() {
+    const { x, y } = extent();
+    const yLabel = { h: "held-out MSE", t: "training MSE", both: "MSE" }[kind.value];
+    plot = frame(figure, { x: { domain: x }, y: { domain: y, log: true }, xLabel: "updates", yLabel });
+    const { box } = plot;
+    const clip = element(svg, "clipPath", { id: "curves-clip" });
+    const size = { x: box.left, y: 0, width: box.right - box.left, height: box.bottom };
+    element(clip, "rect", size);
+    const layer = element(svg, "g", { "clip-path": "url(#curves-clip)" });
+    const line = plot.y(1 / 6);
+    element(layer, "line", { class: "baseline", x1: box.left, x2: box.right, y1: line, y2: line });
+    for (const [group, index] of visible()) for (const name of columns()) {
+      const training = kind.value === "both" && name === "t";
+      const style = { stroke: colour(index), "stroke-dasharray": training ? "2 3" : dash(index) };
+      const seeds = group.runs.map((run) => path(run.s, run[name])).join("");
+      if (!training) element(layer, "path", { class: "seed", stroke: colour(index), d: seeds });
+      element(layer, "path", { class: "median", ...style, d: path(group.median.s, group.median[name]) });
+    }
+    for (const [group, index] of visible()) for (const run of group.runs) for (const event of run.e) {
+      const at = lastFinite(run, event[0]);
+      const d = marker("cross", plot.x(event[0]), clampY(at), 5);
+      element(layer, "path", { class: "divergence", d, stroke: colour(index), "stroke-width": 2.5 });
+    }
+    const place = { class: "halo", x: box.right - 4, y: line - 12, "text-anchor": "end" };
+    element(svg, "text", place, "1/6: always answering 1");
+    hideTip(figure);
+  }
+
+  function lastFinite(run, step) {
+    const name = columns()[0];
+    for (let i = run.s.length - 1; i >= 0; i -= 1) {
+      if (run.s[i] <= step && run[name][i] !== null) return run[name][i];
+    }
+    return TOP;
+  }
+
+  function nearest(at) {
+    let best = null;
+    let least = 40 ** 2;
+    for (const [group] of visible()) for (const run of group.runs) for (const name of columns()) {
+      for (let i = 0; i < run.s.length; i += 1) {
+        const dx = plot.x(run.s[i]) - at.x;
+        if (dx * dx >= least || run[name][i] === null) continue;
+        const dy = clampY(run[name][i]) - at.y;
+        const distance = dx * dx + dy * dy;
+        if (distance < least) {
+          least = distance;
+          best = { group, run, name, i };
+        }
+      }
+    }
+    return best;
+  }
+
+  function describe({ group, run, name, i }) {
+    const ends = run.e.map((event) => `${event[1]} at ${count(event[0])}`);
+    const words = { h: "held-out", t: "training" }[name];
+    const value = `update ${count(run.s[i])}: ${words} MSE ${loss(run[name][i])}`;
+    return [value, `${group.name}, seed ${run.seed}`, `${run.id} (${run.status})`, ...ends];
+  }
+
+  function show(point) {
+    focus = point;
+    if (!point) return hideTip(figure);
+    const { run, name, i } = point;
+    return showTip(figure, plot, plot.x(run.s[i]), clampY(run[name][i]), describe(point));
+  }
+
+  function zoom(low, high) {
+    const full = extent().x;
+    const narrow = Math.abs(high - low) < 1;
+    range = narrow ? null : [Math.max(0, Math.min(low, high)), Math.max(low, high)];
+    if (!range && narrow) range = full;
+    draw();
+  }
+
+  function scaleBy(factor) {
+    const [low, high] = plot.x.domain;
+    const middle = focus ? focus.run.s[focus.i] : (low + high) / 2;
+    zoom(middle - (middle - low) * factor, middle + (high - middle) * factor);
+  }
+
+  svg.addEventListener("pointermove", (event) => {
+    const at = pointer(svg, event);
+    if (dragFrom === null) return show(nearest(at));
+    svg.querySelector(".selection")?.remove();
+    const { top, bottom } = plot.box;
+    const size = { x: Math.min(at.x, dragFrom), width: Math.abs(at.x - dragFrom) };
+    return element(svg, "rect", { class: "selection", y: top, height: bottom - top, ...size });
+  });
+  svg.addEventListener("pointerdown", (event) => {
+    dragFrom = pointer(svg, event).x;
+  });
+  svg.addEventListener("pointerup", (event) => {
+    const to = pointer(svg, event).x;
+    if (dragFrom !== null && Math.abs(to - dragFrom) > 8) {
+      zoom(plot.x.invert(dragFrom), plot.x.invert(to));
+    }
+    dragFrom = null;
+    svg.querySelector(".selection")?.remove();
+  });
+  svg.addEventListener("pointerleave", () => {
+    dragFrom = null;
+    hideTip(figure);
+  });
+  svg.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const first = visible()[0]?.[0].runs[0];
+    if (!first?.s.length) return;
+    const from = focus ?? { group: visible()[0][0], run: first, name: columns()[0], i: -step };
+    const i = Math.min(from.run.s.length - 1, Math.max(0, from.i + step));
+    if (from.run[from.name][i] !== null) show({ ...from, i });
+  });
+
+  function reset() {
+    range = null;
+    focus = null;
+    draw();
+  }
+  svg.addEventListener("dblclick", reset);
+  document.getElementById("curves-in").addEventListener("click", () => scaleBy(0.5));
+  document.getElementById("curves-out").addEventListener("click", () => scaleBy(2));
+  document.getElementById("curves-reset").addEventListener("click", reset);
+  kind.addEventListener("change", reset);
+
+  const legend = document.getElementById("curves-legend");
+  const boxes = DATA.groups.map((group, index) => {
+    const label = document.createElement("label");
+    const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: shown[index] });
+    box.addEventListener("change", () => {
+      shown[index] = box.checked;
+      reset();
+    });
+    label.append(box);
+    swatch(label, index);
+    label.append(group.name);
+    legend.append(label);
+    return box;
+  });
+  for (const [id, on] of [["curves-all", true], ["curves-none", false]]) {
+    document.getElementById(id).addEventListener("click", () => {
+      boxes.forEach((box, index) => {
+        box.checked = on;
+        shown[index] = on;
+      });
+      reset();
+    });
+  }
+  redraws.push(draw);
+  draw();
+})();

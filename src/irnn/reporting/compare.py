@@ -1,0 +1,206 @@
+"""Compare two groups of runs: success rates and time to solve, and when the data cannot tell."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from irnn.reporting import wording
+from irnn.reporting.load import Run
+from irnn.reporting.settings import (
+    ABSENT,
+    Value,
+    labels,
+    meets,
+    order,
+    parse_condition,
+    show,
+    varying_keys,
+)
+from irnn.reporting.statistics import (
+    Interval,
+    fisher_exact,
+    logrank_scores,
+    newcombe,
+    permutation_p,
+    sooner_share,
+    wilson,
+)
+from irnn.reporting.summary import Crossing, crossing, time_to
+
+SIGNIFICANT = 0.05
+SOLVED = "0.001"
+
+
+@dataclass(frozen=True)
+class Side:
+    """The finished runs on one side of a comparison."""
+
+    name: str
+    runs: tuple[Run, ...]
+    rate: Interval
+    crossing: Crossing
+
+    @property
+    def solved(self) -> int:
+        """How many of them solved the task."""
+        return sum(run.status == "solved" for run in self.runs)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A against B over the settings that both have runs for.
+
+    `strata` names those settings with (runs of A, runs of B); runs without a counterpart are only
+    counted in `left_out`. `difference` is A's success rate minus B's; `pairs` counts pairs in
+    which A solves first, B does, and neither can be said.
+    """
+
+    a: Side
+    b: Side
+    strata: tuple[tuple[str, int, int], ...]
+    left_out: int
+    difference: Interval
+    rate_p: float
+    time_p: float
+    pairs: tuple[int, int, int]
+    cautions: tuple[str, ...]
+
+
+def compare(runs: Sequence[Run], name_a: str, name_b: str) -> Comparison:
+    """Compare the finished runs that meet condition `name_a` with those that meet `name_b`.
+
+    Runs are compared within settings that differ in nothing else: every further setting that
+    varies defines a stratum, and labels are permuted inside strata only. One stratum uses Fisher's
+    exact test for the rates. Raises ValueError when a side is empty or the sides overlap.
+    """
+    known = list(dict.fromkeys(key for run in runs for key in run.settings))
+    conditions = [parse_condition(name, known) for name in (name_a, name_b)]
+    finished = [run for run in runs if run.finished]
+    side_a, side_b = ([run for run in finished if meets(run.settings, c)] for c in conditions)
+    for name, side, condition in zip((name_a, name_b), (side_a, side_b), conditions, strict=True):
+        if not side:
+            raise ValueError(f"--compare {name}: no finished run has it; {_found(runs, condition)}")
+    if {run.run_id for run in side_a} & {run.run_id for run in side_b}:
+        raise ValueError(
+            f"--compare {name_a} {name_b}: a run is on both sides; make them exclusive"
+        )
+    chosen = {key for condition in conditions for key in condition}
+    strata_keys = _strata_keys(side_a, side_b, chosen)
+    matched_a, matched_b, strata = _match(side_a, side_b, strata_keys)
+    if not strata:
+        names = ", ".join(labels(strata_keys).values())
+        raise ValueError(
+            f"--compare {name_a} {name_b}: the sides share no setting of {names}; "
+            "narrow one with --where"
+        )
+    both = [*matched_a, *matched_b]
+    index = np.array([strata.index(_stratum(run, strata_keys)) for run in both])
+    in_a = np.arange(len(both)) < len(matched_a)
+    times = [time_to(run, SOLVED) for run in both]
+    scores = np.zeros(len(both))
+    for stratum in range(len(strata)):
+        part = np.flatnonzero(index == stratum)
+        scores[part] = logrank_scores([times[i][0] for i in part], [times[i][1] for i in part])
+    solved = np.array([run.status == "solved" for run in both], dtype=np.float64)
+    a, b = _side(name_a, matched_a), _side(name_b, matched_b)
+    margins = (a.solved, len(a.runs), b.solved, len(b.runs))
+    pairs = np.zeros(3, dtype=int)
+    named = []
+    short = labels(strata_keys)
+    for number, values in enumerate(strata):
+        part_a = [times[i] for i in np.flatnonzero((index == number) & in_a)]
+        part_b = [times[i] for i in np.flatnonzero((index == number) & ~in_a)]
+        pairs += np.array(sooner_share(part_a, part_b))
+        words = zip(strata_keys, values, strict=True)
+        name = ", ".join(f"{short[key]}={show(value)}" for key, value in words)
+        named.append((name or "all runs", len(part_a), len(part_b)))
+    return Comparison(
+        a=a,
+        b=b,
+        strata=tuple(named),
+        left_out=len(side_a) + len(side_b) - len(both),
+        difference=newcombe(*margins),
+        rate_p=fisher_exact(*margins) if len(strata) == 1 else permutation_p(solved, in_a, index),
+        time_p=permutation_p(scores, in_a, index),
+        pairs=(int(pairs[0]), int(pairs[1]), int(pairs[2])),
+        cautions=tuple(_cautions(named, a, b)),
+    )
+
+
+def _side(name: str, runs: Sequence[Run]) -> Side:
+    solved = sum(run.status == "solved" for run in runs)
+    return Side(name, tuple(runs), wilson(solved, len(runs)), crossing(runs, SOLVED))
+
+
+def _strata_keys(side_a: Sequence[Run], side_b: Sequence[Run], chosen: set[str]) -> list[str]:
+    """Settings that vary inside a side; one that differs only between the sides comes with it."""
+    within = [varying_keys([run.settings for run in side]) for side in (side_a, side_b)]
+    return [key for key in dict.fromkeys(within[0] + within[1]) if key not in chosen]
+
+
+def _stratum(run: Run, keys: Sequence[str]) -> tuple[Value, ...]:
+    return tuple(run.settings.get(key, ABSENT) for key in keys)
+
+
+def _match(
+    side_a: Sequence[Run], side_b: Sequence[Run], keys: Sequence[str]
+) -> tuple[list[Run], list[Run], list[tuple[Value, ...]]]:
+    shared = {_stratum(run, keys) for run in side_a} & {_stratum(run, keys) for run in side_b}
+    strata = sorted(shared, key=lambda values: [order(value) for value in values])
+    matched_a, matched_b = (
+        [run for run in side if _stratum(run, keys) in shared] for side in (side_a, side_b)
+    )
+    return matched_a, matched_b, strata
+
+
+def _found(runs: Sequence[Run], condition: dict[str, tuple[Value, ...]]) -> str:
+    found = []
+    for key in condition:
+        values = sorted({run.settings.get(key, ABSENT) for run in runs}, key=order)
+        found.append(f"{key} is {', '.join(show(value) for value in values)}")
+    return "; ".join(found)
+
+
+def _cautions(strata: Sequence[tuple[str, int, int]], a: Side, b: Side) -> list[str]:
+    cautions = []
+    if len({n_a / n_b for _, n_a, n_b in strata}) > 1:
+        cautions.append(
+            "The sides have unequal shares of runs per setting, so the pooled rates and their "
+            "difference mix settings; the p-values do not."
+        )
+    budgets = [{run.settings.get("budget.updates") for run in side.runs} for side in (a, b)]
+    if budgets[0] != budgets[1]:
+        cautions.append(
+            "The sides had different budgets of updates: the one with less was given up on sooner, "
+            "and neither test can undo that."
+        )
+    return cautions
+
+
+def sentences(comparison: Comparison) -> list[str]:
+    """The comparison in words, the verdicts first in each line."""
+    a, b, diff = comparison.a, comparison.b, comparison.difference
+    first_a, first_b, unknown = comparison.pairs
+    counts = f"{a.name}: {a.solved} of {len(a.runs)} solved; {b.name}: {b.solved} of {len(b.runs)}"
+    by_rate = a.name if diff.estimate > 0 else b.name
+    by_time = a.name if first_a > first_b else b.name
+    matched = len(comparison.strata)
+    lines = [
+        f"{_verdict(comparison.rate_p, f'{by_rate} solves more often')} ({counts}; difference "
+        f"{100 * diff.estimate:+.0f} points, 95 % interval {100 * diff.low:+.0f} to "
+        f"{100 * diff.high:+.0f}; {wording.p_value(comparison.rate_p)}).",
+        f"{_verdict(comparison.time_p, f'{by_time} solves sooner')} (median updates to "
+        f"{SOLVED}: {wording.quantile(a.crossing.median)} against "
+        f"{wording.quantile(b.crossing.median)}; {a.name} first in {first_a} pairs of runs, "
+        f"{b.name} in {first_b}, undecided {unknown}; {wording.p_value(comparison.time_p)}).",
+        f"Compared within {matched} matched setting{'s' * (matched != 1)}"
+        + (f"; {comparison.left_out} runs without a counterpart left out." * bool(matched))
+        * bool(comparison.left_out)
+        + ("." if not comparison.left_out else ""),
+    ]
+    return lines + list(comparison.cautions)
+
+
+def _verdict(p: float, claim: str) -> str:
+    return f"{claim}" if p < SIGNIFICANT else "The data cannot tell"

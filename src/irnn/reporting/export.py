@@ -1,0 +1,75 @@
+"""One row per run, as CSV and, where pyarrow is installed, as Parquet."""
+
+import csv
+import math
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from irnn.reporting.load import THRESHOLDS, Run
+from irnn.reporting.settings import Value
+
+PARQUET_REMEDY = "summary.parquet skipped: it needs pyarrow (pip install 'irnn[report]')"
+
+
+def rows(runs: Sequence[Run]) -> list[dict[str, Value]]:
+    """Flatten every run: results first, then its settings under their full keys, then provenance.
+
+    An update count of a threshold never crossed, and a loss that is not finite, is None.
+    """
+    table = []
+    for run in runs:
+        row: dict[str, Value] = {
+            "run_id": run.run_id,
+            "status": run.status,
+            "seed": run.seed,
+            "steps": run.steps,
+            "seconds": _known(run.seconds),
+            "steps_per_second": _known(run.steps_per_second),
+            "test_mse": _known(run.test_mse),
+            "best_test_mse": _known(run.best_test_mse),
+            "train_mse": _known(run.train_mse),
+        }
+        row.update({f"updates_to_{name}": run.solved_at[name] for name in THRESHOLDS})
+        row.update(restarts=run.restarts, divergences=len(run.divergences), schema=run.schema)
+        row.update({f"config.{key}": value for key, value in run.settings.items()})
+        row.update({f"provenance.{key}": value for key, value in run.provenance.items()})
+        row["folder"] = str(run.path)
+        table.append(row)
+    return table
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def write_csv(table: Sequence[dict[str, Value]], path: Path) -> None:
+    """Write the rows as CSV; None is an empty field."""
+    names = list(dict.fromkeys(name for row in table for name in row))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(table)
+
+
+def can_write_parquet() -> bool:
+    """Whether pyarrow is installed."""
+    return find_spec("pyarrow") is not None
+
+
+def write_parquet(table: Sequence[dict[str, Value]], path: Path) -> None:
+    """Write the rows as Parquet; a column of mixed types (clip: 1.0, "none") becomes text."""
+    pyarrow = import_module("pyarrow")
+    parquet = import_module("pyarrow.parquet")
+
+    names = dict.fromkeys(name for row in table for name in row)
+    columns = {name: _column([row.get(name) for row in table]) for name in names}
+    parquet.write_table(pyarrow.table(columns), path)
+
+
+def _column(values: list[Value]) -> list[Value]:
+    kinds = {type(value) for value in values if value is not None}
+    if kinds <= {int, float}:
+        return [None if v is None else float(v) for v in values] if float in kinds else values
+    return values if len(kinds) == 1 else [None if v is None else str(v) for v in values]

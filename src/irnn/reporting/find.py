@@ -1,0 +1,53 @@
+"""Find run folders below paths and globs."""
+
+import glob
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+MARKERS = ("config.yaml", "result.json", "metrics.jsonl", "provenance.json", "train.log")
+
+
+def find_folders(patterns: Iterable[str]) -> list[Path]:
+    """List the run folders below each path or glob, each once, in the order of their names.
+
+    Raises ValueError naming a path that does not exist or is no directory.
+    """
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        for root in _expand(pattern):
+            for folder in _walk(root):
+                found.setdefault(folder.resolve())
+    return list(found)
+
+
+def _expand(pattern: str) -> list[Path]:
+    path = Path(pattern).expanduser()
+    if path.is_dir():
+        return [path]
+    if path.exists():
+        raise ValueError(f"PATH={pattern} is a file; give the run folder or the folder of runs")
+    matches = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
+    folders = [match for match in matches if match.is_dir()]
+    if not folders:
+        raise ValueError(f"PATH={pattern} does not exist; give a runs root, a run folder or a glob")
+    return folders
+
+
+def _walk(root: Path) -> Iterable[Path]:
+    for directory, children, files in os.walk(root, onerror=_refuse_unreadable_root(root)):
+        children[:] = sorted(child for child in children if not child.startswith("."))
+        leaf = Path(directory)
+        if any(marker in files for marker in MARKERS) or "checkpoints" in children:
+            children.clear()
+            yield leaf
+        elif not children and not files and leaf != root:
+            yield leaf
+
+
+def _refuse_unreadable_root(root: Path) -> Callable[[OSError], None]:
+    def onerror(error: OSError) -> None:
+        if Path(error.filename) == root:
+            raise ValueError(f"PATH={root} cannot be read: {error.strerror}")
+
+    return onerror

@@ -1,0 +1,101 @@
+"""The report as one self-contained HTML file: no request leaves it, no framework draws it."""
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from irnn.reporting import sections
+from irnn.reporting.compare import Comparison, sentences
+from irnn.reporting.load import Loaded
+from irnn.reporting.provenance import warnings
+from irnn.reporting.summary import Summary
+from irnn.reporting.table import headline
+
+SCRIPTS = ("table.js", "chart.js", "curves.js", "scatter.js")
+
+# The browser itself then refuses any request, whatever a setting's text may contain.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+
+
+def render_page(
+    loaded: Loaded,
+    summary: Summary,
+    comparison: Comparison | None,
+    data: Mapping[str, Any],
+    out: Path,
+) -> str:
+    """Write the whole page as it lies in `out`, from which links to run folders are relative.
+
+    `data` is what `chart_data` computed from `summary`.
+    """
+    parts = [
+        ("groups", "Results", sections.groups(summary)),
+        ("comparison", "Comparison", _comparison(comparison)),
+        ("curves", "Learning curves", sections.curves(summary)),
+        ("length", "Updates against T", sections.length(summary)),
+        ("heatmaps", "Grids", sections.heat(summary)),
+        ("overfitting", "Training against held-out loss", sections.overfitting()),
+        ("runs", "Runs and commands", sections.runs(summary, out)),
+        ("provenance", "Provenance", sections.provenance(loaded)),
+        ("methods", "How to read this", sections.methods()),
+    ]
+    shown = [part for part in parts if part[2]]
+    links = "".join(f'<a href="#{name}">{title}</a>' for name, title, _ in shown)
+    body = "".join(
+        f'<section id="{name}"><h2>{title}</h2>{text}</section>' for name, title, text in shown
+    )
+    title = headline(loaded.runs, len(loaded.skipped))
+    written = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
+        f"<title>irnn report: {html.escape(title)}</title><style>{_asset('page.css')}</style>"
+        f'</head><body><header><h1>{html.escape(title)}</h1><p class="dim">Written {written}</p>'
+        f'<nav aria-label="Sections">{links}</nav></header><main>{_warnings(warnings(loaded))}'
+        f"{body}</main>{_script(data)}</body></html>\n"
+    )
+
+
+def _asset(name: str) -> str:
+    return files("irnn.reporting").joinpath("assets").joinpath(name).read_text(encoding="utf-8")
+
+
+def _script(data: Mapping[str, Any]) -> str:
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    text = text.replace("<", "\\u003c")
+    code = "\n".join(_asset(name) for name in SCRIPTS)
+    return (
+        f'<script type="application/json" id="data">{text}</script>'
+        f'<script>"use strict";\n{code}</script>'
+    )
+
+
+def _warnings(lines: Sequence[str]) -> str:
+    if not lines:
+        return ""
+    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+    return (
+        f'<div class="warnings" role="note"><strong>Read with care</strong><ul>{items}</ul></div>'
+    )
+
+
+def _comparison(comparison: Comparison | None) -> str:
+    if comparison is None:
+        return ""
+    lines = "".join(f"<li>{html.escape(line)}</li>" for line in sentences(comparison))
+    rows = "".join(
+        f'<tr><td class="text">{html.escape(name)}</td><td>{a}</td><td>{b}</td></tr>'
+        for name, a, b in comparison.strata
+    )
+    heads = f"<th>{html.escape(comparison.a.name)}</th><th>{html.escape(comparison.b.name)}</th>"
+    return (
+        f"<ul>{lines}</ul><details><summary>Settings compared, and finished runs on each side"
+        f'</summary><table><thead><tr><th class="text">setting</th>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></details>"
+    )

@@ -1,0 +1,92 @@
+"""Where the runs came from, and a warning wherever pooling or comparing them would mislead."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from irnn.reporting.load import Loaded, Run
+from irnn.reporting.settings import show
+
+_MIXED: dict[str, str] = {
+    "schema": "results of different schema numbers may mean different things by the same name",
+    "task": "these are different tasks",
+    "marks": "where the marks lie changes how hard the task is; published numbers differ by it",
+    "data": "fixed and fresh data are different tasks: only a fixed set can be overfitted",
+    "kernel": "kernels agree only to rounding, and their speeds are not comparable",
+    "device": "devices agree only to rounding, and their speeds are not comparable",
+    "dtype": "number formats change both results and speeds",
+    "commit": "the code changed between runs",
+    "torch": "results may differ between versions",
+}
+
+
+def _from(key: str, fallback: str = "") -> Callable[[Run], str]:
+    def read(run: Run) -> str:
+        value = run.provenance.get(key, run.settings.get(fallback) if fallback else None)
+        return "" if value is None else show(value)
+
+    return read
+
+
+def _setting(key: str) -> Callable[[Run], str]:
+    def read(run: Run) -> str:
+        return show(run.settings[key]) if key in run.settings else ""
+
+    return read
+
+
+_READERS: dict[str, Callable[[Run], str]] = {
+    "schema": lambda run: run.schema,
+    "task": _setting("task.name"),
+    "marks": _setting("task.marks"),
+    "data": _setting("task.data"),
+    "kernel": _from("kernel", "runtime.kernel"),
+    "device": _from("device", "runtime.device"),
+    "dtype": _from("dtype", "runtime.dtype"),
+    "threads": _from("threads", "runtime.threads"),
+    "commit": _from("git.commit"),
+    "dirty": _from("git.dirty"),
+    "irnn": _from("versions.irnn"),
+    "torch": _from("versions.torch"),
+    "python": _from("versions.python"),
+    "host": _from("machine.hostname"),
+    "cpu": _from("machine.cpu"),
+    "cores": _from("machine.cores"),
+    "platform": _from("machine.platform"),
+}
+
+
+def census(runs: Sequence[Run]) -> dict[str, Counter[str]]:
+    """Count the runs by each fact of their provenance; a fact nobody recorded is left out."""
+    counted = {fact: Counter(read(run) for run in runs) for fact, read in _READERS.items()}
+    return {
+        fact: Counter({value or "not recorded": n for value, n in counts.items()})
+        for fact, counts in counted.items()
+        if any(counts)
+    }
+
+
+def warnings(loaded: Loaded) -> list[str]:
+    """Say what is mixed, uncommitted, restarted or skipped, in one line each."""
+    facts = census(loaded.runs)
+    lines = []
+    for fact, reason in _MIXED.items():
+        values = {value: n for value, n in facts.get(fact, {}).items() if value != "not recorded"}
+        if len(values) > 1:
+            mix = ", ".join(f"{_short(fact, value)} ({n} runs)" for value, n in values.items())
+            lines.append(f"Mixed {fact}: {mix}; {reason}.")
+    dirty = facts.get("dirty", Counter())["true"]
+    if dirty:
+        lines.append(f"{dirty} runs were made with uncommitted changes: no commit reproduces them.")
+    restarted = sum(run.restarts > 0 for run in loaded.runs)
+    if restarted:
+        lines.append(
+            f"{restarted} runs were restarted after a divergence; "
+            "they count by how they ended, not by how they began."
+        )
+    for skipped in loaded.skipped:
+        lines.append(f"Skipped {skipped.path.name}: {skipped.reason}.")
+    return lines + [f"{note}." for note in loaded.notes]
+
+
+def _short(fact: str, value: str) -> str:
+    return value[:10] if fact == "commit" else value

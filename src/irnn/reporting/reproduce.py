@@ -1,0 +1,25 @@
+"""The commands that reproduce runs, merged over seeds where they differ in nothing else."""
+
+import re
+from collections.abc import Sequence
+
+from irnn.reporting.load import Run
+
+_MULTIRUN = re.compile(r"irnn[.-]train\s(?:.*\s)?(?:-m|--multirun)(?=\s|$)")
+_SEED = re.compile(r"(?<=\s)seed=(\d+)(?=\s|$)")
+
+
+def commands(runs: Sequence[Run]) -> list[str]:
+    """List what to type to get these runs again: one multirun line when only the seed differs."""
+    told = list(dict.fromkeys(run.command for run in runs if run.command))
+    seeds: dict[str, list[str]] = {}
+    for command in told:
+        match = _SEED.search(command)
+        if match is None or _MULTIRUN.search(command):
+            return told
+        seeds.setdefault(_SEED.sub("seed={}", command), []).append(match.group(1))
+    if len(seeds) != 1 or len(told) < 2:
+        return told
+    [(template, numbers)] = seeds.items()
+    merged = template.replace("seed={}", f"seed={','.join(numbers)}")
+    return [re.sub(r"(irnn[.-]train)\b", r"\1 -m", merged, count=1)]

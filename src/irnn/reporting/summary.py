@@ -1,0 +1,158 @@
+"""Pool runs that differ only in their seed into groups and summarise each."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from irnn.reporting.load import COUNTED, THRESHOLDS, Run
+from irnn.reporting.settings import (
+    ABSENT,
+    Value,
+    is_shown,
+    labels,
+    order,
+    show,
+    split_dependent,
+    varying_keys,
+)
+from irnn.reporting.statistics import Interval, Quantile, censored_quantile, wilson
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Updates until the held-out loss fell below a threshold: quartiles, and how many runs did."""
+
+    crossed: int
+    first_quartile: Quantile
+    median: Quantile
+    third_quartile: Quantile
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that share every shown setting; all rates and times are over its finished runs.
+
+    `counts` maps each status to its number; `rate` is solved over finished with its interval;
+    times are medians in seconds, speeds medians in updates per second.
+    """
+
+    values: tuple[Value, ...]
+    runs: tuple[Run, ...]
+    counts: Mapping[str, int]
+    rate: Interval
+    crossings: Mapping[str, Crossing]
+    seconds: float
+    steps_per_second: float
+    best_test_mse: float
+
+    @property
+    def finished(self) -> tuple[Run, ...]:
+        """The runs that statistics are about."""
+        return tuple(run for run in self.runs if run.finished)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The groups and the settings that tell them apart.
+
+    `keys` are full keys, `labels` their short names, `constant` what all runs share, and `follows`
+    lines on settings that vary only with a name already shown.
+    """
+
+    keys: tuple[str, ...]
+    labels: tuple[str, ...]
+    groups: tuple[Group, ...]
+    constant: Mapping[str, Value]
+    follows: tuple[str, ...]
+
+    @property
+    def statuses(self) -> tuple[str, ...]:
+        """The statuses worth a column: solved, and every other that some run has."""
+        seen = {status for group in self.groups for status, n in group.counts.items() if n}
+        return tuple(status for status in COUNTED if status in seen or status == "solved")
+
+    def name(self, group: Group) -> str:
+        """One line that tells this group from the others."""
+        pairs = zip(self.labels, group.values, strict=True)
+        return ", ".join(f"{label}={show(value)}" for label, value in pairs) or "all runs"
+
+
+def summarise(runs: Sequence[Run]) -> Summary:
+    """Group the runs by what varies between them, seeds and run-time settings aside."""
+    settings = [run.settings for run in runs]
+    varying = varying_keys(settings)
+    keys, dependent = split_dependent(varying, settings)
+    pooled: dict[tuple[Value, ...], list[Run]] = {}
+    for run in runs:
+        values = tuple(run.settings.get(key, ABSENT) for key in keys)
+        pooled.setdefault(values, []).append(run)
+    ordered = sorted(pooled, key=lambda values: [order(value) for value in values])
+    names = labels(keys)
+    everything = dict.fromkeys(key for one in settings for key in one)
+    constant = {key: settings[0].get(key) for key in everything if key not in varying}
+    return Summary(
+        keys=tuple(keys),
+        labels=tuple(names[key] for key in keys),
+        groups=tuple(_group(values, pooled[values]) for values in ordered),
+        constant={key: value for key, value in constant.items() if is_shown(key)},
+        follows=_follows(dependent, runs),
+    )
+
+
+def time_to(run: Run, threshold: str) -> tuple[float, bool]:
+    """When a run got below `threshold`, and whether it did.
+
+    A run that did not is censored at its last update; one that diverged never will (inf).
+    """
+    at = run.solved_at.get(threshold)
+    if at is not None:
+        return float(at), True
+    return (math.inf if run.status == "diverged" else float(run.steps)), False
+
+
+def crossing(runs: Sequence[Run], threshold: str) -> Crossing:
+    """Quartiles of the updates to `threshold` over `runs`, those that never crossed included."""
+    times = [time_to(run, threshold) for run in runs]
+    moments, observed = [t for t, _ in times], [seen for _, seen in times]
+    low, middle, high = (censored_quantile(moments, observed, q) for q in (0.25, 0.5, 0.75))
+    return Crossing(sum(observed), low, middle, high)
+
+
+def median(values: Sequence[float]) -> float:
+    """Median of the values that are numbers; NaN when none is."""
+    known = sorted(value for value in values if not math.isnan(value))
+    if not known:
+        return math.nan
+    middle = len(known) // 2
+    return known[middle] if len(known) % 2 else (known[middle - 1] + known[middle]) / 2
+
+
+def _group(values: tuple[Value, ...], runs: list[Run]) -> Group:
+    runs = sorted(runs, key=lambda run: (run.seed is None, run.seed or 0, run.run_id))
+    finished = [run for run in runs if run.finished]
+    counts = {status: sum(run.status == status for run in runs) for status in COUNTED}
+    return Group(
+        values=values,
+        runs=tuple(runs),
+        counts=counts,
+        rate=wilson(counts["solved"], len(finished)),
+        crossings={threshold: crossing(finished, threshold) for threshold in THRESHOLDS},
+        seconds=median([run.seconds for run in finished]),
+        steps_per_second=median([run.steps_per_second for run in finished]),
+        best_test_mse=median([run.best_test_mse for run in finished]),
+    )
+
+
+def _follows(dependent: Mapping[str, str], runs: Sequence[Run]) -> tuple[str, ...]:
+    """Say per name what comes with it: `optim=sgd has lr=0.01, momentum=0`."""
+    told: dict[tuple[str, Value], dict[str, Value]] = {}
+    for key, name in dependent.items():
+        for run in runs:
+            if key in run.settings:
+                decider = (name, run.settings.get(name))
+                told.setdefault(decider, {})[key] = run.settings[key]
+    lines = []
+    for (name, value), settings in told.items():
+        pairs = ", ".join(f"{key.rsplit('.', 1)[1]}={show(v)}" for key, v in settings.items())
+        lines.append(f"{name.rsplit('.', 1)[0]}={show(value)} has {pairs}")
+    return tuple(lines)

@@ -1,0 +1,82 @@
+"""The table on screen."""
+
+import time
+from collections.abc import Sequence
+
+from rich.console import Group as Stack
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from irnn.reporting import wording
+from irnn.reporting.load import COUNTED, THRESHOLDS, Loaded, Run
+from irnn.reporting.settings import show
+from irnn.reporting.summary import Summary
+
+_WIDE = 150
+
+
+def render(loaded: Loaded, summary: Summary, warnings: Sequence[str], width: int) -> RenderableType:
+    """Build everything shown on screen: the shared settings, the table, what needs a caution.
+
+    A screen narrower than `width` 150 gets two of the four thresholds.
+    """
+    parts: list[RenderableType] = [Text(headline(loaded.runs, len(loaded.skipped)), style="bold")]
+    known = {key: value for key, value in summary.constant.items() if value is not None}
+    if known:
+        constant = ", ".join(f"{key}={show(value)}" for key, value in known.items())
+        parts.append(Text(f"all runs: {constant}", style="dim"))
+    parts += [Text(line, style="dim") for line in summary.follows]
+    parts.append(_table(summary, THRESHOLDS if width >= _WIDE else ("0.05", "0.001")))
+    parts += [Text(line) for line in _unfinished(loaded.runs)]
+    parts += [Text(f"warning: {line}", style="yellow") for line in warnings]
+    return Stack(*parts)
+
+
+def headline(runs: Sequence[Run], skipped: int) -> str:
+    """Count the runs by status in one line."""
+    counts = {status: sum(run.status == status for run in runs) for status in COUNTED}
+    words = [f"{n} {status}" for status, n in counts.items() if n]
+    words += [f"{skipped} skipped"] if skipped else []
+    return f"{len(runs)} run{'s' * (len(runs) != 1)}: {', '.join(words)}"
+
+
+def _table(summary: Summary, thresholds: Sequence[str]) -> Table:
+    table = Table(
+        caption="rates and times are over finished runs; interval: Wilson 95 %; "
+        "updates: median and quartiles, runs that never crossed counted as later than any",
+        caption_justify="left",
+    )
+    for label in summary.labels:
+        table.add_column(label)
+    shown = summary.statuses
+    for name in ("runs", *shown):
+        table.add_column(name, justify="right")
+    table.add_column("success rate", justify="right")
+    for threshold in thresholds:
+        table.add_column(f"updates to {threshold}", justify="right")
+    table.add_column("time", justify="right")
+    table.add_column("updates/s", justify="right")
+    for group in summary.groups:
+        cells = [show(value) for value in group.values]
+        cells += [str(len(group.runs)), *(str(group.counts[status]) for status in shown)]
+        cells.append(wording.rate(group.rate))
+        for threshold in thresholds:
+            crossing = group.crossings[threshold]
+            middle, spread = wording.quantile(crossing.median), wording.quartiles(crossing)
+            cells.append(middle if spread == middle else f"{middle}\n{spread}")
+        cells += [wording.duration(group.seconds), wording.speed(group.steps_per_second)]
+        table.add_row(*cells)
+    return table
+
+
+def _unfinished(runs: Sequence[Run], most: int = 8) -> list[str]:
+    running = sorted((run for run in runs if not run.finished), key=lambda run: -run.last_written)
+    lines = [
+        f"unfinished: {run.run_id} at update {wording.count(run.steps)}, held-out "
+        f"{wording.loss(run.test_mse)}, last written "
+        f"{wording.duration(max(0.0, time.time() - run.last_written))} ago"
+        for run in running[:most]
+    ]
+    left = len(running) - most
+    return [*lines, f"and {left} more unfinished"] if left > 0 else lines

@@ -1,0 +1,34 @@
+"""Write everything that --out asks for."""
+
+from pathlib import Path
+
+from irnn.reporting import export
+from irnn.reporting.charts import chart_data
+from irnn.reporting.compare import Comparison
+from irnn.reporting.load import Loaded
+from irnn.reporting.page import render_page
+from irnn.reporting.summary import Summary
+
+
+def write_report(
+    out: Path, loaded: Loaded, summary: Summary, comparison: Comparison | None
+) -> list[str]:
+    """Write the page and the summaries into `out`; say in one line each what was written or not."""
+    out.mkdir(parents=True, exist_ok=True)
+    rows = export.rows(loaded.runs)
+    export.write_csv(rows, out / "summary.csv")
+    lines = [f"wrote {out / 'summary.csv'}"]
+    if export.can_write_parquet():
+        export.write_parquet(rows, out / "summary.parquet")
+        lines.append(f"wrote {out / 'summary.parquet'}")
+    else:
+        lines.append(export.PARQUET_REMEDY)
+    data = chart_data(summary)
+    page = render_page(loaded, summary, comparison, data, out.resolve())
+    (out / "report.html").write_text(page, encoding="utf-8")
+    lines.append(f"wrote {out / 'report.html'}")
+    from irnn.reporting.figures import write_figures  # matplotlib is slow to import
+
+    pictures = write_figures(summary, data, out / "figures")
+    lines.append(f"wrote {len(pictures)} pictures into {out / 'figures'}")
+    return lines

@@ -1,0 +1,39 @@
+"""Fixtures shared by the tests of reports."""
+
+import os
+
+import pytest
+from synthetic_runs import write_sweep
+
+
+@pytest.fixture(scope="session")
+def sweep(tmp_path_factory):
+    """A finished sweep of 24 runs: two optimizers, four lengths, three seeds. Read only."""
+    root = tmp_path_factory.mktemp("sweep") / "results"
+    write_sweep(root)
+    return root
+
+
+@pytest.fixture
+def report(capsys):
+    """Run the command in this process; give back its exit status, screen and errors."""
+    from irnn.report import main
+
+    def run(*arguments):
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as stopped:  # argparse
+            status = stopped.code
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def plain_surroundings(monkeypatch):
+    """No test may depend on the caller's own runs or terminal."""
+    monkeypatch.delenv("IRNN_RUNS", raising=False)
+    for name in ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    assert os.environ.get("IRNN_RUNS") is None

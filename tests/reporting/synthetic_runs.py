@@ -1,0 +1,168 @@
+"""Write run folders as the runner does, for tests: plateau, then descent, or an explosion."""
+
+import json
+import math
+import random
+import zlib
+from pathlib import Path
+
+import yaml
+
+THRESHOLDS = ("0.1", "0.05", "0.01", "0.001")
+BASELINE = 1 / 6
+
+
+def config(seed=0, seq_len=150, optim="adam", clip=1.0, updates=20_000, **overrides):
+    """The resolved configuration of a run; `overrides` are dotted keys with __ for the dot."""
+    lr = {"adam": 0.001, "sgd": 0.01, "rmsprop": 0.0005}[optim]
+    tree = {
+        "seed": seed,
+        "batch_size": 16,
+        "runs_dir": "runs",
+        "force": False,
+        "task": {
+            "name": "adding",
+            "seq_len": seq_len,
+            "marks": "anywhere",
+            "data": "fresh",
+            "train_size": 100_000,
+            "test_size": 10_000,
+        },
+        "model": {"name": "irnn", "hidden_size": 100},
+        "init": {"name": "identity", "gain": 1.0},
+        "optim": {"name": optim, "lr": lr, "recurrent_lr_scale": 1.0},
+        "clip": {"max_norm": clip},
+        "budget": {"updates": updates, "epochs": None, "seconds": None},
+        "stop": {"test_mse": 0.001},
+        "evaluate": {"every": 250},
+        "checkpoint": {"every": 1000},
+        "divergence": {"policy": "stop"},
+        "runtime": {"device": "cpu", "threads": 1, "kernel": "torch", "dtype": "float32"},
+        "tracker": {"mode": "offline", "group": None},
+    }
+    for key, value in overrides.items():
+        *sections, last = key.split("__")
+        node = tree
+        for section in sections:
+            node = node.setdefault(section, {})
+        node[last] = value
+    return tree
+
+
+def provenance(tree):
+    overrides = f"seq_len={tree['task']['seq_len']} optim={tree['optim']['name']}"
+    return {
+        "command": f"python -m irnn.train {overrides} seed={tree['seed']}",
+        "git": {"commit": "605c4a6d2f", "dirty": False},
+        "versions": {"python": "3.11.7", "torch": "2.13.0", "irnn": "0.1.0"},
+        "machine": {"hostname": "bench", "cpu": "Example CPU", "cores": 2, "platform": "Linux"},
+        "device": tree["runtime"]["device"],
+        "kernel": tree["runtime"]["kernel"],
+        "threads": 1,
+        "dtype": tree["runtime"]["dtype"],
+        "started": "2026-01-02T03:04:05+00:00",
+    }
+
+
+def losses(rng, solve_at, steps, every):
+    """Held-out loss at each evaluation: the 1/6 plateau until about half of `solve_at`."""
+    for step in range(0, steps + 1, every):
+        progress = max(0.0, 2 * step / solve_at - 1) if solve_at else 0.0
+        yield step, BASELINE * 10 ** (-2.3 * progress) * math.exp(rng.gauss(0, 0.06))
+
+
+def write_run(root, tree=None, status="solved", solve_at=8000, finish=True, cut=False, **settings):
+    """Write one run folder below `root` and return its path."""
+    tree = tree or config(**settings)
+    rng = random.Random(f"{tree['seed']}-{tree['task']['seq_len']}-{tree['optim']['name']}")
+    every, budget = tree["evaluate"]["every"], tree["budget"]["updates"]
+    seq_len, optim = tree["task"]["seq_len"], tree["optim"]["name"]
+    changed = zlib.crc32(json.dumps(tree, sort_keys=True).encode())
+    run_id = f"irnn-T{seq_len}-{optim}-s{tree['seed']}-{changed:08x}"
+    folder = Path(root) / run_id
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
+    (folder / "provenance.json").write_text(json.dumps(provenance(tree)))
+    (folder / "train.log").write_text("started\n")
+    explode_at = budget * 0.4 if status == "diverged" else math.inf
+    records, divergences = [], []
+    for step, test in losses(rng, solve_at if status == "solved" else None, budget, every):
+        record = {
+            "step": step,
+            "epoch": step * 16 / 100_000,
+            "train_mse": test * math.exp(rng.gauss(-0.05, 0.1)),
+            "test_mse": test,
+            "grad_norm": rng.uniform(0.1, 3),
+            "clip_fraction": 0.2,
+            "lr": tree["optim"]["lr"],
+            "spectral_radius": 1.0 + step * 1e-7,
+            "identity_distance": step * 1e-5,
+            "steps_per_second": rng.uniform(480, 520),
+            "seconds": step / 500,
+        }
+        records.append(record)
+        if step >= explode_at:
+            event = {"step": step, "reason": "gradient norm is inf", "action": "stop"}
+            record.update(test_mse=None, train_mse=1e19, grad_norm=None, event=event)
+            divergences.append(event)
+            break
+        if status == "solved" and test <= (tree["stop"]["test_mse"] or 0):
+            break
+    text = "".join(json.dumps(record) + "\n" for record in records)
+    (folder / "metrics.jsonl").write_text(text[:-40] if cut else text)
+    if finish:
+        write_result(folder, run_id, tree, status, records, divergences)
+    return folder
+
+
+def write_result(folder, run_id, tree, status, records, divergences):
+    known = [(r["step"], r["test_mse"]) for r in records if r["test_mse"] is not None]
+    solved_at = {
+        name: next((step for step, test in known if test < float(name)), None)
+        for name in THRESHOLDS
+    }
+    last = records[-1]
+    result = {
+        "run_id": run_id,
+        "schema": 1,
+        "status": status,
+        "seed": tree["seed"],
+        "seq_len": tree["task"]["seq_len"],
+        "model": tree["model"]["name"],
+        "steps": last["step"],
+        "epochs": last["epoch"],
+        "test_mse": last["test_mse"],
+        "best_test_mse": min(test for _, test in known),
+        "solved_at": solved_at,
+        "seconds": last["seconds"],
+        "steps_per_second": last["steps_per_second"],
+        "restarts": 0,
+        "divergences": divergences,
+        "config": tree,
+    }
+    (folder / "result.json").write_text(json.dumps(result))
+
+
+def write_sweep(root, seq_lens=(150, 200, 300, 400), optims=("sgd", "adam"), seeds=range(3)):
+    """A plausible sweep: Adam mostly solves, later for longer T; SGD hangs or explodes."""
+    folders = []
+    for seq_len in seq_lens:
+        for optim in optims:
+            for seed in seeds:
+                rng = random.Random(f"{seq_len}{optim}{seed}")
+                solve_at = int(30 * seq_len * math.exp(rng.gauss(0, 0.4)))
+                status = "solved" if optim == "adam" and solve_at < 16_000 else "exhausted"
+                if optim == "sgd" and rng.random() < 0.4:
+                    status = "diverged"
+                if optim == "sgd" and seq_len == 150 and seed == 0:
+                    status = "solved"
+                run = write_run(
+                    root,
+                    seed=seed,
+                    seq_len=seq_len,
+                    optim=optim,
+                    status=status,
+                    solve_at=solve_at,
+                )
+                folders.append(run)
+    return folders

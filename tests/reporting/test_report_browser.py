@@ -1,0 +1,215 @@
+"""The page in a real browser, headless: it draws, hovers, zooms, sorts and stays offline."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium or chrome is installed")
+
+# The browser itself phones home whatever it is told; no name resolves, so nothing leaves.
+QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--window-size=1200,900",
+    "--virtual-time-budget=4000",
+    "--enable-logging=stderr",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+
+# Runs inside the page after its own script; what it finds ends up in the dumped DOM.
+PROBE = """
+<script>
+const found = {};
+try {
+  const point = (svg, x, y, type) => {
+    const box = svg.getBoundingClientRect();
+    const zoom = box.width / svg.viewBox.baseVal.width;
+    const at = { clientX: box.left + x * zoom, clientY: box.top + y * zoom, bubbles: true };
+    svg.dispatchEvent(new PointerEvent(type, at));
+  };
+  const figure = (name) => document.getElementById(`${name}-figure`);
+  const chart = (name) => figure(name).querySelector("svg.chart");
+  const tip = (name) => (figure(name).querySelector(".tip").hidden ? "" :
+    [...figure(name).querySelectorAll(".tip div")].map((row) => row.textContent).join("|"));
+  const ticks = () => [...chart("curves").querySelectorAll("text")].map((t) => t.textContent);
+  const column = (n) => [...document.querySelector("#groups tbody").rows].map(
+    (row) => row.cells[n].childNodes[0].textContent);
+
+  found.seeds = chart("curves").querySelectorAll(".seed").length;
+  found.medians = chart("curves").querySelectorAll(".median").length;
+  found.crosses = chart("curves").querySelectorAll(".divergence").length;
+  found.baseline = chart("curves").querySelectorAll(".baseline").length;
+  const path = chart("curves").querySelector(".median").getAttribute("d").match(/[\\d.]+/g);
+  point(chart("curves"), Number(path[2]), Number(path[3]), "pointermove");
+  found.hover = tip("curves");
+  point(chart("curves"), 0, 0, "pointerleave");
+  found.away = tip("curves");
+
+  found.before = ticks();
+  point(chart("curves"), 200, 100, "pointerdown");
+  point(chart("curves"), 400, 100, "pointermove");
+  point(chart("curves"), 400, 100, "pointerup");
+  found.zoomed = ticks();
+  document.getElementById("curves-reset").click();
+  found.reset = ticks();
+  document.getElementById("curves-none").click();
+  found.hidden = chart("curves").querySelectorAll(".median").length;
+  document.getElementById("curves-all").click();
+  chart("curves").dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }));
+  found.keyboard = tip("curves");
+
+  const dot = chart("length").querySelector("path[d^=M]:not(.published):not(.median)");
+  const box = dot.getBBox();
+  point(chart("length"), box.x + box.width / 2, box.y + box.height / 2, "pointermove");
+  found.length = tip("length");
+  found.published = chart("length").querySelectorAll(".published").length;
+  document.getElementById("length-published").click();
+  found.unpublished = chart("length").querySelectorAll(".published").length;
+  found.overfit = chart("overfit").querySelectorAll("path").length;
+
+  const heads = [...document.querySelectorAll("#groups th button")];
+  const rate = heads.findIndex((head) => head.textContent === "updates to 0.001");
+  heads[rate].click();
+  found.up = column(rate);
+  found.sort = heads[rate].parentElement.getAttribute("aria-sort");
+  heads[rate].click();
+  found.down = column(rate);
+  location.hash = "#runs-2";
+  dispatchEvent(new HashChangeEvent("hashchange"));
+  found.opened = document.getElementById("runs-2").open;
+  found.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  found.requests = performance.getEntriesByType("resource").map((entry) => entry.name);
+} catch (error) {
+  found.error = String(error.stack);
+}
+const out = document.createElement("pre");
+out.id = "found";
+out.textContent = JSON.stringify(found);
+document.body.append(out);
+</script>
+"""
+
+
+def browse(page, profile, *options):
+    command = [CHROMIUM, *QUIET, f"--user-data-dir={profile}", *options, page.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+
+
+@pytest.fixture(scope="module")
+def visit(sweep, tmp_path_factory):
+    """Open the page once, probe it, and keep what it did."""
+    from irnn.report import main
+
+    out = tmp_path_factory.mktemp("page")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("irnn.reporting.figures.write_figures", lambda *_: [])
+        assert main([str(sweep), "--out", str(out)]) == 0
+    page = out / "report.html"
+    page.write_text(page.read_text().replace("</body>", f"{PROBE}</body>"))
+    log = out / "net.json"
+    done = browse(page, out / "profile", f"--log-net-log={log}", "--dump-dom")
+    text = re.search(r'<pre id="found">(.*?)</pre>', done.stdout, re.S).group(1)
+    for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
+        text = text.replace(entity, character)
+    return json.loads(text), done.stderr, log
+
+
+@pytest.fixture(scope="module")
+def found(visit):
+    return visit[0]
+
+
+def test_the_page_raises_nothing_and_logs_nothing(visit):
+    found, errors, _ = visit
+    assert "error" not in found, found.get("error")
+    assert [line for line in errors.splitlines() if "CONSOLE" in line] == []
+
+
+def requests_of_the_page(log):
+    """URLs that a page asked for, from Chromium's network log; its own have no origin."""
+    text = log.read_text()
+    try:
+        events = json.loads(text)["events"]
+    except ValueError:  # the browser left before closing its log
+        events = json.loads(f"{text.rstrip().rstrip(',')}]}}")["events"]
+    asked = [event["params"] for event in events if "initiator" in event.get("params", {})]
+    return {each["url"] for each in asked if each["initiator"] != "not an origin"}
+
+
+def test_the_page_makes_no_request(visit):
+    found, _, log = visit
+    assert found["requests"] == []
+    assert requests_of_the_page(log) == set()
+
+
+def test_a_request_would_be_seen(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text('<img src="http://127.0.0.1:9/picture.png">')
+    browse(page, tmp_path / "profile", f"--log-net-log={tmp_path / 'net.json'}", "--dump-dom")
+    assert requests_of_the_page(tmp_path / "net.json") == {"http://127.0.0.1:9/picture.png"}
+
+
+def test_every_seed_every_median_and_every_divergence_is_drawn(found):
+    assert (found["seeds"], found["medians"]) == (8, 8)
+    assert found["crosses"] == 7
+    assert found["baseline"] == 1
+
+
+def test_hovering_shows_the_value_and_the_run(found):
+    assert re.fullmatch(
+        r"update \d+: held-out MSE 0\.\d+\|.*seq_len=150, optim=adam, seed \d\|irnn-T150-adam.*",
+        found["hover"].replace("\u00a0", ""),
+    )
+    assert found["away"] == ""
+
+
+def test_dragging_zooms_and_reset_returns(found):
+    assert found["zoomed"] != found["before"]
+    assert found["reset"] == found["before"]
+
+
+def test_groups_can_be_hidden(found):
+    assert found["hidden"] == 0
+
+
+def test_the_keyboard_reads_values_too(found):
+    assert found["keyboard"].startswith("update 0: held-out MSE")
+
+
+def test_the_length_chart_names_its_points_and_hides_published_rows(found):
+    assert re.search(r"T = \d+", found["length"])
+    assert found["published"] > 0
+    assert found["unpublished"] == 0
+
+
+def test_every_finished_run_with_finite_losses_is_in_the_overfitting_chart(found):
+    assert found["overfit"] == 24 - 7
+
+
+def test_sorting_orders_numbers_by_size_and_never_last(found):
+    plain = [text.replace(" ", "") for text in found["up"]]
+    assert found["sort"] == "ascending"
+    reached = [int(text) for text in plain if text.isdigit()]
+    assert reached == sorted(reached)
+    assert plain == [str(n) for n in reached] + [">20000"] + ["never"] * 3
+    assert found["down"] == found["up"][::-1]
+
+
+def test_a_number_opens_the_runs_behind_it(found):
+    assert found["opened"]
+
+
+def test_nothing_is_wider_than_the_window(found):
+    assert found["overflow"] == 0

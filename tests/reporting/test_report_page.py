@@ -1,0 +1,209 @@
+"""The page as text: self-contained, linked to its runs, and wary of what it mixes."""
+
+import json
+import re
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+import pytest
+from synthetic_runs import config, write_run, write_sweep
+
+from irnn.reporting.find import find_folders
+from irnn.reporting.heatmap import heatmaps, ramp
+from irnn.reporting.load import load_runs
+from irnn.reporting.provenance import warnings
+from irnn.reporting.published import published_rows
+from irnn.reporting.reproduce import commands
+from irnn.reporting.summary import summarise
+
+VOID = {"meta", "link", "input", "br"}
+
+
+class Outline(HTMLParser):
+    """Collect links, ids and text, and check that every element is closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.links, self.ids, self.sources = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        if tag == "a":
+            self.links.append(attributes["href"])
+        self.sources += [v for k, v in attrs if k == "src" or (k == "href" and tag == "link")]
+        if "id" in attributes:
+            self.ids.append(attributes["id"])
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def loaded(root):
+    return load_runs(find_folders([str(root)]))
+
+
+@pytest.fixture(autouse=True)
+def no_figures(request, monkeypatch):
+    """Drawing takes most of a report's time and is tested with the command."""
+    if "draws_figures" not in request.fixturenames:
+        monkeypatch.setattr("irnn.reporting.figures.write_figures", lambda *_: [])
+
+
+@pytest.fixture
+def draws_figures():
+    """Ask for real figures."""
+
+
+def page_of(report, root, out, *options):
+    assert report(root, "--out", out, *options)[0] == 0
+    text = (out / "report.html").read_text(encoding="utf-8")
+    outline = Outline()
+    outline.feed(text)
+    assert outline.open == []
+    return text, outline
+
+
+def test_the_page_asks_the_network_for_nothing(report, sweep, tmp_path):
+    text, outline = page_of(report, sweep, tmp_path)
+    assert outline.sources == ["data:,"]
+    assert "default-src 'none'" in text
+    assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)", text) == []
+    assert "@import" not in text
+    assert "url(#" in text
+    assert "url(h" not in text
+
+
+def test_every_link_leads_somewhere(report, tmp_path):
+    write_sweep(tmp_path / "a root, with spaces & such", seq_lens=(150,))
+    _, outline = page_of(report, tmp_path / "a root, with spaces & such", tmp_path / "out")
+    inside = [link[1:] for link in outline.links if link.startswith("#")]
+    outside = [link for link in outline.links if not link.startswith("#")]
+    assert set(inside) <= set(outline.ids)
+    assert len(outline.ids) == len(set(outline.ids))
+    assert len(outside) >= 12
+    assert all((tmp_path / "out" / unquote(link)).exists() for link in outside)
+
+
+def test_links_stay_relative_so_that_runs_and_report_can_move_together(report, tmp_path):
+    write_run(tmp_path / "results")
+    _, outline = page_of(report, tmp_path / "results", tmp_path / "out")
+    outside = [link for link in outline.links if not link.startswith("#")]
+    assert all(link.startswith("../results/") for link in outside)
+
+
+def test_names_in_runs_cannot_inject_markup(report, tmp_path):
+    tree = config(task__name="</script><img src=x onerror=alert(1)>")
+    write_run(tmp_path / "results", tree)
+    write_run(tmp_path / "results", config(seed=1))
+    text, outline = page_of(report, tmp_path / "results", tmp_path / "out")
+    assert "<img" not in text
+    assert outline.sources == ["data:,"]
+
+
+def test_the_charts_data_is_json_without_nan(report, tmp_path):
+    write_run(tmp_path / "results", status="diverged")
+    text, _ = page_of(report, tmp_path / "results", tmp_path / "out")
+    data = re.search(r'id="data">(.*?)</script>', text, re.S).group(1)
+    parsed = json.loads(data, parse_constant=lambda name: pytest.fail(name))
+    [run] = parsed["groups"][0]["runs"]
+    assert run["h"][-1] is None
+    assert run["e"] == [[8000, "gradient norm is inf"]]
+
+
+def test_the_published_rows_stand_on_the_page_with_their_sources(report, sweep, tmp_path):
+    text, _ = page_of(report, sweep, tmp_path)
+    for row in published_rows():
+        assert row.source in text
+    assert "14 000 updates" in text
+    assert "9 of 21 runs" in text
+
+
+def test_published_rows_that_never_solved_say_so():
+    rows = {(row.model, row.seq_len): row for row in published_rows() if "wRNN" in row.source}
+    assert rows["IRNN", 700].never
+    assert not rows["IRNN", 400].never
+
+
+@pytest.mark.parametrize(
+    ("setting", "fact"),
+    [
+        ({"task__marks": "halves"}, "Mixed marks: anywhere (1 runs), halves (1 runs)"),
+        ({"task__data": "fixed"}, "Mixed data"),
+        ({"runtime__kernel": "native"}, "Mixed kernel"),
+        ({"runtime__device": "cuda"}, "Mixed device"),
+        ({"runtime__dtype": "float64"}, "Mixed dtype"),
+    ],
+)
+def test_mixing_what_should_not_be_mixed_is_warned_about(tmp_path, setting, fact):
+    write_run(tmp_path, config(seed=0))
+    assert warnings(loaded(tmp_path)) == []
+    write_run(tmp_path, config(seed=1, **setting))
+    assert any(line.startswith(fact) for line in warnings(loaded(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("result.json", '"schema": 1', '"schema": 2', "Mixed schema"),
+        ("provenance.json", "605c4a6d2f", "ffffffffff", "Mixed commit"),
+        ("provenance.json", '"dirty": false', '"dirty": true', "1 runs were made with uncommitted"),
+        ("result.json", '"restarts": 0', '"restarts": 2', "1 runs were restarted"),
+    ],
+)
+def test_what_cannot_be_reproduced_is_warned_about(tmp_path, file, old, new, message):
+    write_run(tmp_path, seed=0)
+    changed = write_run(tmp_path, seed=1) / file
+    assert old in changed.read_text()
+    changed.write_text(changed.read_text().replace(old, new))
+    assert any(line.startswith(message) for line in warnings(loaded(tmp_path)))
+
+
+def test_skipped_folders_are_named_on_the_page(report, tmp_path):
+    write_run(tmp_path / "results")
+    (tmp_path / "results" / "half-written").mkdir()
+    text, _ = page_of(report, tmp_path / "results", tmp_path / "out")
+    assert "Skipped half-written: has no config.yaml" in text
+
+
+def test_commands_that_differ_only_in_their_seed_become_one_multirun(sweep):
+    group = summarise(loaded(sweep).runs).groups[0]
+    assert commands(group.runs) == ["python -m irnn.train -m seq_len=150 optim=adam seed=0,1,2"]
+
+
+def test_commands_that_differ_otherwise_are_listed_as_they_were(sweep):
+    runs = loaded(sweep).runs
+    assert len(commands(runs)) == 24
+
+
+def test_a_grid_of_two_numeric_settings_becomes_a_heat_map(tmp_path, report, draws_figures):
+    for lr in (0.001, 0.01):
+        for clip in (1.0, None):
+            write_run(tmp_path / "results", config(clip=clip, optim__lr=lr))
+    grids, left = heatmaps(summarise(loaded(tmp_path / "results").runs))
+    assert left == 0
+    assert [(grid.rows, grid.columns) for grid in grids] == [((0.001, 0.01), (1.0, None))]
+    text, _ = page_of(report, tmp_path / "results", tmp_path / "out")
+    assert "lr (down) by clip (across)" in text
+    assert (tmp_path / "out" / "figures" / "grid_0.svg").exists()
+
+
+def test_a_category_makes_no_axis(sweep):
+    assert heatmaps(summarise(loaded(sweep).runs)) == ([], 0)
+
+
+def test_heat_map_text_contrasts_with_its_ground():
+    """At least 4.5 to 1, WCAG 2.1, criterion 1.4.3."""
+
+    def luminance(channels):
+        scaled = [c / 255 for c in channels]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in scaled]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    for share in (number / 50 for number in range(51)):
+        ground, text = ramp(share)
+        back = luminance([int(part) for part in ground[4:-1].split(",")])
+        front = luminance([int(text[i : i + 2], 16) for i in (1, 3, 5)])
+        contrast = (max(back, front) + 0.05) / (min(back, front) + 0.05)
+        assert contrast >= 4.5, share
