@@ -76,7 +76,7 @@ def _through_hydra(words: list[str]) -> int:
     from irnn.training.loop import Interrupted
     from irnn.training.session import run
 
-    overrides = [word for word in words if not word.startswith("-")]
+    overrides = [word for word in words if not word.startswith("-") and "=" in word]
     multirun = any(word in ("-m", "--multirun") for word in words)
     if multirun:
         composition.check_sweep(overrides)
@@ -85,8 +85,7 @@ def _through_hydra(words: list[str]) -> int:
     def job(composed: "DictConfig") -> float:
         return objective(run(composition.to_config(composed)))
 
-    arguments = [word for word in words if word.startswith("-")]
-    sys.argv = [sys.argv[0], *arguments, *composition.rewrite_numbers(overrides)]
+    sys.argv = [sys.argv[0], *composition.rewrite_numbers(words)]
     command = hydra.main(
         version_base="1.3",
         config_path=str(composition.conf_dir()),
