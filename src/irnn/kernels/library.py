@@ -36,6 +36,7 @@ class Library:
             raise OSError(f"{path} was built from another version of irnn")
         library.irnn_variant_name.restype = ctypes.c_char_p
         library.irnn_history_elements.restype = ctypes.c_int64
+        library.irnn_history_elements.argtypes = (ctypes.POINTER(Call), ctypes.c_int)
         self.history_elements = library.irnn_history_elements
         for name in ("irnn_forward", "irnn_backward"):
             getattr(library, name).argtypes = (ctypes.POINTER(Call), ctypes.c_int, ctypes.c_int)
