@@ -1,0 +1,99 @@
+"""Refuse a configuration that cannot work, before anything is created."""
+
+import math
+import operator
+from typing import Any
+
+from irnn.config import (
+    Config,
+    ConfigError,
+    Data,
+    InitName,
+    KernelName,
+    Marks,
+    ModelName,
+    Setting,
+    plain,
+    settings,
+)
+
+RELATIONS = {
+    "above": operator.gt,
+    "at least": operator.ge,
+    "below": operator.lt,
+    "at most": operator.le,
+}
+GATED = (ModelName.lstm, ModelName.gru)
+SQUARE_STARTS = (InitName.identity, InitName.split_identity)
+
+
+def check(config: Config) -> None:
+    """Raise ConfigError for the first setting that cannot work."""
+    sections = {"model": config.model.name, "init": config.init.name, "optim": config.optim.name}
+    for setting in settings(config):
+        _check_bounds(setting)
+        section = setting.key.split(".")[0]
+        if setting.only:
+            _check_belongs(setting, section, sections[section].value)
+    _check_task(config)
+    _check_model(config)
+    if config.optim.nesterov and not config.optim.momentum:
+        raise _refusal("optim.nesterov", True, "it needs optim.momentum above 0")
+
+
+def _refusal(key: str, value: Any, remedy: str) -> ConfigError:
+    shown = "null" if value is None else str(plain(value))
+    return ConfigError(f"{key}={shown.lower() if isinstance(value, bool) else shown}: {remedy}")
+
+
+def _check_bounds(setting: Setting) -> None:
+    value = setting.value
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return
+    words = " and ".join(f"{name} {bound:,}" for name, bound in setting.bounds.items())
+    held = all(RELATIONS[name](value, bound) for name, bound in setting.bounds.items())
+    if not math.isfinite(value) or not held:
+        remedy = f"must be a number {words}" if words else "must be a finite number"
+        raise _refusal(setting.key, value, f"{remedy} ({setting.doc})")
+
+
+def _check_belongs(setting: Setting, section: str, name: str) -> None:
+    if name in setting.only and setting.value is None:
+        raise _refusal(setting.key, None, f"{section}={name} needs a value ({setting.doc})")
+    if name not in setting.only and setting.value is not None:
+        owners = " or ".join(f"{section}={owner}" for owner in setting.only)
+        raise _refusal(
+            setting.key, setting.value, f"{section}={name} has no such option; {owners} has it"
+        )
+
+
+def _check_task(config: Config) -> None:
+    task = config.task
+    if task.marks is Marks.first_ten and task.seq_len < 20:
+        raise _refusal("task.marks", task.marks, "needs task.seq_len of at least 20")
+    if task.data is Data.fixed and config.batch_size > task.train_size:
+        raise _refusal(
+            "batch_size", config.batch_size, f"at most task.train_size ({task.train_size:,})"
+        )
+
+
+def _check_model(config: Config) -> None:
+    if config.model.name in GATED and config.init.name in SQUARE_STARTS:
+        gates = {ModelName.lstm: 4, ModelName.gru: 3}[config.model.name]
+        raise _refusal(
+            "init",
+            config.init.name,
+            f"model={config.model.name.value} has {gates} recurrent matrices side by side, none of "
+            "which can be an identity; use init=pytorch, init=gaussian or init=orthogonal",
+        )
+    if config.model.name in GATED and config.runtime.kernel in (
+        KernelName.native,
+        KernelName.reference,
+    ):
+        raise _refusal(
+            "runtime.kernel",
+            config.runtime.kernel,
+            f"model={config.model.name.value} runs through PyTorch only; use auto or torch",
+        )
+    if config.init.name is InitName.split_identity and config.model.hidden_size < 2:
+        raise _refusal("model.hidden_size", config.model.hidden_size, "split_identity needs 2")

@@ -1,0 +1,357 @@
+"""The whole schema of a run: frozen, documented dataclasses.
+
+Every setting is declared once, with `option`: its default, one line of documentation, the numbers it
+accepts, and the choices of its section's `name` that have it. `irnn.checks` refuses what cannot work.
+Nothing here imports torch or Hydra, so that a wrong setting is answered at once.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+SCHEMA = 1
+"""What the settings mean. Enters every run id: raise it when old runs stop being comparable."""
+
+
+class ConfigError(ValueError):
+    """A setting that cannot work; the message names key, value and what would be accepted."""
+
+
+class TaskName(Enum):
+    """The long-dependency tasks."""
+
+    adding = "adding"
+
+
+class Marks(Enum):
+    """Where the two marked steps of the adding problem may fall."""
+
+    anywhere = "anywhere"
+    halves = "halves"
+    first_ten = "first_ten"
+
+
+class Data(Enum):
+    """Whether training walks a fixed set again and again or never sees a sequence twice."""
+
+    fixed = "fixed"
+    fresh = "fresh"
+
+
+class ModelName(Enum):
+    """The recurrent layers."""
+
+    irnn = "irnn"
+    rnn_relu = "rnn_relu"
+    rnn_tanh = "rnn_tanh"
+    lstm = "lstm"
+    gru = "gru"
+
+
+class InitName(Enum):
+    """The starts of a recurrent layer."""
+
+    identity = "identity"
+    split_identity = "split_identity"
+    gaussian = "gaussian"
+    pytorch = "pytorch"
+    orthogonal = "orthogonal"
+
+
+class OptimName(Enum):
+    """The optimizers."""
+
+    sgd = "sgd"
+    adam = "adam"
+    adamw = "adamw"
+    rmsprop = "rmsprop"
+
+
+class Policy(Enum):
+    """What to do about a run that diverged."""
+
+    stop = "stop"
+    rollback = "rollback"
+    restart = "restart"
+
+
+class Device(Enum):
+    """Where a run trains."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+
+class KernelName(Enum):
+    """Who walks the recurrence over time."""
+
+    auto = "auto"
+    native = "native"
+    torch = "torch"
+    reference = "reference"
+
+
+class Dtype(Enum):
+    """The precision of all arithmetic."""
+
+    float32 = "float32"
+    float64 = "float64"
+
+
+class TrackerMode(Enum):
+    """How Weights & Biases is used."""
+
+    offline = "offline"
+    online = "online"
+    disabled = "disabled"
+
+
+def option(
+    default: Any,
+    doc: str,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    below: float | None = None,
+    at_most: float | None = None,
+    only: tuple[str, ...] = (),
+) -> Any:
+    """Declare a setting: bounds on a number, and in `only` the names of its section that have it."""
+    bounds = {"above": above, "at least": at_least, "below": below, "at most": at_most}
+    bounds = {relation: bound for relation, bound in bounds.items() if bound is not None}
+    return field(default=default, metadata={"doc": doc, "bounds": bounds, "only": only})
+
+
+@dataclass(frozen=True)
+class Task:
+    """The data. Le, Jaitly & Hinton 2015, section 4.1; Hochreiter & Schmidhuber 1997."""
+
+    name: TaskName = option(TaskName.adding, "the task")
+    seq_len: int = option(150, "steps in a sequence", at_least=2, at_most=10_000_000)
+    marks: Marks = option(Marks.anywhere, "where the two marked steps fall")
+    data: Data = option(Data.fixed, "fixed: a training set; fresh: never the same sequence twice")
+    train_size: int = option(100_000, "training sequences; also what an epoch is", at_least=1)
+    test_size: int = option(10_000, "held-out sequences", at_least=1)
+
+
+@dataclass(frozen=True)
+class Model:
+    """The network: a recurrent layer and a linear read-out of its last hidden state."""
+
+    name: ModelName = option(ModelName.irnn, "the recurrent layer")
+    hidden_size: int = option(100, "hidden units", at_least=1)
+    num_layers: int = option(1, "recurrent layers", at_least=1)
+    forget_bias: float | None = option(None, "sum of the forget gate's biases", only=("lstm",))
+
+
+GAINED = ("identity", "split_identity")
+DRAWN = ("identity", "split_identity", "gaussian", "orthogonal")
+
+
+@dataclass(frozen=True)
+class Init:
+    """The start of all weights."""
+
+    name: InitName = option(InitName.identity, "the start of the recurrent layer")
+    gain: float | None = option(None, "factor on the identity", at_least=0, only=GAINED)
+    input_std: float | None = option(None, "std of the input weights", at_least=0, only=DRAWN)
+    bias_std: float | None = option(
+        None, "std of the input bias", at_least=0, only=("identity", "gaussian", "orthogonal")
+    )
+    recurrent_std: float | None = option(
+        None, "std of the recurrent weights", at_least=0, only=("gaussian",)
+    )
+    integrator_fraction: float | None = option(
+        None, "share of units that integrate", above=0, below=1, only=("split_identity",)
+    )
+    detector_std: float | None = option(
+        None, "std of the detectors' input weights", above=0, only=("split_identity",)
+    )
+    coupling_std: float | None = option(
+        None, "std of detector-to-integrator weights", at_least=0, only=("split_identity",)
+    )
+    threshold_low: float | None = option(
+        None,
+        "lowest firing threshold, as a share of a detector's largest input",
+        at_least=0,
+        below=1,
+        only=("split_identity",),
+    )
+    readout_std: float | None = option(
+        None, "std of the read-out weights, bias 0; null: PyTorch's start of Linear", at_least=0
+    )
+
+
+ADAMS = ("adam", "adamw")
+
+
+@dataclass(frozen=True)
+class Optim:
+    """The optimizer."""
+
+    name: OptimName = option(OptimName.adam, "the optimizer")
+    lr: float = option(0.001, "learning rate", above=0)
+    recurrent_lr_scale: float = option(
+        1.0, "factor on the learning rate of the recurrent matrices", at_least=0
+    )
+    weight_decay: float = option(0.0, "L2 penalty (decoupled in adamw)", at_least=0)
+    momentum: float | None = option(
+        None, "momentum", at_least=0, below=1, only=("sgd", "rmsprop")
+    )
+    nesterov: bool | None = option(None, "Nesterov momentum", only=("sgd",))
+    beta1: float | None = option(
+        None, "decay of the mean gradient", at_least=0, below=1, only=ADAMS
+    )
+    beta2: float | None = option(
+        None, "decay of the mean squared gradient", at_least=0, below=1, only=ADAMS
+    )
+    amsgrad: bool | None = option(None, "AMSGrad", only=ADAMS)
+    alpha: float | None = option(
+        None, "decay of the mean squared gradient", at_least=0, below=1, only=("rmsprop",)
+    )
+    centered: bool | None = option(None, "divide by the variance", only=("rmsprop",))
+    eps: float | None = option(
+        None, "added to the denominator", above=0, only=("adam", "adamw", "rmsprop")
+    )
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Gradient clipping (Pascanu, Mikolov & Bengio 2013)."""
+
+    max_norm: float | None = option(
+        None, "largest norm of the whole gradient; null: no clipping", above=0
+    )
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a run may use. The first limit reached ends it; null switches one off."""
+
+    updates: int | None = option(60_000, "updates", at_least=1)
+    epochs: float | None = option(None, "passes over task.train_size sequences", above=0)
+    seconds: float | None = option(None, "seconds of training, over all restarts", above=0)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """When a run is solved."""
+
+    test_mse: float | None = option(
+        0.001, "held-out MSE at which a run is solved; null: use the whole budget", above=0
+    )
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Evaluation on the held-out set."""
+
+    every: int = option(250, "updates between evaluations", at_least=1)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Checkpoints, besides the one that an interrupted run leaves."""
+
+    every: int = option(250, "updates between checkpoints", at_least=1)
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The guard against explosions; its rule stands in `irnn.training.divergence`."""
+
+    policy: Policy = option(Policy.stop, "what to do about a run that diverged")
+    factor: float = option(100.0, "MSE over this times the run's own reference diverged", above=1)
+    grace: int = option(
+        1000, "updates after a start in which the reference is the start's own MSE", at_least=0
+    )
+    lr_factor: float = option(0.5, "rollback: factor on the learning rate", above=0, at_most=1)
+    max_recoveries: int = option(10, "rollbacks or restarts before a run gives up", at_least=0)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where and how to compute. Only dtype is part of a run's identity."""
+
+    device: Device = option(Device.auto, "device; auto: cuda, else mps, else cpu")
+    threads: int | None = option(None, "CPU threads; null: as many as cores", at_least=1)
+    kernel: KernelName = option(KernelName.auto, "who walks the recurrence over time")
+    dtype: Dtype = option(Dtype.float32, "precision")
+    deterministic: bool = option(False, "refuse operations that are not deterministic on a GPU")
+
+
+@dataclass(frozen=True)
+class Tracker:
+    """Weights & Biases. It mirrors metrics.jsonl and can neither stop nor slow a run."""
+
+    mode: TrackerMode = option(TrackerMode.offline, "offline, online or disabled")
+    project: str = option("irnn", "W&B project")
+    entity: str | None = option(None, "W&B user or team")
+    group: str | None = option(None, "W&B group; null: the run id without its seed")
+    timeout: float = option(30.0, "seconds to wait for it when a run ends", at_least=0)
+
+
+@dataclass(frozen=True)
+class Config:
+    """A run."""
+
+    task: Task = Task()
+    model: Model = Model()
+    init: Init = Init()
+    optim: Optim = Optim()
+    clip: Clip = Clip()
+    batch_size: int = option(16, "sequences in an update", at_least=1)
+    budget: Budget = Budget()
+    stop: Stop = Stop()
+    evaluate: Evaluate = Evaluate()
+    checkpoint: Checkpoint = Checkpoint()
+    divergence: Divergence = Divergence()
+    seed: int = option(0, "seed of every random stream", at_least=0, below=2**63)
+    runtime: Runtime = Runtime()
+    tracker: Tracker = Tracker()
+    runs_dir: str = option("runs", "where run folders are; also the variable IRNN_RUNS")
+    force: bool = option(False, "start over: forget what the run's folder holds")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One leaf of a configuration: its full key, its value and how it was declared."""
+
+    key: str
+    value: Any
+    doc: str
+    bounds: dict[str, float]
+    only: tuple[str, ...]
+
+
+def settings(node: Any, prefix: str = "") -> Iterator[Setting]:
+    """Walk over the leaves of a configuration (or of one of its sections), in order."""
+    for item in fields(node):
+        key, value = f"{prefix}{item.name}", getattr(node, item.name)
+        if is_dataclass(value):
+            yield from settings(value, f"{key}.")
+        else:
+            declared = item.metadata
+            yield Setting(key, value, declared["doc"], declared["bounds"], declared["only"])
+
+
+def plain(value: Any) -> Any:
+    """Turn a configuration into dicts, strings and numbers that any reader knows."""
+    if is_dataclass(value):
+        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+    return value.value if isinstance(value, Enum) else value
+
+
+def total_updates(config: Config) -> int | None:
+    """How many updates the budget allows: the smaller of `updates` and `epochs`, or None."""
+    limits = []
+    if config.budget.updates is not None:
+        limits.append(config.budget.updates)
+    if config.budget.epochs is not None:
+        sequences = config.budget.epochs * config.task.train_size
+        limits.append(math.ceil(sequences / config.batch_size))
+    return min(limits, default=None)

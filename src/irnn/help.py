@@ -1,0 +1,88 @@
+"""What `irnn-train --help` says: every group, option and setting in one line, without importing torch."""
+
+import textwrap
+from pathlib import Path
+
+from irnn.composition import NUMERIC_GROUPS, compose_config, conf_dir
+from irnn.config import Setting, plain, settings
+
+GROUPS = (
+    "task",
+    "seq_len",
+    "model",
+    "init",
+    "init_scale",
+    "optim",
+    "clip",
+    "runtime",
+    "tracker",
+    "experiment",
+)
+
+USAGE = """\
+Train a recurrent network on a long-dependency task, and record the run.
+
+  irnn-train                               the IRNN as published, with Adam, T=150
+  irnn-train experiment=fast               the same, solved several times sooner
+  irnn-train seq_len=175 clip=5 seed=3     any number works for seq_len, clip and init_scale
+  irnn-train optim.lr=3e-4 budget.updates=20000
+  irnn-train -m seq_len=150,200 seed=0,1,2 a sweep: every combination, one run each
+
+A run is kept in runs_dir/<run id>/. Asking again for a finished run answers at once, for an
+interrupted one continues it; force=true starts over.
+"""
+FLAGS = """\
+Flags: -m, --multirun for sweeps; --cfg job prints the composed settings; --hydra-help for the
+rest. `python -m irnn.train` is the same command.
+"""
+
+
+def text() -> str:
+    """Compose the help page."""
+    parts = [USAGE, "Groups, GROUP=OPTION:", *map(_group, GROUPS), "", "Settings, KEY=VALUE, and in brackets what they are in the default run:"]
+    return "\n".join([*parts, *map(_setting, settings(compose_config([]))), "", FLAGS])
+
+
+def _group(group: str) -> str:
+    files = sorted((conf_dir() / group).glob("*.yaml"), key=_natural)
+    number = f"  (or any number, for {NUMERIC_GROUPS[group]})" if group in NUMERIC_GROUPS else ""
+    width = max(len(file.stem) for file in files) + 2
+    lines = [f"\n  {group}{number}"]
+    for file in files:
+        lines.append(_wrapped(f"    {file.stem:<{width}}", described(file)))
+    return "\n".join(lines)
+
+
+def _natural(file: Path) -> tuple[float, str]:
+    """Sort numbers by size, then names."""
+    try:
+        return float(file.stem), ""
+    except ValueError:
+        return float("inf"), file.stem
+
+
+def described(file: Path) -> str:
+    """Give an option's one line: the first comment of its file that is not a Hydra directive."""
+    for line in file.read_text().splitlines():
+        if line.startswith("#") and not line.startswith("# @"):
+            return line.lstrip("# ")
+    return ""
+
+
+def _setting(setting: Setting) -> str:
+    bounds = " and ".join(f"{relation} {bound:g}" for relation, bound in setting.bounds.items())
+    owners = f"only {', '.join(setting.only)}" if setting.only else ""
+    choices = [choice.value for choice in type(setting.value)] if _is_choice(setting) else []
+    remarks = "; ".join(filter(None, (owners, bounds, " | ".join(choices))))
+    shown = plain(setting.value)
+    default = "" if setting.only and shown is None else f" [{'null' if shown is None else shown}]"
+    body = f"{setting.doc}{f' ({remarks})' if remarks else ''}{default}"
+    return _wrapped(f"  {setting.key:<27}", body)
+
+
+def _is_choice(setting: Setting) -> bool:
+    return hasattr(type(setting.value), "__members__")
+
+
+def _wrapped(head: str, body: str) -> str:
+    return textwrap.fill(body, 98, initial_indent=head, subsequent_indent=" " * len(head))

@@ -1,0 +1,116 @@
+"""A recurrent layer and a linear read-out of its last hidden state: sequences in, one number out."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from irnn.config import Config, Dtype, Init, ModelName
+from irnn.models import initializers
+from irnn.models.initializers import Shape
+from irnn.models.recurrent import IRNN, RNN
+
+DTYPES = {Dtype.float32: torch.float32, Dtype.float64: torch.float64}
+
+
+class Regressor(torch.nn.Module):
+    """Read a sequence, then answer.
+
+    Args:
+        recurrent: RNN, LSTM or GRU, time-major, one direction.
+        readout: Linear(H, 1).
+    """
+
+    def __init__(
+        self, recurrent: RNN | torch.nn.LSTM | torch.nn.GRU, readout: torch.nn.Linear
+    ) -> None:
+        super().__init__()
+        self.recurrent, self.readout = recurrent, readout
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map inputs (T, B, F) to answers (B,)."""
+        if isinstance(self.recurrent, RNN):
+            last = self.recurrent.last_state(inputs)
+        else:
+            _, state = self.recurrent(inputs)
+            last = (state[0] if isinstance(state, tuple) else state)[-1]
+        return self.readout(last).squeeze(-1)  # type: ignore[no-any-return]
+
+    def recurrent_parameters(self) -> list[torch.nn.Parameter]:
+        """List the matrices that map a state to the next one."""
+        named = self.recurrent.named_parameters()
+        return [parameter for name, parameter in named if name.startswith("weight_hh")]
+
+
+def build(config: Config, generator: Generator, input_size: int) -> Regressor:
+    """Build the network of a run on the CPU; weights are a function of (config, generator) alone."""
+    model, dtype = config.model, DTYPES[config.runtime.dtype]
+    sizes = (input_size, model.hidden_size, model.num_layers)
+    start = initializers.start_from(config.init)
+    kernel = config.runtime.kernel.value
+    choices: dict[str, Any] = {"dtype": dtype, "generator": generator, "kernel": kernel}
+    recurrent: RNN | torch.nn.LSTM | torch.nn.GRU
+    with torch.random.fork_rng(devices=[]):  # PyTorch's own starts, overwritten below
+        match model.name:
+            case ModelName.lstm:
+                recurrent = torch.nn.LSTM(*sizes, dtype=dtype)
+            case ModelName.gru:
+                recurrent = torch.nn.GRU(*sizes, dtype=dtype)
+            case ModelName.irnn:
+                recurrent = IRNN(*sizes, start=start, **choices)
+            case ModelName.rnn_relu | ModelName.rnn_tanh:
+                recurrent = RNN(
+                    *sizes,
+                    nonlinearity="relu" if model.name is ModelName.rnn_relu else "tanh",
+                    start=start,
+                    **choices,
+                )
+        readout = torch.nn.Linear(model.hidden_size, 1, dtype=dtype)
+    if not isinstance(recurrent, RNN):
+        _start_gated(recurrent, start, generator)
+    if isinstance(recurrent, torch.nn.LSTM) and model.forget_bias is not None:
+        set_forget_bias(recurrent, model.forget_bias)
+    _start_readout(readout, config.init, generator)
+    return Regressor(recurrent, readout)
+
+
+@torch.no_grad()
+def _start_gated(
+    recurrent: torch.nn.LSTM | torch.nn.GRU, start: initializers.Start, generator: Generator
+) -> None:
+    gates = 4 if isinstance(recurrent, torch.nn.LSTM) else 3
+    for layer, (w_ih, w_hh, b_ih, b_hh) in enumerate(recurrent.all_weights):
+        features = recurrent.input_size if layer == 0 else recurrent.hidden_size
+        weights = start(Shape(features, recurrent.hidden_size, gates), generator)
+        w_ih.copy_(weights.w_ih)
+        w_hh.copy_(weights.w_hh)
+        b_ih.copy_(weights.b_ih)
+        b_hh.copy_(weights.b_hh)
+
+
+@torch.no_grad()
+def set_forget_bias(lstm: torch.nn.LSTM, value: float) -> None:
+    """Make the forget gate's bias `value`; Gers et al. 2000, Jozefowicz et al. 2015.
+
+    PyTorch adds two bias vectors, so one is set to the value and the other to 0: setting both would
+    double it. Gates are stacked input, forget, cell, output.
+    """
+    hidden = lstm.hidden_size
+    for _, _, b_ih, b_hh in lstm.all_weights:
+        b_ih[hidden : 2 * hidden] = value
+        b_hh[hidden : 2 * hidden] = 0.0
+
+
+@torch.no_grad()
+def _start_readout(readout: torch.nn.Linear, init: Init, generator: Generator) -> None:
+    """Start the read-out at N(0, readout_std) with bias 0, or as PyTorch starts a Linear."""
+    if init.readout_std is None:
+        bound = 1 / math.sqrt(readout.in_features)
+        for parameter in (readout.weight, readout.bias):
+            drawn = torch.rand(parameter.shape, generator=generator, dtype=torch.float64)
+            parameter.copy_((drawn * 2 - 1) * bound)
+    else:
+        drawn = torch.randn(readout.weight.shape, generator=generator, dtype=torch.float64)
+        readout.weight.copy_(drawn * init.readout_std)
+        readout.bias.zero_()

@@ -1,0 +1,91 @@
+"""`curve.png`: how one run learned."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+from irnn.config import Config
+from irnn.runs.files import write_atomically
+from irnn.runs.metrics import read_records
+
+_HELD_OUT, _TRAINING, _EVENT = "#0072B2", "#E69F00", "#D55E00"  # Okabe & Ito's colours
+_BASELINE = 1 / 6
+_CEILING = 100.0
+
+
+def draw(metrics: Path, result: dict[str, Any], config: Config, target: Path) -> None:
+    """Draw held-out and training MSE against updates, linear and logarithmic, and write a PNG."""
+    from matplotlib.figure import Figure
+
+    records = read_records(metrics)
+    figure = Figure(figsize=(11, 4.6), dpi=120, layout="constrained")
+    linear, logarithmic = figure.subplots(1, 2)
+    for axes in (linear, logarithmic):
+        _draw_losses(axes, records)
+        _draw_events(axes, result["divergences"])
+        axes.set_xlabel("updates")
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.grid(color="0.92")
+        axes.spines[["top", "right"]].set_visible(False)
+    linear.set_ylabel("mean squared error")
+    linear.set_ylim(0, 0.3)
+    linear.set_title("linear: leaving the plateau", fontsize=10)
+    logarithmic.set_yscale("log")
+    _limit_log_axis(logarithmic, records)
+    logarithmic.set_title("logarithmic: getting precise", fontsize=10)
+    _draw_thresholds(logarithmic, result["solved_at"])
+    linear.legend(frameon=False, loc="upper right", fontsize=9)
+    figure.suptitle(_title(result, config), fontsize=11)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    write_atomically(target, picture.getbuffer())
+
+
+def _draw_losses(axes: Any, records: list[dict[str, Any]]) -> None:
+    for key, label, color, width in (
+        ("train_mse", "training", _TRAINING, 1.2),
+        ("test_mse", "held-out", _HELD_OUT, 2.0),
+    ):
+        points = [(r["step"], r[key]) for r in records if r[key] is not None]
+        if points:
+            axes.plot(*zip(*points, strict=True), label=label, color=color, linewidth=width)
+    axes.axhline(_BASELINE, color="0.35", linestyle="--", linewidth=1, label="always answering 1: 1/6")
+
+
+def _draw_events(axes: Any, events: list[dict[str, Any]]) -> None:
+    for number, event in enumerate(events):
+        label = f"diverged ({len(events)})" if number == 0 else None
+        axes.axvline(event["step"], color=_EVENT, linestyle=":", linewidth=1.5, label=label)
+
+
+def _draw_thresholds(axes: Any, solved_at: dict[str, int | None]) -> None:
+    for threshold, step in solved_at.items():
+        if step is None:
+            continue
+        axes.plot(step, float(threshold), "o", color=_HELD_OUT, markersize=5, clip_on=False)
+        axes.annotate(
+            f"< {threshold} at {step:,}",
+            (step, float(threshold)),
+            textcoords="offset points",
+            xytext=(-8, -4),
+            ha="right",
+            va="top",
+            fontsize=8,
+        )
+
+
+def _limit_log_axis(axes: Any, records: list[dict[str, Any]]) -> None:
+    losses = [r[key] for r in records for key in ("train_mse", "test_mse") if r[key]]
+    if losses:
+        axes.set_ylim(min(min(losses) / 2, 5e-4), min(max(max(losses) * 2, 0.5), _CEILING))
+
+
+def _title(result: dict[str, Any], config: Config) -> str:
+    clip = "no clipping" if config.clip.max_norm is None else f"clip {config.clip.max_norm:g}"
+    init = config.init.name.value.replace("_", " ")
+    gain = "" if config.init.gain is None else f" x {config.init.gain:g}"
+    return (
+        f"Adding problem, T = {config.task.seq_len}: {config.model.hidden_size}-unit "
+        f"{config.model.name.value}, {init}{gain}, {config.optim.name.value} "
+        f"lr {config.optim.lr:g}, {clip}, seed {config.seed}: {result['status']}"
+    )

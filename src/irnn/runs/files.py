@@ -1,0 +1,71 @@
+"""Write files so that nothing half-written ever stands under its final name."""
+
+import contextlib
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+
+class StorageError(OSError):
+    """A file could not be written; what was there before is untouched."""
+
+
+def write_atomically(path: Path, content: bytes | memoryview) -> None:
+    """Write beside `path`, make it durable, then rename it into place.
+
+    Raises:
+        StorageError: The disk is full or not writable. An older file of that name is still whole.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with beside.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(path)
+        _make_durable(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise storage_error(path, error) from error
+
+
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """Say which file could not be written and what to do."""
+    return StorageError(
+        f"cannot write {path}: {error.strerror or error}; free some space (or give runs_dir= another "
+        "disk) and run the same command again: it continues from the last checkpoint"
+    )
+
+
+def _make_durable(folder: Path) -> None:
+    """Make a rename survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def json_ready(value: Any) -> Any:
+    """Replace numbers that JSON cannot hold by null, at any depth."""
+    if isinstance(value, dict):
+        return {key: json_ready(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_ready(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a readable JSON file atomically; numbers that are not finite become null."""
+    text = json.dumps(json_ready(value), indent=2, allow_nan=False) + "\n"
+    write_atomically(path, text.encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file."""
+    return json.loads(path.read_text())

@@ -1,0 +1,53 @@
+"""A run is its configuration: the same settings give the same run id, on any machine."""
+
+import hashlib
+import json
+from typing import Any
+
+from irnn.config import SCHEMA, Config, plain
+
+NOT_SCIENCE = ("runs_dir", "force", "tracker", "checkpoint", "runtime")
+"""Where and how a run is made, never what it is."""
+
+
+def scientific(config: Config) -> dict[str, Any]:
+    """Keep what can change a result: everything but NOT_SCIENCE, and of runtime the precision.
+
+    Settings that are null are left out, so that a new optional setting leaves old ids alone.
+    """
+    kept = {key: value for key, value in plain(config).items() if key not in NOT_SCIENCE}
+    kept["dtype"] = config.runtime.dtype.value
+    return {key: value for key, value in _without_nulls(kept).items() if value != {}}
+
+
+def _without_nulls(node: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_nulls(value) if isinstance(value, dict) else value
+        for key, value in node.items()
+        if value is not None
+    }
+
+
+def run_id(config: Config) -> str:
+    """Name a run: a readable prefix and a hash of its whole scientific configuration."""
+    text = json.dumps([SCHEMA, scientific(config)], sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:10]
+    return f"{_prefix(config)}-s{config.seed}-{digest}"
+
+
+def group_name(config: Config) -> str:
+    """Name the runs that differ from this one in nothing but the seed."""
+    settings = {key: value for key, value in scientific(config).items() if key != "seed"}
+    text = json.dumps([SCHEMA, settings], sort_keys=True)
+    return f"{_prefix(config)}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+
+
+def _prefix(config: Config) -> str:
+    return "-".join(
+        (
+            config.model.name.value,
+            config.init.name.value.replace("_identity", ""),
+            config.optim.name.value,
+            f"t{config.task.seq_len}",
+        )
+    )

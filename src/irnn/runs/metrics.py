@@ -1,0 +1,42 @@
+"""`metrics.jsonl`: one JSON object per evaluation, appended in one write each."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from irnn.runs.files import json_ready, storage_error
+
+
+def append_record(path: Path, record: dict[str, Any]) -> int:
+    """Append a record durably and return the file's size in bytes.
+
+    Raises:
+        StorageError: The disk is full; the file ends where it ended before.
+    """
+    line = (json.dumps(json_ready(record), allow_nan=False) + "\n").encode()
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    before = os.fstat(descriptor).st_size
+    try:
+        if os.write(descriptor, line) < len(line):
+            raise OSError("only part of a record fitted on the disk")
+        os.fsync(descriptor)
+    except OSError as error:
+        os.ftruncate(descriptor, before)
+        raise storage_error(path, error) from error
+    finally:
+        os.close(descriptor)
+    return before + len(line)
+
+
+def truncate(path: Path, size: int) -> None:
+    """Forget the records after the checkpoint that a run continues from."""
+    if path.exists():
+        os.truncate(path, size)
+
+
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """Read all complete records; a last line without an end is one still being written."""
+    text = path.read_text() if path.exists() else ""
+    complete = text[: text.rfind("\n") + 1]
+    return [json.loads(line) for line in complete.splitlines()]

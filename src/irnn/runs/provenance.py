@@ -1,0 +1,96 @@
+"""Where a run was made: command, code, versions, machine."""
+
+import os
+import platform
+import shlex
+import socket
+import subprocess
+import sys
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("irnn", "torch", "numpy", "hydra-core", "omegaconf", "wandb")
+
+
+def session(device: str, kernel: str, threads: int, dtype: str, deterministic: bool) -> dict[str, Any]:
+    """Describe this process, for `provenance.json`."""
+    return {
+        "command": shlex.join(command_line()),
+        "git": git_state(Path(__file__).resolve().parent),
+        "versions": {"python": platform.python_version(), **package_versions()},
+        "machine": {
+            "hostname": socket.gethostname(),
+            "cpu": cpu_model(),
+            "cores": available_cores(),
+            "platform": platform.platform(),
+        },
+        "device": device,
+        "kernel": kernel,
+        "threads": threads,
+        "dtype": dtype,
+        "deterministic": deterministic,
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "pid": os.getpid(),
+        "hostname": socket.gethostname(),
+    }
+
+
+def command_line() -> list[str]:
+    """The command that started this process, as it can be typed again."""
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    if spec is not None and spec.name.startswith("irnn."):
+        return ["python", "-m", spec.name.removesuffix(".__main__"), *sys.argv[1:]]
+    return [Path(sys.argv[0]).name, *sys.argv[1:]]
+
+
+def package_versions() -> dict[str, str | None]:
+    """Look up the installed versions of the packages that can move a number."""
+    versions: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return versions
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """Commit and dirtiness of the checkout that this code runs from; None for an installed package."""
+
+    def git(*words: str) -> str:
+        finished = subprocess.run(
+            ["git", "-C", str(folder), *words],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+        return finished.stdout.strip()
+
+    try:
+        if git("ls-files", "--", "provenance.py") == "":
+            return None
+        return {"commit": git("rev-parse", "HEAD"), "dirty": git("status", "--porcelain") != ""}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def cpu_model() -> str:
+    """Name the processor."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def available_cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,81 @@
+"""Start and end the tracker of a run. It may fail in every way without touching the run."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from irnn.config import Config, TrackerMode, plain
+from irnn.runs.directory import RunDirectory
+from irnn.runs.files import read_json
+from irnn.runs.identity import group_name
+
+LOG = "wandb.log"
+
+
+@contextmanager
+def tracked(
+    config: Config, name: str, directory: RunDirectory, warn: Callable[[str], None]
+) -> Iterator[None]:
+    """Mirror the run folder to W&B while the context lasts, unless `tracker.mode=disabled`.
+
+    The mirror is a process of its own (`irnn.runs.wandb_mirror`), at low priority. When the context ends
+    it has `tracker.timeout` seconds to catch up; then it is ended. Whatever it did not pass on is in
+    `metrics.jsonl`, and the next session of the run passes it on.
+    """
+    if config.tracker.mode is TrackerMode.disabled:
+        yield
+        return
+    log = directory.path / LOG
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "irnn.runs.wandb_mirror",
+                str(directory.path),
+                json.dumps(wandb_settings(config, name, directory)),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C is for the trainer
+        )
+    try:
+        yield
+    finally:
+        _close(process, config.tracker.timeout, warn, str(log))
+
+
+def wandb_settings(config: Config, name: str, directory: RunDirectory) -> dict[str, Any]:
+    """Give the arguments of `wandb.init` that make sessions of one run one W&B run, and others apart.
+
+    The id has a part that is new whenever a run starts over, since W&B never lets an id be used again.
+    """
+    return {
+        "id": f"{name}-{read_json(directory.provenance)['token']}",
+        "name": name,
+        "mode": config.tracker.mode.value,
+        "project": config.tracker.project,
+        "entity": config.tracker.entity,
+        "group": config.tracker.group or group_name(config),
+        "config": plain(config),
+    }
+
+
+def _close(
+    process: "subprocess.Popen[bytes]", timeout: float, warn: Callable[[str], None], log: str
+) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        status = process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        warn(f"tracker: W&B did not finish within {timeout:g} s; metrics.jsonl has everything")
+        return
+    if status != 0:
+        warn(f"tracker: W&B failed, see {log}; metrics.jsonl has everything")

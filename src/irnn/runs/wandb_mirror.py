@@ -1,0 +1,57 @@
+"""Mirror a run folder to Weights & Biases, from a process of its own: `python -m irnn.runs.wandb_mirror`.
+
+It follows `metrics.jsonl` until its standard input ends (which also happens when the trainer is killed) and
+remembers the last record that it passed on. Because it only reads what the trainer has written, W&B can hang,
+fail or be missing without the trainer noticing, and nothing that it missed is lost.
+"""
+
+import json
+import os
+import select
+import sys
+from pathlib import Path
+from typing import Any
+
+from irnn.runs.directory import RunDirectory
+from irnn.runs.files import read_json, write_json
+from irnn.runs.metrics import read_records
+
+_POLL_SECONDS = 1.0
+
+
+def mirror(directory: RunDirectory, settings: dict[str, Any]) -> None:
+    """Log every record not logged before; return when standard input has ended."""
+    import wandb
+
+    state = directory.path / "wandb" / "mirrored.json"
+    state.parent.mkdir(exist_ok=True)
+    mirrored = read_json(state)["records"] if state.exists() else 0
+    with wandb.init(**settings, resume="allow", dir=str(directory.path), save_code=False) as run:
+        listening = True
+        while listening:
+            listening = not _input_ended(_POLL_SECONDS)
+            records = read_records(directory.metrics)
+            for record in records[mirrored:]:
+                run.log(record, step=record["step"])
+            if len(records) > mirrored:
+                mirrored = len(records)
+                write_json(state, {"records": mirrored})
+        result = directory.read_result()
+        if result is not None:
+            run.summary.update({key: result[key] for key in result if key != "config"})
+
+
+def _input_ended(seconds: float) -> bool:
+    ready, _, _ = select.select([sys.stdin], [], [], seconds)
+    return bool(ready) and sys.stdin.readline() == ""
+
+
+def main() -> None:
+    """Entry point: the run folder and the arguments of wandb.init as JSON."""
+    folder, settings = sys.argv[1:]
+    os.nice(10)  # the trainer comes first
+    mirror(RunDirectory(Path(folder)), json.loads(settings))
+
+
+if __name__ == "__main__":
+    main()

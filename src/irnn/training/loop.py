@@ -1,0 +1,60 @@
+"""The training loop, on one screen."""
+
+from typing import Any, Protocol
+
+from irnn.training.divergence import Event
+from irnn.training.trainer import Trainer
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked the run to end; its checkpoint is written."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.signal_number = signal_number
+
+
+class Watcher(Protocol):
+    """Whoever looks on."""
+
+    def tick(self, trainer: Trainer) -> None:
+        """An update was made."""
+
+    def evaluated(self, record: dict[str, Any]) -> None:
+        """An evaluation was made."""
+
+    def diverged(self, event: Event) -> None:
+        """The run exploded, and this is what was done about it."""
+
+    def signal(self) -> int | None:
+        """The signal that asks the run to end, if one came."""
+
+
+def fit(trainer: Trainer, watcher: Watcher) -> str:
+    """Train until the run is "solved", "exhausted" or "diverged", and say which.
+
+    Raises:
+        Interrupted: A signal came; the checkpoint is written and the same command continues.
+        StorageError: The disk is full; the last checkpoint is good.
+    """
+    while (status := trainer.status()) is None:
+        record, reason = None, None
+        if trainer.evaluation_is_due():
+            record, reason = trainer.evaluate()
+        else:
+            reason = trainer.update()
+            watcher.tick(trainer)
+        if reason is not None:
+            record = record or trainer.diverged_record()
+            event = trainer.recover(reason)
+            trainer.append({**record, "event": event.plain()})
+            watcher.diverged(event)
+        elif record is not None:
+            trainer.append(record)
+            watcher.evaluated(record)
+        if reason is not None or trainer.checkpoint_is_due():
+            trainer.save()
+        if (number := watcher.signal()) is not None and trainer.status() is None:
+            trainer.save()
+            raise Interrupted(number)
+    return status

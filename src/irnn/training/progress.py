@@ -1,0 +1,82 @@
+"""Everything about a run in progress that is not a tensor; saved with every checkpoint."""
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from irnn.training.divergence import Reference
+from irnn.training.step import Update
+
+THRESHOLDS = ("0.1", "0.05", "0.01", "0.001")
+"""Held-out MSEs whose first crossing is recorded."""
+
+
+@dataclass
+class Interval:
+    """Sums over the updates since the last evaluation."""
+
+    updates: int = 0
+    loss: float = 0.0
+    grad_norm: float = 0.0
+    largest_grad_norm: float = 0.0
+    clipped: int = 0
+    seconds: float = 0.0
+
+    def add(self, update: Update, seconds: float) -> None:
+        """Count one update."""
+        self.updates += 1
+        self.loss += update.loss
+        self.grad_norm += update.grad_norm
+        self.largest_grad_norm = max(self.largest_grad_norm, update.grad_norm)
+        self.clipped += update.clipped
+        self.seconds += seconds
+
+    def mean(self, total: float) -> float | None:
+        """Divide a sum by the number of updates; None before the first."""
+        return total / self.updates if self.updates else None
+
+
+@dataclass
+class Progress:
+    """Where a run stands. `step` counts every update ever made, those that were rolled back too."""
+
+    step: int = 0
+    seconds: float = 0.0
+    update_seconds: float = 0.0
+    lr_factor: float = 1.0
+    recoveries: int = 0
+    restarts: int = 0
+    evaluated_at: int = -1
+    solved: bool = False
+    gave_up: bool = False
+    test_mse: float = math.inf
+    best_test_mse: float = math.inf
+    best_step: int = 0
+    metrics_bytes: int = 0
+    solved_at: dict[str, int | None] = field(default_factory=lambda: dict.fromkeys(THRESHOLDS))
+    divergences: list[dict[str, int | str]] = field(default_factory=list)
+    reference: Reference = field(default_factory=Reference)
+    interval: Interval = field(default_factory=Interval)
+
+    def note_crossings(self, test_mse: float) -> bool:
+        """Take in a healthy held-out MSE; say whether it is the best so far."""
+        for threshold in THRESHOLDS:
+            if self.solved_at[threshold] is None and test_mse < float(threshold):
+                self.solved_at[threshold] = self.step
+        if test_mse >= self.best_test_mse:
+            return False
+        self.best_test_mse, self.best_step = test_mse, self.step
+        return True
+
+    def plain(self) -> dict[str, Any]:
+        """Turn into dicts, lists and numbers."""
+        return asdict(self)
+
+    @classmethod
+    def from_plain(cls, saved: dict[str, Any]) -> "Progress":
+        """Undo `plain`."""
+        nested = {
+            "reference": Reference(**saved["reference"]),
+            "interval": Interval(**saved["interval"]),
+        }
+        return cls(**{**saved, **nested})

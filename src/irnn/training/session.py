@@ -1,0 +1,147 @@
+"""One session of one run: open its folder, train until it ends or is interrupted, and close it."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import torch
+
+from irnn import kernels
+from irnn.checks import GATED
+from irnn.config import SCHEMA, Config, ConfigError, plain
+from irnn.display import Display, summary
+from irnn.models.regressor import DTYPES
+from irnn.runs import curve, provenance
+from irnn.runs.directory import RunDirectory
+from irnn.runs.identity import run_id
+from irnn.runs.trackers import tracked
+from irnn.training import hardware
+from irnn.training.divergence import Event
+from irnn.training.loop import Interrupted, fit
+from irnn.training.trainer import Trainer
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Train a run to its end, continuing where it stands; a finished one is answered from its folder.
+
+    Returns:
+        What is in `result.json`.
+
+    Raises:
+        ConfigError: The configuration cannot work on this machine; nothing was made.
+        BusyError: Another process trains this run.
+        StorageError: The disk is full; the last checkpoint is good.
+        Interrupted: SIGINT or SIGTERM came; the checkpoint is written.
+    """
+    directory = RunDirectory.of(config)
+    finished = directory.read_result()
+    if finished is not None and not config.force:
+        print(f"finished before (force=true starts over)\n{summary(finished, directory.path)}")
+        return finished
+    device = hardware.choose_device(config.runtime)
+    hardware.set_up(config.runtime)
+    kernel = kernel_name(config, device)
+    with directory.locked():
+        if config.force:
+            directory.clear()
+        directory.remove_leftovers()
+        runtime = config.runtime
+        directory.describe(
+            config,
+            provenance.session(
+                device=str(device) if device.type != "cuda" else torch.cuda.get_device_name(device),
+                kernel=kernel,
+                threads=torch.get_num_threads(),
+                dtype=runtime.dtype.value,
+                deterministic=runtime.deterministic,
+            ),
+        )
+        return _train(config, directory, device, kernel)
+
+
+def kernel_name(config: Config, device: torch.device) -> str:
+    """Name what walks the recurrence over time: a kernel of this project, or PyTorch's layer.
+
+    Raises:
+        ConfigError: The kernel asked for by name is not available.
+    """
+    if config.model.name in GATED:
+        return "torch"
+    dtype = DTYPES[config.runtime.dtype]
+    try:
+        kernel = kernels.choose(config.runtime.kernel.value, device=device, dtype=dtype)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return kernel.name if kernel else "torch"
+
+
+def _train(config: Config, directory: RunDirectory, device: torch.device, kernel: str) -> dict[str, Any]:
+    name = run_id(config)
+    trainer = Trainer(config, name, directory, device)
+    resumed = trainer.resume()
+    with Display(directory.log, trainer.total_updates) as display, _signals() as signals:
+        display.say(f"{'continuing' if resumed else 'run'} {name}")
+        display.say(f"  folder {directory.path}")
+        threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
+        display.say(f"  {device}{threads}, kernel {kernel}, {config.runtime.dtype.value}")
+        if resumed:
+            display.say(f"  from update {trainer.progress.step:,}")
+        with tracked(config, name, directory, display.say):
+            watcher = _Watcher(display, signals)
+            try:
+                status = fit(trainer, watcher)
+            except Interrupted:
+                display.say(f"interrupted at update {trainer.progress.step:,}; checkpoint written")
+                display.say("  run the same command again to continue")
+                raise
+            head = {"run_id": name, "schema": SCHEMA}
+            result = {**head, **trainer.result(status), "config": plain(config)}
+            curve.draw(directory.metrics, result, config, directory.curve)
+            directory.finish(result)
+            display.say(summary(result, directory.path))
+    return directory.read_result() or result
+
+
+class _Watcher:
+    """Pass on what happens in the loop to the screen, and signals to the loop."""
+
+    def __init__(self, display: Display, signals: list[int]) -> None:
+        self._display, self._signals = display, signals
+
+    def tick(self, trainer: Trainer) -> None:
+        interval = trainer.progress.interval
+        self._display.tick(trainer.progress.step, interval.updates / interval.seconds)
+
+    def evaluated(self, record: dict[str, Any]) -> None:
+        self._display.evaluated(record)
+
+    def diverged(self, event: Event) -> None:
+        self._display.say(f"DIVERGED at update {event.step:,}: {event.reason} -> {event.action}")
+
+    def signal(self) -> int | None:
+        return self._signals[0] if self._signals else None
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM while the context lasts; a second one has its usual effect."""
+    received: list[int] = []
+    watched = (signal.SIGINT, signal.SIGTERM)
+
+    def remember(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        for each in watched:
+            signal.signal(each, before[each])
+
+    if threading.current_thread() is not threading.main_thread():
+        yield received  # Python delivers signals to the main thread only
+        return
+    before = {each: signal.signal(each, remember) for each in watched}
+    try:
+        yield received
+    finally:
+        for each in watched:
+            signal.signal(each, before[each])

@@ -1,0 +1,103 @@
+"""One update: forward, backward, measure the gradient, clip it, check it, apply it."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from irnn.config import Clip, Optim, OptimName
+from irnn.models.regressor import Regressor
+
+
+@dataclass(frozen=True)
+class Update:
+    """What one update did: the batch's MSE, the gradient's norm before clipping, and what became of it."""
+
+    loss: float
+    grad_norm: float
+    clipped: bool
+    applied: bool
+
+
+class FlatParameters:
+    """Several parameters laid out in one vector, so that an update touches one tensor instead of many.
+
+    Each parameter and its gradient become views into `vector` and `vector.grad`; optimizers that work
+    element by element (all that are offered here) give bitwise the same result either way.
+    """
+
+    def __init__(self, parameters: Iterable[torch.nn.Parameter], gradient: Tensor) -> None:
+        owned = list(parameters)
+        joined = torch.cat([parameter.detach().reshape(-1) for parameter in owned])
+        self.vector = torch.nn.Parameter(joined)
+        self.vector.grad = gradient
+        start = 0
+        for parameter in owned:
+            piece = slice(start, start + parameter.numel())
+            parameter.data = self.vector.detach()[piece].view_as(parameter)
+            parameter.grad = gradient[piece].view_as(parameter)
+            start = piece.stop
+
+
+class Updater:
+    """Apply updates to a network: the optimizer, gradient clipping and the check for finiteness.
+
+    Clipping is by the norm of the whole gradient (Pascanu, Mikolov & Bengio 2013): a gradient longer than
+    `clip.max_norm` is scaled down to that length. A loss or gradient that is not finite is never applied.
+    """
+
+    def __init__(self, model: Regressor, optim: Optim, clip: Clip) -> None:
+        self.model, self.optim = model, optim
+        self.max_norm = math.inf if clip.max_norm is None else clip.max_norm
+        recurrent = model.recurrent_parameters()
+        chosen = {id(parameter) for parameter in recurrent}
+        others = [parameter for parameter in model.parameters() if id(parameter) not in chosen]
+        split = sum(parameter.numel() for parameter in recurrent)
+        size = split + sum(parameter.numel() for parameter in others)
+        self.gradient = torch.zeros(size, dtype=others[0].dtype, device=others[0].device)
+        groups = (
+            (FlatParameters(recurrent, self.gradient[:split]), optim.recurrent_lr_scale),
+            (FlatParameters(others, self.gradient[split:]), 1.0),
+        )
+        self.optimizer = make_optimizer(
+            optim, [{"params": [flat.vector], "lr_scale": scale} for flat, scale in groups]
+        )
+        self.set_lr(1.0)
+
+    def set_lr(self, factor: float) -> None:
+        """Set the learning rates to `factor` times what the configuration says."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.optim.lr * factor * group["lr_scale"]
+
+    def __call__(self, inputs: Tensor, targets: Tensor) -> Update:
+        """Learn from one batch: inputs (T, B, F), targets (B,)."""
+        self.gradient.zero_()
+        loss = torch.nn.functional.mse_loss(self.model(inputs), targets)
+        loss.backward()  # type: ignore[no-untyped-call]
+        mse, grad_norm = torch.stack((loss.detach(), self.gradient.norm())).tolist()
+        if not (math.isfinite(mse) and math.isfinite(grad_norm)):
+            return Update(mse, grad_norm, clipped=False, applied=False)
+        clipped = grad_norm > self.max_norm
+        if clipped:
+            self.gradient.mul_(self.max_norm / grad_norm)
+        self.optimizer.step()
+        return Update(mse, grad_norm, clipped, applied=True)
+
+
+def make_optimizer(optim: Optim, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    """Make the optimizer that a configuration asks for, over parameter groups of one device."""
+    kind, options = {
+        OptimName.sgd: (torch.optim.SGD, ("momentum", "nesterov")),
+        OptimName.adam: (torch.optim.Adam, ("eps", "amsgrad")),
+        OptimName.adamw: (torch.optim.AdamW, ("eps", "amsgrad")),
+        OptimName.rmsprop: (torch.optim.RMSprop, ("momentum", "alpha", "centered", "eps")),
+    }[optim.name]
+    chosen: dict[str, Any] = {name: getattr(optim, name) for name in options}
+    if optim.name in (OptimName.adam, OptimName.adamw):
+        chosen["betas"] = (optim.beta1, optim.beta2)
+    if optim.name is not OptimName.rmsprop:  # which PyTorch offers no fused form of
+        chosen["fused"] = groups[0]["params"][0].device.type in ("cpu", "cuda")
+    return kind(groups, lr=optim.lr, weight_decay=optim.weight_decay, **chosen)

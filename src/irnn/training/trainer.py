@@ -1,0 +1,236 @@
+"""A run in memory: network, data, optimizer, guard and progress, and how they are saved and restored."""
+
+import copy
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from irnn.config import Config, ConfigError, Policy, total_updates
+from irnn.models.regressor import DTYPES, Regressor, build
+from irnn.runs import checkpoint, metrics
+from irnn.runs.directory import RunDirectory
+from irnn.seeding import generator
+from irnn.tasks.adding import INPUT_SIZE, AddingProblem
+from irnn.training.divergence import Event, Reference, judge_evaluation, judge_update
+from irnn.training.evaluate import held_out_mse, recurrence_of
+from irnn.training.progress import Interval, Progress
+from irnn.training.step import Updater
+
+
+class Trainer:
+    """The parts of a run, and one method for each thing that `irnn.training.loop.fit` does with them."""
+
+    def __init__(
+        self, config: Config, name: str, directory: RunDirectory, device: torch.device
+    ) -> None:
+        self.config, self.name, self.directory, self.device = config, name, directory, device
+        self.total_updates = total_updates(config)
+        self.progress = Progress()
+        self.data = AddingProblem(
+            config.task,
+            seed=config.seed,
+            batch_size=config.batch_size,
+            device=device,
+            dtype=DTYPES[config.runtime.dtype],
+        )
+        self._clock = perf_counter()
+        self._begin(restarts=0)
+        self._good: dict[str, Any] = self._weights()
+
+    def _begin(self, restarts: int) -> None:
+        """Draw a new start; the first and every restart have a random stream of their own."""
+        weights = generator(self.config.seed, "init", restarts)
+        self.model: Regressor = build(self.config, weights, INPUT_SIZE).to(self.device)
+        self.updater = Updater(self.model, self.config.optim, self.config.clip)
+
+    def _weights(self) -> dict[str, Any]:
+        return copy.deepcopy(
+            {"model": self.model.state_dict(), "optimizer": self.updater.optimizer.state_dict()}
+        )
+
+    def _set_weights(self, weights: dict[str, Any]) -> None:
+        self.model.load_state_dict(weights["model"])
+        # a copy, because an optimizer adopts the tensors it is given and then changes them
+        self.updater.optimizer.load_state_dict(copy.deepcopy(weights["optimizer"]))
+        self.updater.set_lr(self.progress.lr_factor)
+
+    def update(self) -> str | None:
+        """Make the next update; say why it shows divergence, or None."""
+        begun = perf_counter()
+        outcome = self.updater(*self.data.batch(self.progress.step))
+        self.progress.step += 1
+        self.progress.interval.add(outcome, perf_counter() - begun)
+        return judge_update(outcome)
+
+    def evaluation_is_due(self) -> bool:
+        """Evaluate every start, every `evaluate.every` updates and when the budget is used up."""
+        progress = self.progress
+        if progress.evaluated_at == progress.step:
+            return False
+        regular = progress.step % self.config.evaluate.every == 0
+        return regular or progress.reference.is_empty() or self.budget_is_used_up()
+
+    def status(self) -> str | None:
+        """Say how the run ended, or None while it goes on."""
+        progress = self.progress
+        if progress.gave_up:
+            return "diverged"
+        if progress.solved:
+            return "solved"
+        if progress.evaluated_at == progress.step and self.budget_is_used_up():
+            return "exhausted"
+        return None
+
+    def checkpoint_is_due(self) -> bool:
+        """Save every `checkpoint.every` updates (after the evaluation, if one is due) and at the end."""
+        regular = self.progress.step % self.config.checkpoint.every == 0
+        return (regular and not self.evaluation_is_due()) or self.status() is not None
+
+    def budget_is_used_up(self) -> bool:
+        """Say whether one of the budgets is reached."""
+        seconds = self.config.budget.seconds
+        return (self.total_updates is not None and self.progress.step >= self.total_updates) or (
+            seconds is not None and self.elapsed() >= seconds
+        )
+
+    def elapsed(self) -> float:
+        """Seconds of training, over all sessions of this run."""
+        return self.progress.seconds + perf_counter() - self._clock
+
+    def evaluate(self) -> tuple[dict[str, Any], str | None]:
+        """Measure the held-out error; give its metrics record, and why it shows divergence or None."""
+        progress, goal = self.progress, self.config.stop.test_mse
+        mse = held_out_mse(self.model, self.data)
+        record = self._record(mse)
+        progress.evaluated_at, progress.test_mse = progress.step, mse
+        reason = judge_evaluation(
+            self.config.divergence, progress.reference, progress.step, record["train_mse"], mse
+        )
+        progress.interval = Interval()
+        if reason is None:
+            self._good = self._weights()
+            progress.solved = goal is not None and mse <= goal
+            if progress.note_crossings(mse):
+                self._save_best()
+        return record, reason
+
+    def _record(self, test_mse: float | None) -> dict[str, Any]:
+        progress, interval = self.progress, self.progress.interval
+        recurrence = recurrence_of(self.model)
+        progress.update_seconds += interval.seconds
+        return {
+            "step": progress.step,
+            "epoch": self.epoch(),
+            "train_mse": interval.mean(interval.loss),
+            "test_mse": test_mse,
+            "grad_norm": interval.mean(interval.grad_norm),
+            "grad_norm_max": interval.largest_grad_norm if interval.updates else None,
+            "clip_fraction": interval.mean(interval.clipped),
+            "lr": self.config.optim.lr * progress.lr_factor,
+            "spectral_radius": recurrence.spectral_radius,
+            "identity_distance": recurrence.identity_distance,
+            "steps_per_second": interval.updates / interval.seconds if interval.updates else None,
+            "seconds": self.elapsed(),
+        }
+
+    def epoch(self) -> float:
+        """Training sequences seen, in units of `task.train_size`."""
+        return self.progress.step * self.config.batch_size / self.config.task.train_size
+
+    def diverged_record(self) -> dict[str, Any]:
+        """Make the record of a divergence between two evaluations."""
+        record = self._record(None)
+        self.progress.interval = Interval()
+        return record
+
+    def recover(self, reason: str) -> Event:
+        """Do what `divergence.policy` says about a divergence, and say what was done.
+
+        Whatever is done, the bad weights are gone afterwards.
+        """
+        settings, progress = self.config.divergence, self.progress
+        action = settings.policy.value
+        if settings.policy is Policy.stop:
+            progress.gave_up = True
+        elif progress.recoveries >= settings.max_recoveries:
+            progress.gave_up = True
+            action = f"gave up after {progress.recoveries} times {action}"
+        else:
+            progress.recoveries += 1
+        if settings.policy is Policy.restart and not progress.gave_up:
+            progress.restarts += 1
+            self._begin(progress.restarts)
+            self._good = self._weights()
+            progress.reference = Reference(started_at=progress.step)
+            progress.evaluated_at = -1  # the new start has not been evaluated
+        else:
+            if not progress.gave_up:
+                progress.lr_factor *= settings.lr_factor
+            self._set_weights(self._good)
+        event = Event(progress.step, reason, action)
+        progress.divergences.append(event.plain())
+        return event
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Add a record to `metrics.jsonl`."""
+        self.progress.metrics_bytes = metrics.append_record(self.directory.metrics, record)
+
+    def save(self) -> None:
+        """Write `last.pt`: all that is needed to go on bitwise as if nothing had happened."""
+        self.progress.seconds, self._clock = self.elapsed(), perf_counter()
+        content = {
+            "run_id": self.name,
+            "weights": self._weights(),
+            "good": self._good,
+            "progress": self.progress.plain(),
+        }
+        checkpoint.save(self.directory.last, content)
+
+    def _save_best(self) -> None:
+        content = {
+            "run_id": self.name,
+            "step": self.progress.step,
+            "test_mse": self.progress.test_mse,
+            "model": self.model.state_dict(),
+        }
+        checkpoint.save(self.directory.best, content)
+
+    def resume(self) -> bool:
+        """Continue from `last.pt`; say whether there was one."""
+        if not self.directory.last.exists():
+            metrics.truncate(self.directory.metrics, 0)
+            return False
+        content = checkpoint.load(self.directory.last, self.device)
+        if content.get("run_id") != self.name:
+            raise ConfigError(
+                f"{self.directory.last} belongs to run {content.get('run_id')}, not to {self.name}; "
+                "force=true starts over"
+            )
+        self.progress = Progress.from_plain(content["progress"])
+        if self.progress.restarts:
+            self._begin(self.progress.restarts)
+        self._good = content["good"]
+        self._set_weights(content["weights"])
+        metrics.truncate(self.directory.metrics, self.progress.metrics_bytes)
+        return True
+
+    def result(self, status: str) -> dict[str, Any]:
+        """Summarize the run for `result.json`."""
+        progress = self.progress
+        rate = progress.step / progress.update_seconds if progress.update_seconds else None
+        return {
+            "status": status,
+            "seed": self.config.seed,
+            "seq_len": self.config.task.seq_len,
+            "model": self.config.model.name.value,
+            "steps": progress.step,
+            "epochs": self.epoch(),
+            "test_mse": progress.test_mse,
+            "best_test_mse": progress.best_test_mse,
+            "solved_at": progress.solved_at,
+            "seconds": self.elapsed(),
+            "steps_per_second": rate,
+            "restarts": progress.recoveries,
+            "divergences": progress.divergences,
+        }
