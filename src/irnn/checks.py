@@ -96,4 +96,4 @@ def _check_model(config: Config) -> None:
             f"model={config.model.name.value} runs through PyTorch only; use auto or torch",
         )
     if config.init.name is InitName.split_identity and config.model.hidden_size < 2:
-        raise _refusal("model.hidden_size", config.model.hidden_size, "split_identity needs 2")
+        raise _refusal("model.hidden_size", config.model.hidden_size, "split_identity needs at least 2")

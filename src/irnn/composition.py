@@ -12,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from irnn.checks import check
 from irnn.config import Config, ConfigError, settings
@@ -136,7 +137,7 @@ def load_config(path: Path) -> Config:
         loaded = OmegaConf.load(path)
         assert isinstance(loaded, DictConfig)
         return to_config(loaded)
-    except (OmegaConfBaseException, ValueError, AssertionError, OSError) as error:
+    except (OmegaConfBaseException, YAMLError, ValueError, AssertionError, OSError) as error:
         raise ConfigError(f"{path}: not a configuration that this irnn knows ({error})") from error
 
 

@@ -199,9 +199,7 @@ class Optim:
         1.0, "factor on the learning rate of the recurrent matrices", at_least=0
     )
     weight_decay: float = option(0.0, "L2 penalty (decoupled in adamw)", at_least=0)
-    momentum: float | None = option(
-        None, "momentum", at_least=0, below=1, only=("sgd", "rmsprop")
-    )
+    momentum: float | None = option(None, "momentum", at_least=0, below=1, only=("sgd", "rmsprop"))
     nesterov: bool | None = option(None, "Nesterov momentum", only=("sgd",))
     beta1: float | None = option(
         None, "decay of the mean gradient", at_least=0, below=1, only=ADAMS

@@ -39,7 +39,13 @@ rest. `python -m irnn.train` is the same command.
 
 def text() -> str:
     """Compose the help page."""
-    parts = [USAGE, "Groups, GROUP=OPTION:", *map(_group, GROUPS), "", "Settings, KEY=VALUE, and in brackets what they are in the default run:"]
+    parts = [
+        USAGE,
+        "Groups, GROUP=OPTION:",
+        *map(_group, GROUPS),
+        "",
+        "Settings, KEY=VALUE, and in brackets what they are in the default run:",
+    ]
     return "\n".join([*parts, *map(_setting, settings(compose_config([]))), "", FLAGS])
 
 

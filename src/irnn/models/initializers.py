@@ -63,7 +63,7 @@ def identity(
     input_std: float = 0.001,
     bias_std: float = 0.0,
 ) -> Weights:
-    """gain x identity; input weights N(0, input_std), biases 0. Le, Jaitly & Hinton 2015, section 3.
+    """Set gain x identity; input weights N(0, input_std), biases 0. Le, Jaitly & Hinton 2015, section 3.
 
     With ReLU units and gain 1, a positive state stays as it is until an input comes.
     """

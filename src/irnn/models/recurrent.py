@@ -81,7 +81,7 @@ class RNN(torch.nn.RNN):
             (layers x directions, B, H).
         """
         if isinstance(input, PackedSequence) or self._recurrence(input) is None:
-            return super().forward(input, hx)  # type: ignore[no-any-return]
+            return super().forward(input, hx)
         self._refuse_bad_shapes(input, hx)
         if input.dim() == 2:
             batched = None if hx is None else hx.unsqueeze(1)

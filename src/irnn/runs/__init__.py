@@ -1,0 +1,1 @@
+"""Run folders: what is recorded, and how nothing is lost."""

@@ -49,7 +49,9 @@ def _draw_losses(axes: Any, records: list[dict[str, Any]]) -> None:
         points = [(r["step"], r[key]) for r in records if r[key] is not None]
         if points:
             axes.plot(*zip(*points, strict=True), label=label, color=color, linewidth=width)
-    axes.axhline(_BASELINE, color="0.35", linestyle="--", linewidth=1, label="always answering 1: 1/6")
+    axes.axhline(
+        _BASELINE, color="0.35", linestyle="--", linewidth=1, label="always answering 1: 1/6"
+    )
 
 
 def _draw_events(axes: Any, events: list[dict[str, Any]]) -> None:
@@ -59,19 +61,20 @@ def _draw_events(axes: Any, events: list[dict[str, Any]]) -> None:
 
 
 def _draw_thresholds(axes: Any, solved_at: dict[str, int | None]) -> None:
+    lines = ["held-out first below"]
     for threshold, step in solved_at.items():
-        if step is None:
-            continue
-        axes.plot(step, float(threshold), "o", color=_HELD_OUT, markersize=5, clip_on=False)
-        axes.annotate(
-            f"< {threshold} at {step:,}",
-            (step, float(threshold)),
-            textcoords="offset points",
-            xytext=(-8, -4),
-            ha="right",
-            va="top",
-            fontsize=8,
-        )
+        lines.append(f"{threshold:>7}  {'never' if step is None else f'at {step:,}'}")
+        if step is not None:
+            axes.plot(step, float(threshold), "o", color=_HELD_OUT, markersize=6)
+    axes.text(
+        0.03,
+        0.04,
+        "\n".join(lines),
+        transform=axes.transAxes,
+        family="monospace",
+        fontsize=9,
+        bbox={"boxstyle": "round", "facecolor": "white", "edgecolor": "0.8", "alpha": 0.9},
+    )
 
 
 def _limit_log_axis(axes: Any, records: list[dict[str, Any]]) -> None:

@@ -14,7 +14,9 @@ from typing import Any
 PACKAGES = ("irnn", "torch", "numpy", "hydra-core", "omegaconf", "wandb")
 
 
-def session(device: str, kernel: str, threads: int, dtype: str, deterministic: bool) -> dict[str, Any]:
+def session(
+    device: str, kernel: str, threads: int, dtype: str, deterministic: bool
+) -> dict[str, Any]:
     """Describe this process, for `provenance.json`."""
     return {
         "command": shlex.join(command_line()),

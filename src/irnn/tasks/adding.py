@@ -78,7 +78,9 @@ def _marks(rule: Marks, steps: int, words: Tensor) -> Tensor:
     return torch.stack((first, second), dim=1)
 
 
-def _all_sequences(task: Task, seed: int, stream: str, count: int, device: torch.device) -> Sequences:
+def _all_sequences(
+    task: Task, seed: int, stream: str, count: int, device: torch.device
+) -> Sequences:
     """Make sequences 0..count-1 of a stream, block by block."""
     values = torch.empty(count, task.seq_len, device=device)
     marks = torch.empty(count, 2, dtype=torch.int64, device=device)
@@ -130,9 +132,7 @@ class AddingProblem:
         first = number * count * size
         chosen = self._training(self._positions(first, count * size))
         values = chosen.values.view(count, size, steps)
-        inputs = torch.zeros(
-            count, steps, size, INPUT_SIZE, dtype=self.dtype, device=self.device
-        )
+        inputs = torch.zeros(count, steps, size, INPUT_SIZE, dtype=self.dtype, device=self.device)
         inputs[..., 0] = values.transpose(1, 2)
         marks = chosen.marks.view(count, size, 2).transpose(1, 2)
         inputs[..., 1].scatter_(1, marks, 1.0)

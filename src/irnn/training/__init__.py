@@ -1,0 +1,1 @@
+"""Updates, evaluation, the divergence guard and the loop."""

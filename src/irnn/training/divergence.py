@@ -1,12 +1,14 @@
 """Tell a run that exploded from one that is only noisy.
 
 The rule: a run diverges when a loss or gradient stops being finite, or when, at an evaluation, its
-held-out or mean training MSE exceeds `divergence.factor` times the larger of 1/6 and its own reference,
+held-out or typical training MSE exceeds `divergence.factor` times the larger of 1/6 and its own reference,
 which is the held-out MSE of its start during the first `divergence.grace` updates and the best held-out MSE
 since that start afterwards.
 
 Explosions seldom end in NaN: a ReLU network's loss sits at 1e19 and its gradient norm at infinity, which a
-NaN check never sees. A start may have a loss in the hundreds, so a fixed limit would not do either.
+NaN check never sees. A start may have a loss in the hundreds, so a fixed limit would not do either. The
+typical training MSE is the geometric mean over the batches since the last evaluation: a single batch at
+1e10 from which a run recovers is noise.
 """
 
 import math
@@ -57,12 +59,12 @@ def judge_evaluation(
     settings: Divergence,
     reference: Reference,
     step: int,
-    train_mse: float | None,
+    typical_mse: float | None,
     test_mse: float,
 ) -> str | None:
     """Say why an evaluation shows divergence, or None; a healthy one becomes part of the reference."""
     limit = divergence_limit(settings, reference, step)
-    for name, mse in (("held-out MSE", test_mse), ("mean training MSE", train_mse)):
+    for name, mse in (("held-out MSE", test_mse), ("typical training MSE", typical_mse)):
         if mse is not None and not mse <= limit:
             return f"{name} is {mse:.3g}, over the limit of {limit:.3g}"
     if reference.is_empty():

@@ -33,9 +33,8 @@ class Recurrence:
 @torch.no_grad()
 def recurrence_of(model: Regressor) -> Recurrence:
     """Measure the first layer's recurrent matrix."""
-    matrix = model.recurrent_parameters()[0]
+    matrix = model.recurrent_parameters()[0].detach().double().cpu()
     if not isinstance(model.recurrent, RNN) or not torch.isfinite(matrix).all():
         return Recurrence(None, None)
-    matrix = matrix.detach().double().cpu()
     distance = torch.linalg.matrix_norm(matrix - torch.eye(len(matrix), dtype=matrix.dtype))
     return Recurrence(float(torch.linalg.eigvals(matrix).abs().max()), float(distance))

@@ -10,6 +10,9 @@ from irnn.training.step import Update
 THRESHOLDS = ("0.1", "0.05", "0.01", "0.001")
 """Held-out MSEs whose first crossing is recorded."""
 
+_LEAST = 1e-30  # stands for a loss of 0, which has no logarithm
+_LARGEST_EXPONENT = 700.0  # of e, in a float
+
 
 @dataclass
 class Interval:
@@ -17,6 +20,7 @@ class Interval:
 
     updates: int = 0
     loss: float = 0.0
+    log_loss: float = 0.0
     grad_norm: float = 0.0
     largest_grad_norm: float = 0.0
     clipped: int = 0
@@ -26,10 +30,17 @@ class Interval:
         """Count one update."""
         self.updates += 1
         self.loss += update.loss
+        self.log_loss += math.log(max(update.loss, _LEAST)) if update.applied else math.inf
         self.grad_norm += update.grad_norm
         self.largest_grad_norm = max(self.largest_grad_norm, update.grad_norm)
         self.clipped += update.clipped
         self.seconds += seconds
+
+    def typical_loss(self) -> float | None:
+        """Geometric mean of the losses, which no single batch can dominate; None before the first."""
+        if not self.updates:
+            return None
+        return math.exp(min(self.log_loss / self.updates, _LARGEST_EXPONENT))
 
     def mean(self, total: float) -> float | None:
         """Divide a sum by the number of updates; None before the first."""

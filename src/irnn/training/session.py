@@ -78,7 +78,9 @@ def kernel_name(config: Config, device: torch.device) -> str:
     return kernel.name if kernel else "torch"
 
 
-def _train(config: Config, directory: RunDirectory, device: torch.device, kernel: str) -> dict[str, Any]:
+def _train(
+    config: Config, directory: RunDirectory, device: torch.device, kernel: str
+) -> dict[str, Any]:
     name = run_id(config)
     trainer = Trainer(config, name, directory, device)
     resumed = trainer.resume()

@@ -1,7 +1,7 @@
 """One update: forward, backward, measure the gradient, clip it, check it, apply it."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,12 +89,13 @@ class Updater:
 
 def make_optimizer(optim: Optim, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     """Make the optimizer that a configuration asks for, over parameter groups of one device."""
-    kind, options = {
+    kinds: dict[OptimName, tuple[Callable[..., torch.optim.Optimizer], tuple[str, ...]]] = {
         OptimName.sgd: (torch.optim.SGD, ("momentum", "nesterov")),
         OptimName.adam: (torch.optim.Adam, ("eps", "amsgrad")),
         OptimName.adamw: (torch.optim.AdamW, ("eps", "amsgrad")),
         OptimName.rmsprop: (torch.optim.RMSprop, ("momentum", "alpha", "centered", "eps")),
-    }[optim.name]
+    }
+    kind, options = kinds[optim.name]
     chosen: dict[str, Any] = {name: getattr(optim, name) for name in options}
     if optim.name in (OptimName.adam, OptimName.adamw):
         chosen["betas"] = (optim.beta1, optim.beta2)

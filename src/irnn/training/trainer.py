@@ -102,10 +102,10 @@ class Trainer:
         """Measure the held-out error; give its metrics record, and why it shows divergence or None."""
         progress, goal = self.progress, self.config.stop.test_mse
         mse = held_out_mse(self.model, self.data)
-        record = self._record(mse)
+        record, typical = self._record(mse), progress.interval.typical_loss()
         progress.evaluated_at, progress.test_mse = progress.step, mse
         reason = judge_evaluation(
-            self.config.divergence, progress.reference, progress.step, record["train_mse"], mse
+            self.config.divergence, progress.reference, progress.step, typical, mse
         )
         progress.interval = Interval()
         if reason is None:

@@ -1,0 +1,219 @@
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from irnn.composition import compose_config, conf_dir, load_config, rewrite_numbers
+from irnn.config import Config, ConfigError, plain, settings, total_updates
+from irnn.help import GROUPS, described, text
+from irnn.training.session import run
+
+Small = Callable[..., Config]
+OPTIONS = sorted(path for path in conf_dir().glob("*/*.yaml"))
+PRESETS = [path.stem for path in (conf_dir() / "experiment").glob("*.yaml")]
+
+RELIED_ON = """seed runs_dir force task.seq_len task.marks task.data task.train_size task.test_size
+model.hidden_size init.gain optim.name optim.lr optim.recurrent_lr_scale clip.max_norm batch_size
+budget.updates budget.epochs budget.seconds stop.test_mse evaluate.every checkpoint.every
+divergence.policy runtime.device runtime.threads runtime.kernel tracker.mode""".split()
+
+REFUSED = {
+    "typo=1": "no such setting",
+    "+typo=1": "no such setting",
+    "optim.lrr=1": "did you mean optim.lr",
+    "+optim.typo=1": "settings there: optim.name, optim.lr",
+    "optim=foo": "one of adam, adamw, rmsprop, sgd",
+    "seq_len=abc": "or any number",
+    "optim.lr=abc": "must be a number (learning rate)",
+    "optim.lr=-0.1": "must be a number above 0",
+    "optim.lr=0": "must be a number above 0",
+    "optim.lr=nan": "must be a number above 0",
+    "optim.lr=inf": "must be a number above 0",
+    "optim.weight_decay=inf": "must be a number at least 0",
+    "clip=-1": "must be a number above 0",
+    "clip=0": "must be a number above 0",
+    "seq_len=1": "at least 2",
+    "seq_len=1.5": "must be a whole number",
+    "seq_len=null": "must have a value",
+    "task.marks=everywhere": "must be one of anywhere, halves, first_ten",
+    "batch_size=0": "at least 1",
+    "seed=-1": "at least 0",
+    "seed=abc": "must be a whole number",
+    "runtime.threads=0": "at least 1",
+    "force=maybe": "must be true or false",
+    "init_scale=-1": "at least 0",
+    "init_scale=null": "init=identity needs a value",
+    "model.forget_bias=1": "model=irnn has no such option; model=lstm has it",
+    "optim.momentum=0.9": "optim=adam has no such option; optim=sgd or optim=rmsprop has it",
+    "seed=1,2": "needs -m",
+    "foo": "cannot be read as key=value",
+    "task=[1": "cannot be read as key=value",
+    "experiment=null": "see --help",
+}
+
+
+@pytest.mark.parametrize("override", REFUSED)
+def test_what_cannot_work_is_refused_by_key_value_and_remedy(override: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        compose_config([override])
+    message = str(refusal.value)
+    key, _, value = override.lstrip("+").partition("=")
+    assert REFUSED[override] in message
+    assert key.split(".")[-1] in message or "clip.max_norm" in message or "init.gain" in message
+    assert value in message
+    assert len(message.splitlines()) <= 3
+
+
+@pytest.mark.parametrize(
+    ("overrides", "remedy"),
+    [
+        (["model=lstm", "init=identity"], "use init=pytorch"),
+        (["model=lstm", "runtime.kernel=native"], "use auto or torch"),
+        (["init=pytorch", "init_scale=0.5"], "init=pytorch has no such option"),
+        (["task.marks=first_ten", "seq_len=19"], "at least 20"),
+        (["task.train_size=8", "batch_size=9"], "at most task.train_size"),
+        (["optim=sgd", "optim.nesterov=true"], "optim.momentum above 0"),
+        (["init=split_identity", "model.hidden_size=1"], "needs at least 2"),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_refused(overrides: list[str], remedy: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(remedy)):
+        compose_config(overrides)
+
+
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [
+        ("seq_len=150", 150),
+        ("seq_len=175", 175),
+        ("task.seq_len=175", 175),
+        ("clip=5", 5.0),
+        ("clip=1e-3", 0.001),
+        ("clip=none", None),
+        ("clip=null", None),
+        ("init_scale=0.98", 0.98),
+        ("init_scale=1", 1.0),
+        ("init_scale=0", 0.0),
+        ("init_scale='0.5'", 0.5),
+    ],
+)
+def test_any_number_works_in_place_of_an_option(override: str, value: float | None) -> None:
+    config = compose_config([override])
+    values = {"seq_len": config.task.seq_len, "clip": config.clip.max_norm}
+    group = override.split("=")[0].removeprefix("task.")
+    assert {**values, "init_scale": config.init.gain}[group] == value
+
+
+@pytest.mark.parametrize(
+    ("given", "rewritten"),
+    [
+        ("seq_len=150,175", "task.seq_len=150,175"),
+        ("clip=1,10,none", "clip.max_norm=1,10,null"),
+        ("seq_len=range(100,400,50)", "task.seq_len=range(100,400,50)"),
+        ("init_scale=interval(0.9,1.1)", "init.gain=interval(0.9,1.1)"),
+        ("clip=mine", "clip=mine"),
+        ("optim.lr=1", "optim.lr=1"),
+    ],
+)
+def test_numbers_work_in_sweeps_too(given: str, rewritten: str) -> None:
+    assert rewrite_numbers([given]) == [rewritten]
+
+
+def test_a_number_on_the_command_line_beats_a_preset() -> None:
+    config = compose_config(["experiment=paper_t150", "clip=5", "seq_len=60"])
+    assert config.clip.max_norm == 5
+    assert config.task.seq_len == 60
+
+
+def test_every_setting_that_others_rely_on_exists() -> None:
+    assert set(RELIED_ON) <= {setting.key for setting in settings(Config())}
+
+
+def test_the_default_run_is_the_irnn_as_published_with_adam() -> None:
+    config = plain(compose_config([]))
+    assert config["model"]["name"] == "irnn"
+    assert config["model"]["hidden_size"] == 100
+    assert config["init"]["name"] == "identity"
+    assert config["init"]["gain"] == 1
+    assert config["task"]["seq_len"] == 150
+    assert config["task"]["train_size"] == 100_000
+    assert config["task"]["test_size"] == 10_000
+    assert config["batch_size"] == 16
+    assert config["optim"]["name"] == "adam"
+    assert config["clip"]["max_norm"] == 1
+    assert config["tracker"]["mode"] == "offline"
+
+
+@pytest.mark.parametrize(("length", "clip"), [(150, 100), (200, 1), (300, 10), (400, 1)])
+def test_paper_presets_are_table_1(length: int, clip: float) -> None:
+    config = compose_config([f"experiment=paper_t{length}"])
+    assert plain(config)["optim"]["name"] == "sgd"
+    assert config.optim.lr == 0.01
+    assert config.optim.momentum == 0
+    assert config.clip.max_norm == clip
+    assert config.task.seq_len == length
+    assert config.task.data.value == "fixed"
+    assert config.init.gain == 1
+    assert total_updates(config) == 440 * 6250
+
+
+def test_irelu_demo_is_the_later_reproduction_at_any_length() -> None:
+    config = compose_config(["experiment=irelu_demo", "seq_len=210"])
+    assert config.init.name.value == "identity"
+    assert config.init.gain == 0.01
+    assert config.init.bias_std == 0.001
+    assert (config.optim.name.value, config.optim.lr) == ("adam", 1e-4)
+    assert config.clip.max_norm == 1
+    assert config.task.data.value == "fresh"
+    assert config.task.seq_len == 210
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_trains(small: Small, preset: str) -> None:
+    config = small(
+        f"experiment={preset}", "budget.epochs=null", "evaluate.every=10", "divergence.factor=1e9"
+    )
+    assert run(config)["steps"] == 40
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda path: f"{path.parent.name}={path.stem}")
+def test_every_option_composes_and_is_described(option: Path) -> None:
+    group = option.parent.name
+    assert described(option)
+    assert group in GROUPS
+    if f"{group}={option.stem}" != "init_scale=none":  # for starts that have no gain
+        compose_config([f"{group}={option.stem}"])
+
+
+def test_help_documents_every_group_option_and_setting() -> None:
+    page = text()
+    for option in OPTIONS:
+        assert re.search(rf"^    {re.escape(option.stem)} +\S", page, re.MULTILINE), option
+    for setting in settings(Config()):
+        assert re.search(rf"^  {re.escape(setting.key)} +\S", page, re.MULTILINE), setting
+
+
+def test_a_saved_configuration_is_the_same_configuration(small: Small, tmp_path: Path) -> None:
+    config = small("model=lstm", "clip=none", "optim=rmsprop")
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(plain(config)))
+    assert load_config(path) == config
+
+
+def test_a_damaged_saved_configuration_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    for text_ in ("optim: {lr: fast}", "- 1", "surprise: 1", "{"):
+        path.write_text(text_)
+        with pytest.raises(ConfigError, match=r"config\.yaml"):
+            load_config(path)
+
+
+def test_the_smaller_budget_counts() -> None:
+    def total(*overrides: str) -> int | None:
+        return total_updates(compose_config(overrides))
+
+    assert total("budget.updates=100", "budget.epochs=1") == 100
+    assert total("budget.updates=null", "budget.epochs=0.5") == 3125
+    assert total("budget.updates=null") is None

@@ -1,0 +1,154 @@
+import json
+import math
+from collections.abc import Callable
+
+import pytest
+
+from irnn.config import Config, Divergence
+from irnn.runs.directory import RunDirectory
+from irnn.runs.metrics import read_records
+from irnn.training.divergence import Reference, judge_evaluation, judge_update
+from irnn.training.progress import Interval
+from irnn.training.session import run
+from irnn.training.step import Update
+
+Small = Callable[..., Config]
+RULE = Divergence(factor=100, grace=1000)
+
+EXPLODING = (
+    "optim=sgd",
+    "optim.lr=0.5",
+    "clip=100",
+    "model=irnn",
+    "init.input_std=0.3",
+    "task.seq_len=60",
+    "model.hidden_size=20",
+    "budget.updates=300",
+    "evaluate.every=20",
+    "divergence.grace=40",
+)
+"""The paper's kind of settings with a far larger step, so that the explosion comes at once."""
+
+
+def judged(*mses: float, at: int = 0, every: int = 250) -> str | None:
+    reference = Reference()
+    reason = None
+    for number, mse in enumerate(mses):
+        reason = judge_evaluation(RULE, reference, at + number * every, mse, mse)
+    return reason
+
+
+def test_a_plateau_is_not_divergence() -> None:
+    assert judged(1.1, 0.17, 0.166, 0.17, 0.166, 0.18, 1.0) is None
+
+
+@pytest.mark.parametrize("mse", [math.nan, math.inf, 1e19])
+def test_a_loss_that_is_huge_or_not_a_number_is_divergence(mse: float) -> None:
+    assert "over the limit" in (judged(1.0, 0.17, mse) or "")
+
+
+def test_a_finite_explosion_right_after_the_start_is_divergence() -> None:
+    assert judged(1.0, 1e19) is not None
+
+
+def test_a_start_with_a_loss_in_the_hundreds_is_not_divergence() -> None:
+    assert judged(700.0, 900.0, 300.0, 1.0) is None
+
+
+def test_the_same_loss_after_learning_is_divergence() -> None:
+    assert judged(700.0, 1.0, 0.2, 0.2, 0.2, 0.2, 300.0) is not None
+
+
+def test_training_loss_counts_too() -> None:
+    reference = Reference()
+    judge_evaluation(RULE, reference, 0, None, 1.0)
+    assert "training" in (judge_evaluation(RULE, reference, 250, 1e9, 1.0) or "")
+
+
+def test_an_infinite_gradient_is_divergence_even_if_the_loss_is_finite() -> None:
+    assert "gradient norm is inf" in (judge_update(Update(1e19, math.inf, False, False)) or "")
+    assert "loss" in (judge_update(Update(math.nan, 1.0, False, False)) or "")
+    assert judge_update(Update(1e6, 1e9, True, True)) is None
+
+
+def test_one_wild_batch_does_not_make_the_typical_loss_wild() -> None:
+    interval = Interval()
+    for loss in [0.17] * 249 + [1e10]:
+        interval.add(Update(loss, 1.0, True, True), 0.0)
+    typical = interval.typical_loss()
+    assert typical is not None
+    assert 0.1 < typical < 0.3
+    lasting = Interval()
+    for loss in [0.17] * 50 + [1e19] * 200:
+        lasting.add(Update(loss, 1.0, True, True), 0.0)
+    assert (lasting.typical_loss() or 0) > 1e10
+
+
+def events_of(config: Config) -> list[dict[str, object]]:
+    records = read_records(RunDirectory.of(config).metrics)
+    return [record["event"] for record in records if "event" in record]
+
+
+def test_an_exploding_run_ends_as_diverged_with_the_truth_recorded(small: Small) -> None:
+    config = small(*EXPLODING)
+    result = run(config)
+    assert result["status"] == "diverged"
+    assert len(result["divergences"]) == 1
+    assert result["divergences"][0]["action"] == "stop"
+    assert events_of(config) == result["divergences"]
+    assert result["steps"] <= 300
+    saved = json.loads(RunDirectory.of(config).result.read_text())
+    assert saved == result
+
+
+def test_a_bad_state_never_overwrites_a_good_checkpoint(small: Small) -> None:
+    import torch
+
+    from irnn.runs import checkpoint
+
+    config = small(*EXPLODING, "checkpoint.every=1")
+    run(config)
+    directory = RunDirectory.of(config)
+    cpu = torch.device("cpu")
+    for weights in (
+        checkpoint.load(directory.last, cpu)["weights"]["model"],
+        checkpoint.load(directory.best, cpu)["model"],
+    ):
+        assert max(tensor.abs().max().item() for tensor in weights.values()) < 10
+
+
+def test_rollback_goes_on_from_the_last_good_state_at_a_lower_rate(small: Small) -> None:
+    config = small(*EXPLODING, "divergence.policy=rollback", "divergence.max_recoveries=30")
+    result = run(config)
+    assert result["status"] in ("solved", "exhausted")
+    assert result["restarts"] == len(result["divergences"]) >= 1
+    assert {event["action"] for event in result["divergences"]} == {"rollback"}
+    records = read_records(RunDirectory.of(config).metrics)
+    assert records[-1]["lr"] == pytest.approx(0.5 * 0.5 ** result["restarts"])
+    assert records[-1]["test_mse"] < 10
+    steps = [record["step"] for record in records]
+    assert steps == sorted(steps)
+
+
+def test_restart_draws_a_new_start_and_evaluates_it(small: Small) -> None:
+    config = small(*EXPLODING, "divergence.policy=restart", "divergence.max_recoveries=2")
+    result = run(config)
+    records = read_records(RunDirectory.of(config).metrics)
+    restarted = [place for place, record in enumerate(records) if "event" in record][0]
+    assert records[restarted]["event"]["action"] == "restart"
+    fresh = records[restarted + 1]
+    assert fresh["step"] == records[restarted]["step"]
+    assert fresh["identity_distance"] == 0
+    assert fresh["test_mse"] != records[0]["test_mse"]
+    assert result["restarts"] == 2
+
+
+def test_a_run_that_keeps_exploding_gives_up(small: Small) -> None:
+    config = small(*EXPLODING, "divergence.policy=restart", "divergence.max_recoveries=1")
+    result = run(config)
+    assert result["status"] == "diverged"
+    assert [event["action"] for event in result["divergences"]] == [
+        "restart",
+        "gave up after 1 times restart",
+    ]
+    assert result["restarts"] == 1

@@ -1,0 +1,123 @@
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from irnn.config import Config
+from irnn.models.regressor import Regressor, build
+from irnn.seeding import generator
+from irnn.training.step import Updater
+
+Small = Callable[..., Config]
+
+
+def network(config: Config) -> Regressor:
+    return build(config, generator(0, "init"), 2)
+
+
+def batches(count: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    source = torch.Generator().manual_seed(0)
+    return [
+        (torch.rand(12, 8, 2, generator=source), torch.rand(8, generator=source))
+        for _ in range(count)
+    ]
+
+
+def plainly_trained(config: Config, optimizer: Callable[..., torch.optim.Optimizer]) -> Regressor:
+    """The textbook loop, with PyTorch's own clipping."""
+    model = network(config)
+    chosen = optimizer(model.parameters())
+    for inputs, targets in batches(30):
+        chosen.zero_grad()
+        torch.nn.functional.mse_loss(model(inputs), targets).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip.max_norm or math.inf)
+        chosen.step()
+    return model
+
+
+@pytest.mark.parametrize(
+    ("overrides", "optimizer"),
+    [
+        (["optim=sgd"], lambda p: torch.optim.SGD(p, lr=0.01)),
+        (
+            ["optim=sgd", "optim.momentum=0.9", "optim.nesterov=true"],
+            lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, nesterov=True),
+        ),
+        (["optim=adam"], lambda p: torch.optim.Adam(p, lr=0.001)),
+        (["optim=adam", "optim.amsgrad=true"], lambda p: torch.optim.Adam(p, amsgrad=True)),
+        (["optim=adamw"], lambda p: torch.optim.AdamW(p, lr=0.001, weight_decay=0.01)),
+        (
+            ["optim=rmsprop", "optim.momentum=0.5", "optim.centered=true"],
+            lambda p: torch.optim.RMSprop(p, lr=0.001, momentum=0.5, centered=True),
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+@pytest.mark.parametrize("clip", ["clip=0.05", "clip=none"])
+def test_updates_are_those_of_the_textbook_loop(
+    small: Small, overrides: list[str], optimizer: Callable[..., torch.optim.Optimizer], clip: str
+) -> None:
+    config = small(*overrides, clip, "init=pytorch", "runtime.dtype=float64")
+    config32 = small(*overrides, clip, "init=pytorch")
+    for each, tolerance in ((config32, 1e-5), (config, 1e-7)):
+        model = network(each)
+        updater = Updater(model, each.optim, each.clip)
+        dtype = model.readout.weight.dtype
+        for inputs, targets in batches(30):
+            updater(inputs.to(dtype), targets.to(dtype))
+        if each is config:
+            continue  # the textbook loop below runs in float32
+        expected = plainly_trained(each, optimizer)
+        for mine, theirs in zip(model.parameters(), expected.parameters(), strict=True):
+            torch.testing.assert_close(mine, theirs, rtol=tolerance, atol=tolerance)
+
+
+def test_clipping_scales_the_whole_gradient_to_the_threshold(small: Small) -> None:
+    config = small("optim=sgd", "optim.lr=1", "clip=0.01", "init=pytorch")
+    model = network(config)
+    before = torch.cat([p.detach().flatten().clone() for p in model.parameters()])
+    update = Updater(model, config.optim, config.clip)(*batches(1)[0])
+    after = torch.cat([p.detach().flatten() for p in model.parameters()])
+    assert update.clipped
+    assert update.grad_norm > 0.01
+    assert (after - before).norm().item() == pytest.approx(0.01, rel=1e-3)
+
+
+def test_a_small_gradient_is_not_clipped(small: Small) -> None:
+    config = small("clip=1e6")
+    assert not Updater(network(config), config.optim, config.clip)(*batches(1)[0]).clipped
+
+
+def test_the_recurrent_matrix_learns_at_its_own_rate(small: Small) -> None:
+    def moved(scale: float) -> tuple[torch.Tensor, torch.Tensor]:
+        config = small(
+            "optim=sgd", "clip=none", "init=pytorch", f"optim.recurrent_lr_scale={scale}"
+        )
+        model = network(config)
+        recurrent, others = model.recurrent.weight_hh_l0, model.recurrent.weight_ih_l0
+        before = recurrent.detach().clone(), others.detach().clone()
+        Updater(model, config.optim, config.clip)(*batches(1)[0])
+        return (recurrent - before[0]).detach(), (others - before[1]).detach()
+
+    whole, tenth, frozen = moved(1.0), moved(0.1), moved(0.0)
+    torch.testing.assert_close(tenth[0], whole[0] * 0.1, rtol=1e-2, atol=1e-7)
+    torch.testing.assert_close(tenth[1], whole[1])
+    assert not frozen[0].any()
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, 1e30])
+def test_a_gradient_that_is_not_finite_is_never_applied(small: Small, bad: float) -> None:
+    config = small("init=pytorch", "model=rnn_relu")
+    model = network(config)
+    updater = Updater(model, config.optim, config.clip)
+    updater(*batches(1)[0])
+    before = [p.detach().clone() for p in model.parameters()]
+    inputs, targets = batches(1)[0]
+    inputs[3, 2, 0] = bad
+    update = updater(inputs, targets)
+    assert not update.applied
+    assert not (math.isfinite(update.grad_norm) and math.isfinite(update.loss))
+    for parameter, kept in zip(model.parameters(), before, strict=True):
+        assert torch.equal(parameter, kept)
+    assert updater(*batches(1)[0]).applied
