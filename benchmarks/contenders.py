@@ -44,14 +44,17 @@ class Project:
             return call
 
         library, data = compiled.default()._library, self.trainer.data
-        saved = library.forward, library.backward, data.batch
-        library.forward = timed("kernel", library.forward)
-        library.backward = timed("kernel", library.backward)
+        passes = ("forward", "backward", "regression")
+        saved = {name: getattr(library, name) for name in passes}, data.batch
+        for name in passes:
+            setattr(library, name, timed("kernel", saved[0][name]))
         data.batch = timed("batch", data.batch)
         begun = perf_counter()
         self(updates)
         whole = perf_counter() - begun
-        library.forward, library.backward, data.batch = saved
+        for name in passes:
+            setattr(library, name, saved[0][name])
+        data.batch = saved[1]
         return {"outside": 1 - spent["kernel"] / whole, "batch": spent["batch"] / whole}
 
 
