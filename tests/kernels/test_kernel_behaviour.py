@@ -11,6 +11,7 @@ from kernel_problems import Problem, results
 from irnn.kernels import native, reference
 from irnn.kernels.compiled import Compiled, history_bytes
 from irnn.kernels.library import Call, load
+from irnn.kernels.threads import one_thread
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -183,3 +184,11 @@ def test_other_dtypes_and_devices_are_refused_by_the_compiled_kernel():
         tensors = [t.detach().to(**change) for t in Problem().tensors().values()]
         with pytest.raises(ValueError, match=r"runtime\.kernel"):
             native.recurrence(*tensors, nonlinearity="relu", last_only=True)
+
+
+def test_one_thread_is_for_its_block_only(threads):
+    threads(2)
+    with pytest.raises(KeyError), one_thread():
+        assert torch.get_num_threads() == 1
+        raise KeyError
+    assert torch.get_num_threads() == 2
