@@ -14,15 +14,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
+    from irnn.kernels.regression import Regression
+
 NAMES = ("auto", "native", "torch", "reference")
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """A way to compute one layer's recurrence; see `reference.recurrence` for its contract."""
+    """A way to compute one layer's recurrence; see `reference.recurrence` for its contract.
+
+    `regression`, where there is one, makes a training step's loss and gradients in one call for a
+    single layer with a linear read-out; see `regression.Regression`.
+    """
 
     name: str
     recurrence: Callable[..., torch.Tensor]
+    regression: type[Regression] | None = None
 
 
 def choose(name: str, *, device: torch.device | str, dtype: torch.dtype) -> Kernel | None:
@@ -50,7 +57,9 @@ def choose(name: str, *, device: torch.device | str, dtype: torch.dtype) -> Kern
         problem = f"it computes float32 and float64 on the CPU, and this run asks for {dtype} on "
         problem += str(device)
     if not problem:
-        return Kernel("native", native.recurrence)
+        from irnn.kernels.regression import Regression
+
+        return Kernel("native", native.recurrence, Regression)
     if name == "auto":
         return None
     raise ValueError(f"runtime.kernel is 'native', but {problem}; or use 'auto' or 'torch'")

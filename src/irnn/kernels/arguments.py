@@ -21,9 +21,7 @@ def check(
         ValueError: naming the argument, its value, and what would be accepted.
     """
     if inputs.dim() != 3:
-        raise ValueError(
-            f"inputs has shape {tuple(inputs.shape)}; expected (time, batch, features)"
-        )
+        raise ValueError(f"inputs has shape {tuple(inputs.shape)}; expected (T, B, F)")
     T, B, F = inputs.shape
     if not (T and B and F):
         raise ValueError(

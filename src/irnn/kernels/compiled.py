@@ -44,7 +44,7 @@ class Compiled:
         self.variant = variant or next(iter(library.variants))
         self._index = library.variants[self.variant]
         self._library = library
-        self._poison = poison
+        self.poison = poison
 
     def forward(
         self,
@@ -71,10 +71,10 @@ class Compiled:
         new = torch.zeros if zeroed else torch.empty
         size = history_bytes(T, B, F, H, inputs.element_size()) if keep else 0
         history = new(size, dtype=torch.uint8)
-        if self._poison:
+        if self.poison:
             history.fill_(0xFF)  # NaN, read as float32 or as float64
         call = Call(
-            T, B, F, H, *inputs.stride(), tanh, last_only, torch.get_num_threads(), self._poison,
+            T, B, F, H, *inputs.stride(), tanh, last_only, torch.get_num_threads(), self.poison,
             inputs.data_ptr(), w_ih.data_ptr(), w_hh.data_ptr(), _pointer(bias), _pointer(h0),
             output.data_ptr(), history.data_ptr() if keep else None,
         )  # fmt: skip
@@ -109,12 +109,17 @@ class Compiled:
         )
         pointers = [grad.data_ptr() or None for grad in grads]
         call = Call(
-            T, B, F, H, *inputs.stride(), tanh, last_only, torch.get_num_threads(), self._poison,
+            T, B, F, H, *inputs.stride(), tanh, last_only, torch.get_num_threads(), self.poison,
             None, w_ih.data_ptr(), w_hh.data_ptr(), None, None,
             None, history.data_ptr(), grad_output.data_ptr(), *pointers,
         )  # fmt: skip
         self._run(self._library.backward, call, inputs.dtype)
         return grads
+
+    def regression(self, call: Call, dtype: torch.dtype) -> None:
+        """Run the whole regression that `irnn.kernels.regression` describes in `call`."""
+        call.poison = self.poison
+        self._run(self._library.regression, call, dtype)
 
     def _run(self, function: Any, call: Call, dtype: torch.dtype) -> None:
         if function(ctypes.byref(call), self._index, dtype is torch.float64):

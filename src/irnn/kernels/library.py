@@ -5,7 +5,7 @@ from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
-INTERFACE_VERSION = 1  # as irnn_interface_version() in cpp/module.cpp
+INTERFACE_VERSION = 2  # as irnn_interface_version() in cpp/module.cpp
 
 
 class Call(ctypes.Structure):
@@ -19,6 +19,8 @@ class Call(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("output", "history", "grad_output")),
         *((name, ctypes.c_void_p) for name in ("grad_inputs", "grad_w_ih", "grad_w_hh")),
         *((name, ctypes.c_void_p) for name in ("grad_bias", "grad_h0")),
+        *((name, ctypes.c_void_p) for name in ("targets", "w_out", "b_out")),
+        *((name, ctypes.c_void_p) for name in ("loss", "grad_w_out", "grad_b_out")),
     ]
 
 
@@ -36,11 +38,13 @@ class Library:
             raise OSError(f"{path} was built from another version of irnn")
         library.irnn_variant_name.restype = ctypes.c_char_p
         library.irnn_history_elements.restype = ctypes.c_int64
+        library.irnn_history_elements.argtypes = (ctypes.POINTER(Call), ctypes.c_int)
         self.history_elements = library.irnn_history_elements
-        for name in ("irnn_forward", "irnn_backward"):
+        for name in ("irnn_forward", "irnn_backward", "irnn_regression"):
             getattr(library, name).argtypes = (ctypes.POINTER(Call), ctypes.c_int, ctypes.c_int)
         self.forward = library.irnn_forward
         self.backward = library.irnn_backward
+        self.regression = library.irnn_regression
         self.variants: dict[str, int] = {}
         index = 0
         while name := library.irnn_variant_name(index):

@@ -8,11 +8,10 @@ namespace irnn {
 namespace {
 
 constexpr Index chunk_depth = 128;  // rows times steps in one chunk of the weight gradient
-constexpr Index most_partials = 16;  // weight gradients summed apart, then together in order
 
 template <class T> struct Backward {
     const Call &call;
-    Index stride, blocks, partials;
+    Index stride, partials;
     T *w_hh, *w_ih;           // packed
     T *sums;                  // partials x (H, stride)
     T *scratch;               // per worker
@@ -69,15 +68,18 @@ template <class T> struct Backward {
                             call.features * sizeof(T));
     }
 
-    // Slot s of `dz` belongs to step start + s - 1; slot 0 is handed on to the chunk before.
-    void block(Index index, T *sum, bool fresh, T *dz) const {
-        const Index first = index * block_rows;
-        const Index rows = call.batch - first < block_rows ? call.batch - first : block_rows;
+    // Back through the steps of `rows` rows from `first`, whose states are in `history`. Slot s of
+    // `dz` belongs to step start + s - 1; slot 0 is handed on to the chunk before. The slot of the
+    // last step, top(rows), holds the gradient of the last state already.
+    Index top(Index rows) const {
+        const Index chunk = chunk_depth / rows;
+        return call.time < chunk ? call.time : chunk;
+    }
+
+    void walk(Index first, Index rows, const T *history, T *sum, bool fresh, T *dz) const {
         const Index slot = rows * stride, chunk = chunk_depth / rows;
-        const T *history = static_cast<const T *>(call.history) + first * (call.time + 1) * stride;
         T *const room = dz + (chunk + 1) * slot;
-        Index steps = call.time < chunk ? call.time : chunk;
-        put_grad_output(dz + steps * slot, call.time - 1, first, rows);
+        Index steps = top(rows);
         differentiate(dz + steps * slot, history + call.time * slot, rows);
         for (Index end = call.time; end > 0;) {
             const Index start = end - steps;
@@ -98,12 +100,21 @@ template <class T> struct Backward {
                             call.hidden * sizeof(T));
     }
 
-    // A run of blocks that share one sum; which blocks is a function of the batch size only.
+    void block(Index index, T *sum, bool fresh, T *dz) const {
+        const Index first = index * block_rows, rows = rows_of_block(call, index);
+        put_grad_output(dz + top(rows) * rows * stride, call.time - 1, first, rows);
+        const T *history = static_cast<const T *>(call.history) + first * (call.time + 1) * stride;
+        walk(first, rows, history, sum, fresh, dz);
+    }
+
+    T *sum_of(Index partial) const { return sums + partial * call.hidden * stride; }
+    T *scratch_of(int worker) const { return scratch + worker * scratch_elements; }
+    // The blocks of a partial sum are a function of the batch size only.
+    Index begin(Index partial) const { return partial * block_count(call) / partials; }
+
     void partial(Index index, int worker) const {
-        const Index begin = index * blocks / partials, end = (index + 1) * blocks / partials;
-        for (Index b = begin; b < end; ++b)
-            block(b, sums + index * call.hidden * stride, b == begin,
-                  scratch + worker * scratch_elements);
+        for (Index b = begin(index); b < begin(index + 1); ++b)
+            block(b, sum_of(index), b == begin(index), scratch_of(worker));
     }
 
     void reduce() const {
@@ -123,28 +134,38 @@ template <class T> struct Backward {
     }
 };
 
+// A `Backward` with its packed weights and its working memory.
+template <class T> struct BackwardRoom {
+    Index stride, partials, workers, width_hh, width_ih, input_stride, scratch_elements;
+    Buffer packed, sums, scratch;
+    explicit BackwardRoom(const Call &call)
+        : stride(row_stride(call, sizeof(T))),
+          partials(partial_count(call)),
+          workers(call.threads < partials ? call.threads : partials),
+          width_hh(Columns<T>(call.hidden).width()),
+          width_ih(call.grad_inputs ? Columns<T>(call.features).width() : 0),
+          input_stride(width_ih),
+          scratch_elements((chunk_depth + block_rows) * stride + chunk_depth * input_stride),
+          packed(call.hidden * (width_hh + width_ih) * sizeof(T), call.poison),
+          sums(partials * call.hidden * stride * sizeof(T), call.poison),
+          scratch(workers * scratch_elements * sizeof(T), call.poison) {
+        const Index H = call.hidden, F = call.features;
+        const T *w_hh = static_cast<const T *>(call.w_hh);
+        const T *w_ih = static_cast<const T *>(call.w_ih);
+        pack(packed.as<T>(), H, H, [=](Index k, Index j) { return w_hh[k * H + j]; });
+        if (call.grad_inputs)
+            pack(packed.as<T>() + H * width_hh, H, F, [=](Index k, Index j) { return w_ih[k * F + j]; });
+    }
+    Backward<T> pass(const Call &call) const {
+        return {call, stride, partials, packed.as<T>(), packed.as<T>() + call.hidden * width_hh,
+                sums.as<T>(), scratch.as<T>(), scratch_elements, input_stride};
+    }
+};
+
 template <class T> void backward(const Call &call) {
-    const Index H = call.hidden, F = call.features;
-    const Index stride = row_stride(call, sizeof(T));
-    const Index blocks = (call.batch + block_rows - 1) / block_rows;
-    const Index partials = blocks < most_partials ? blocks : most_partials;
-    const Index workers = call.threads < partials ? call.threads : partials;
-    const Index width_hh = Columns<T>(H).width(), width_ih = Columns<T>(F).width();
-    const Index input_stride = call.grad_inputs ? width_ih : 0;
-    const Index scratch_elements =
-        (chunk_depth + block_rows) * stride + chunk_depth * input_stride;
-    const bool poison = call.poison;
-    Buffer packed(H * (width_hh + width_ih) * sizeof(T), poison);
-    Buffer sums(partials * H * stride * sizeof(T), poison);
-    Buffer scratch(workers * scratch_elements * sizeof(T), poison);
-    const T *w_hh = static_cast<const T *>(call.w_hh), *w_ih = static_cast<const T *>(call.w_ih);
-    T *packed_hh = packed.as<T>(), *packed_ih = packed_hh + H * width_hh;
-    pack(packed_hh, H, H, [=](Index k, Index j) { return w_hh[k * H + j]; });
-    if (call.grad_inputs)
-        pack(packed_ih, H, F, [=](Index k, Index j) { return w_ih[k * F + j]; });
-    Backward<T> pass{call,      stride,          blocks,          partials,        packed_hh,
-                     packed_ih, sums.as<T>(),    scratch.as<T>(), scratch_elements, input_stride};
-    parallel(static_cast<int>(workers), partials, [](void *context, Index task, int worker) {
+    const BackwardRoom<T> room(call);
+    Backward<T> pass = room.pass(call);
+    parallel(static_cast<int>(room.workers), room.partials, [](void *context, Index task, int worker) {
         static_cast<Backward<T> *>(context)->partial(task, worker);
     }, &pass);
     pass.reduce();

@@ -21,6 +21,9 @@ struct Call {
     const void *grad_output;    // like output
     void *grad_inputs;          // (T, B, F) or null
     void *grad_w_ih, *grad_w_hh, *grad_bias, *grad_h0;  // the last two may be null
+    // For `regression` alone, where `history` is room for one block of rows per thread:
+    const void *targets, *w_out, *b_out;  // (B) (H) (1)
+    void *loss, *grad_w_out, *grad_b_out;  // (1) (H) (1)
 };
 
 // The same source, compiled for one instruction set.
@@ -29,6 +32,7 @@ struct Variant {
     bool (*supported)();
     void (*forward[2])(const Call &);   // [0] float, [1] double
     void (*backward[2])(const Call &);
+    void (*regression[2])(const Call &);
 };
 extern const Variant baseline_variant;
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -47,6 +51,20 @@ inline Index row_stride(const Call &call, Index element_size) {
     const Index line = 64 / element_size;
     const Index lines = (call.hidden + call.features + 1 + line - 1) / line;
     return (lines | 1) * line;
+}
+
+inline Index block_count(const Call &call) { return (call.batch + block_rows - 1) / block_rows; }
+
+inline Index rows_of_block(const Call &call, Index block) {
+    const Index left = call.batch - block * block_rows;
+    return left < block_rows ? left : block_rows;
+}
+
+// Weight gradients are summed in up to this many parts, and these then in order.
+constexpr Index most_partials = 16;
+
+inline Index partial_count(const Call &call) {
+    return block_count(call) < most_partials ? block_count(call) : most_partials;
 }
 
 inline Index history_elements(const Call &call, Index element_size) {

@@ -35,14 +35,10 @@ template <class T> struct Forward {
             std::memcpy(to + r * call.hidden, slot + r * stride, call.hidden * sizeof(T));
     }
 
-    // All T steps of one block of rows; nothing is shared with any other block.
-    void block(Index index, int worker) const {
-        const Index first = index * block_rows;
-        const Index rows = call.batch - first < block_rows ? call.batch - first : block_rows;
-        T *const history = static_cast<T *>(call.history);
-        T *const base = history ? history + first * (call.time + 1) * stride
-                                : scratch + worker * 2 * block_rows * stride;
-        T *const output = static_cast<T *>(call.output);
+    // All T steps of `rows` rows from `first`; returns where their last states are. `base` holds
+    // every step's states, T + 1 of them, or with `keep` false only two in turn.
+    T *walk(Index first, Index rows, T *base, bool keep) const {
+        T *const output = call.last_only ? nullptr : static_cast<T *>(call.output);
         Product<T> step = {};
         step.rows = rows, step.columns = call.hidden, step.depth = call.hidden + call.features;
         step.left_row = step.out_row = stride, step.left_depth = 1;
@@ -52,35 +48,54 @@ template <class T> struct Forward {
         put_start(now, first, rows);
         for (Index t = 0; t < call.time; ++t) {
             put_inputs(now, t, first, rows);
-            T *const next = base + (history ? t + 1 : (t + 1) & 1) * rows * stride;
+            T *const next = base + (keep ? t + 1 : (t + 1) & 1) * rows * stride;
             step.left = now, step.out = next;
             multiply<false>(step);
             if (call.tanh)
                 for (Index r = 0; r < rows; ++r) tanh_row(next + r * stride, call.hidden);
-            if (!call.last_only)
-                get_states(next, output + (t * call.batch + first) * call.hidden, rows);
+            if (output) get_states(next, output + (t * call.batch + first) * call.hidden, rows);
             now = next;
         }
-        if (call.last_only) get_states(now, output + first * call.hidden, rows);
+        return now;
+    }
+
+    // Nothing is shared with any other block.
+    void block(Index index, int worker) const {
+        const Index first = index * block_rows, rows = rows_of_block(call, index);
+        T *const history = static_cast<T *>(call.history);
+        T *const base = history ? history + first * (call.time + 1) * stride
+                                : scratch + worker * 2 * block_rows * stride;
+        const T *last = walk(first, rows, base, history);
+        if (call.last_only)
+            get_states(last, static_cast<T *>(call.output) + first * call.hidden, rows);
+    }
+};
+
+// [W_hh | W_ih]^T in panels, followed by the bias, as `Forward` reads them.
+template <class T> struct PackedForward {
+    Buffer buffer;
+    T *weights, *bias;
+    explicit PackedForward(const Call &call)
+        : buffer((call.hidden + call.features + 1) * Columns<T>(call.hidden).width() * sizeof(T),
+                 call.poison),
+          weights(buffer.as<T>()) {
+        const Index H = call.hidden, F = call.features, width = Columns<T>(H).width();
+        const T *w_hh = static_cast<const T *>(call.w_hh);
+        const T *w_ih = static_cast<const T *>(call.w_ih), *b = static_cast<const T *>(call.bias);
+        pack(weights, H + F, H, [=](Index k, Index j) {
+            return k < H ? w_hh[j * H + k] : w_ih[j * F + k - H];
+        });
+        bias = weights + (H + F) * width;
+        for (Index j = 0; j < width; ++j) bias[j] = b && j < H ? b[j] : T(0);
     }
 };
 
 template <class T> void forward(const Call &call) {
-    const Index H = call.hidden, F = call.features, depth = H + F;
-    const Index stride = row_stride(call, sizeof(T)), width = Columns<T>(H).width();
-    const Index blocks = (call.batch + block_rows - 1) / block_rows;
+    const Index stride = row_stride(call, sizeof(T)), blocks = block_count(call);
     const Index workers = call.threads < blocks ? call.threads : blocks;
-    const bool poison = call.poison;
-    Buffer packed((depth + 1) * width * sizeof(T), poison);
-    Buffer scratch(call.history ? 0 : workers * 2 * block_rows * stride * sizeof(T), poison);
-    const T *w_hh = static_cast<const T *>(call.w_hh), *w_ih = static_cast<const T *>(call.w_ih);
-    const T *b = static_cast<const T *>(call.bias);
-    T *weights = packed.as<T>(), *bias = weights + depth * width;
-    pack(weights, depth, H, [=](Index k, Index j) {
-        return k < H ? w_hh[j * H + k] : w_ih[j * F + k - H];
-    });
-    for (Index j = 0; j < width; ++j) bias[j] = b && j < H ? b[j] : T(0);
-    Forward<T> pass{call, stride, weights, bias, scratch.as<T>()};
+    const PackedForward<T> packed(call);
+    Buffer scratch(call.history ? 0 : workers * 2 * block_rows * stride * sizeof(T), call.poison);
+    Forward<T> pass{call, stride, packed.weights, packed.bias, scratch.as<T>()};
     parallel(static_cast<int>(workers), blocks, [](void *context, Index task, int worker) {
         static_cast<Forward<T> *>(context)->block(task, worker);
     }, &pass);

@@ -36,7 +36,7 @@ constexpr int variant_count = sizeof(variants) / sizeof(variants[0]);
 #define IRNN_EXPORT extern "C" __attribute__((visibility("default")))
 
 // Changes with every change of `Call` or of a function below.
-IRNN_EXPORT int irnn_interface_version() { return 1; }
+IRNN_EXPORT int irnn_interface_version() { return 2; }
 
 // The name of the index-th variant, best first, or null past the last.
 IRNN_EXPORT const char *irnn_variant_name(int index) {
@@ -49,23 +49,28 @@ IRNN_EXPORT std::int64_t irnn_history_elements(const irnn::Call *call, int is_do
     return irnn::history_elements(*call, is_double ? sizeof(double) : sizeof(float));
 }
 
+namespace {
 // 0, or 1 when memory ran out.
-IRNN_EXPORT int irnn_forward(const irnn::Call *call, int variant, int is_double) {
+int run(void (*pass)(const irnn::Call &), const irnn::Call *call) {
     try {
-        irnn::variants[variant]->forward[is_double](*call);
+        pass(*call);
     } catch (const std::bad_alloc &) {
         return 1;
     }
     return 0;
 }
+}  // namespace
+
+IRNN_EXPORT int irnn_forward(const irnn::Call *call, int variant, int is_double) {
+    return run(irnn::variants[variant]->forward[is_double], call);
+}
 
 IRNN_EXPORT int irnn_backward(const irnn::Call *call, int variant, int is_double) {
-    try {
-        irnn::variants[variant]->backward[is_double](*call);
-    } catch (const std::bad_alloc &) {
-        return 1;
-    }
-    return 0;
+    return run(irnn::variants[variant]->backward[is_double], call);
+}
+
+IRNN_EXPORT int irnn_regression(const irnn::Call *call, int variant, int is_double) {
+    return run(irnn::variants[variant]->regression[is_double], call);
 }
 
 // setuptools builds extension modules, and on some systems its linker insists on this symbol.

@@ -8,10 +8,14 @@
 #include "product.hpp"
 #include "forward.hpp"
 #include "backward.hpp"
+#include "regression.hpp"
 // clang-format on
 
-#define IRNN_VARIANT(NAME, SUPPORTED)                                                   \
-    namespace irnn {                                                                    \
-    extern const Variant NAME##_variant = {#NAME, SUPPORTED, {forward<float>, forward<double>}, \
-                                           {backward<float>, backward<double>}};        \
+#define IRNN_VARIANT(NAME, SUPPORTED)                                   \
+    namespace irnn {                                                    \
+    extern const Variant NAME##_variant = {#NAME,                       \
+                                           SUPPORTED,                   \
+                                           {forward<float>, forward<double>},   \
+                                           {backward<float>, backward<double>}, \
+                                           {regression<float>, regression<double>}}; \
     }

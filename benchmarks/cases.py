@@ -1,0 +1,71 @@
+"""The problem that all contenders solve: same sizes, same weights, same batches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+LEARNING_RATE = 1e-3
+MAX_NORM = 1.0
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Case:
+    """Sequences of T steps, B at a time, through H hidden units."""
+
+    T: int
+    B: int
+    H: int
+
+    def __str__(self) -> str:
+        return f"T={self.T} B={self.B} H={self.H}"
+
+    def flops(self) -> int:
+        """Count the arithmetic of one update's products: forward, through time, for the weights."""
+        return 6 * self.T * self.B * self.H * self.H
+
+    def updates(self) -> int:
+        """Count updates in one round: as many as our data pipeline makes batches for in one go."""
+        return max(4, (1 << 18) // (self.T * self.B))
+
+
+def config(case: Case) -> Any:
+    """Describe the run whose update is timed: an IRNN with Adam and clipping, fresh batches."""
+    from irnn.config import Clip, Config, Data, Init, Model, Optim, Task
+
+    return Config(
+        task=Task(seq_len=case.T, data=Data.fresh, test_size=1),
+        model=Model(hidden_size=case.H),
+        init=Init(gain=1.0, input_std=0.001, bias_std=0.0),
+        optim=Optim(lr=LEARNING_RATE, beta1=0.9, beta2=0.999, eps=1e-8, amsgrad=False),
+        clip=Clip(max_norm=MAX_NORM),
+        batch_size=case.B,
+        seed=SEED,
+    )
+
+
+def network(case: Case) -> Any:
+    """Build the network of `config(case)`, from whose weights every contender starts."""
+    from irnn.models.regressor import build
+    from irnn.seeding import generator
+
+    return build(config(case), generator(SEED, "init", 0), 2)
+
+
+def batches(case: Case) -> Iterator[tuple[Any, Any]]:
+    """Walk over the project's training batches: inputs (T, B, 2), targets (B,)."""
+    import torch
+
+    from irnn.tasks.adding import AddingProblem
+
+    data = AddingProblem(
+        config(case).task,
+        seed=SEED,
+        batch_size=case.B,
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+    )
+    number = 0
+    while True:
+        yield data.batch(number)
+        number += 1

@@ -1,0 +1,57 @@
+"""What the numbers were measured on, and how fast it multiplies matrices."""
+
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+from time import perf_counter
+
+PACKAGES = ("torch", "numpy", "jax", "jaxlib", "optax")
+
+
+def processor() -> str:
+    """Name the processor as the system does."""
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def versions() -> dict[str, str]:
+    """List the installed versions of everything that takes part."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def describe() -> dict[str, object]:
+    """Describe the machine."""
+    from irnn.kernels import compiled
+
+    return {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),
+        "kernel": compiled.default().variant,
+        "system": f"{platform.system()} {platform.machine()}",
+        "versions": versions(),
+    }
+
+
+def product_rate(seconds: float = 0.3, size: int = 1024) -> float:
+    """Measure PyTorch's float32 rate in one large product, in flops per second: the best run."""
+    import torch
+
+    a, b = torch.rand(size, size), torch.rand(size, size)
+    best, end = float("inf"), perf_counter() + seconds
+    while perf_counter() < end:
+        begun = perf_counter()
+        a @ b
+        best = min(best, perf_counter() - begun)
+    return 2 * size**3 / best

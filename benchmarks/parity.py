@@ -1,0 +1,36 @@
+"""Before any clock is started: the fast kernel is right, and all contenders do the same work."""
+
+import torch
+
+from cases import Case, batches, network
+from irnn.kernels import native, reference
+
+GRADIENT_TOLERANCE = 1e-5  # of the kernel, against the reference in float64
+LOSS_TOLERANCE = 2e-3  # of a contender's first losses, against ours
+
+
+def kernel_error(case: Case) -> float:
+    """Return the largest relative error of the native kernel's state and gradients."""
+    inputs, _ = next(batches(case))
+    model = network(case).recurrent
+    weights = [model.weight_ih_l0, model.weight_hh_l0, model.bias_ih_l0]
+    with torch.no_grad():
+        weights[0].mul_(100)  # so that every gradient is large enough to be wrong
+
+    def results(recurrence, dtype):
+        used = [w.detach().to(dtype).requires_grad_() for w in weights]
+        last = recurrence(
+            inputs.to(dtype), *used, None, nonlinearity="relu", last_only=True
+        )  # (B, H)
+        return [last.detach(), *torch.autograd.grad(last.square().sum(), used)]
+
+    exact = results(reference.recurrence, torch.float64)
+    got = results(native.recurrence, torch.float32)
+    return max(
+        float((value - true).norm() / true.norm()) for value, true in zip(got, exact, strict=True)
+    )
+
+
+def loss_difference(losses: list[float], ours: list[float]) -> float:
+    """Return the largest relative difference between two contenders' first losses."""
+    return max(abs(a - b) / abs(b) for a, b in zip(losses, ours, strict=True))

@@ -1,0 +1,30 @@
+import pytest
+import torch
+
+from irnn.kernels import native
+from irnn.kernels.compiled import Compiled
+from irnn.kernels.library import Library, load
+
+
+def pytest_generate_tests(metafunc):
+    """Run a test that asks for `variant` on every instruction set that this processor has."""
+    if "variant" in metafunc.fixturenames:
+        library = load()
+        names = list(library.variants) if isinstance(library, Library) else ["none built"]
+        metafunc.parametrize("variant", names)
+
+
+@pytest.fixture
+def kernel(variant):
+    """The compiled kernel with working memory that is NaN wherever it was never written."""
+    if not native.is_available():
+        pytest.skip(native.why_unavailable())
+    return Compiled(variant, poison=True)
+
+
+@pytest.fixture
+def threads():
+    """A setter for the number of threads, which is put back afterwards."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)

@@ -1,0 +1,140 @@
+"""The compiled kernel equals the reference in value and in every gradient, at odd sizes."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kernel_problems import Problem, assert_solves, error, evaluate, exact, results
+
+from irnn.kernels import native, reference
+from irnn.kernels.compiled import Compiled
+from irnn.kernels.library import Library, load
+
+DTYPES = [torch.float32, torch.float64]
+SIZES = [
+    (1, 1, 1, 1),
+    (1, 17, 2, 100),
+    (2, 3, 1, 7),
+    (33, 1, 2, 113),
+    (40, 17, 2, 100),
+    (150, 8, 2, 100),
+    (19, 16, 2, 256),
+    (21, 13, 100, 33),
+    (130, 1, 3, 5),
+    (17, 150, 2, 16),
+]
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=["float32", "float64"])
+@pytest.mark.parametrize("nonlinearity", ["relu", "tanh"])
+@pytest.mark.parametrize(("T", "B", "F", "H"), SIZES, ids=lambda n: str(n))
+def test_kernel_matches_reference(T, B, F, H, nonlinearity, dtype, kernel):
+    for last_only in (True, False):
+        problem = Problem(T, B, F, H, nonlinearity, last_only, dtype=dtype)
+        got = results(native.recurrence, problem, kernel=kernel)
+        assert_solves(got, problem)
+
+
+@pytest.mark.parametrize("last_only", [True, False])
+@pytest.mark.parametrize("h0", [True, False])
+@pytest.mark.parametrize("bias", [True, False])
+def test_bias_and_initial_state_may_be_absent(bias, h0, last_only, kernel):
+    problem = Problem(T=9, B=11, H=20, bias=bias, h0=h0, last_only=last_only)
+    got = results(native.recurrence, problem, kernel=kernel)
+    assert ("bias" in got, "h0" in got) == (bias, h0)
+    assert_solves(got, problem)
+
+
+def variants():
+    library = load()
+    return st.sampled_from(list(library.variants) if isinstance(library, Library) else [None])
+
+
+@pytest.mark.skipif(not native.is_available(), reason="the compiled kernel was not built")
+@settings(max_examples=60, deadline=None)
+@given(
+    problem=st.builds(
+        Problem,
+        T=st.integers(1, 40),
+        B=st.integers(1, 40),
+        F=st.integers(1, 20),
+        H=st.integers(1, 70),
+        nonlinearity=st.sampled_from(["relu", "tanh"]),
+        last_only=st.booleans(),
+        bias=st.booleans(),
+        h0=st.booleans(),
+        dtype=st.sampled_from(DTYPES),
+    ),
+    variant=variants(),
+)
+def test_kernel_matches_reference_at_any_shape(problem, variant):
+    got = results(native.recurrence, problem, kernel=Compiled(variant, poison=True))
+    assert_solves(got, problem)
+
+
+def test_non_contiguous_arguments_give_the_same_bits(kernel):
+    problem = Problem(T=12, B=10, F=6, H=9, last_only=False)
+    plain = problem.tensors()
+    strided = {
+        "inputs": plain["inputs"].detach().permute(2, 1, 0).contiguous().permute(2, 1, 0),
+        "w_ih": plain["w_ih"].detach().repeat_interleave(2, dim=1)[:, ::2],
+        "w_hh": plain["w_hh"].detach().T.contiguous().T,
+        "bias": plain["bias"].detach().repeat_interleave(3)[::3],
+        "h0": plain["h0"].detach().T.contiguous().T,
+    }
+    assert not any(t.is_contiguous() for t in strided.values())
+    strided = {name: t.requires_grad_() for name, t in strided.items()}
+    expected = evaluate(native.recurrence, problem, plain, kernel=kernel)
+    got = evaluate(native.recurrence, problem, strided, kernel=kernel)
+    assert all(torch.equal(got[name], expected[name]) for name in expected)
+
+
+def test_an_expanded_gradient_of_the_output_is_accepted(kernel):
+    tensors = Problem(T=6, last_only=False).tensors()
+    options = {"nonlinearity": "relu", "last_only": False}
+    native.recurrence(*tensors.values(), **options, kernel=kernel).sum().backward()
+    twin = Problem(T=6, last_only=False).tensors()
+    reference.recurrence(*twin.values(), **options).sum().backward()
+    assert all(error(t.grad, twin[name].grad) < 1e-13 for name, t in tensors.items())
+
+
+def test_only_the_gradients_that_are_needed_are_returned(kernel):
+    problem = Problem(T=6, B=5)
+    tensors = problem.tensors()
+    tensors = {name: t.requires_grad_(name == "w_ih") for name, t in tensors.items()}
+    got = evaluate(native.recurrence, problem, tensors, kernel=kernel)
+    assert got.keys() == {"output", "w_ih"}
+    assert error(got["w_ih"], exact(problem)["w_ih"]) < 1e-13
+
+
+def test_five_thousand_steps_do_not_drift(kernel):
+    problem = Problem(T=5000, B=2, H=20, storing=True, dtype=torch.float32)
+    got = results(native.recurrence, problem, kernel=kernel)
+    assert got["output"].max() > 10  # so much has piled up that rounding could show
+    assert_solves(got, problem)
+
+
+@pytest.mark.parametrize("nonlinearity", ["relu", "tanh"])
+@pytest.mark.parametrize("last_only", [True, False])
+def test_gradients_agree_with_finite_differences(nonlinearity, last_only, kernel):
+    tensors = Problem(T=4, B=3, H=5).tensors()
+
+    def run(*arguments):
+        return native.recurrence(
+            *arguments, nonlinearity=nonlinearity, last_only=last_only, kernel=kernel
+        )
+
+    assert torch.autograd.gradcheck(run, tuple(tensors.values()))
+
+
+def test_the_hyperbolic_tangent_is_accurate_from_tiny_to_huge(kernel):
+    for dtype, ulps in ((torch.float32, 4), (torch.float64, 6)):
+        x = torch.logspace(-30, 3, 4001, dtype=torch.float64).to(dtype)
+        x = torch.cat([x, -x, torch.zeros(1, dtype=dtype), torch.tensor([torch.inf], dtype=dtype)])
+        one = torch.ones(1, 1, dtype=dtype)
+        got = native.recurrence(
+            x.view(1, -1, 1), one, one, None, None,
+            nonlinearity="tanh", last_only=True, kernel=kernel,
+        ).squeeze(1)  # fmt: skip
+        exact = torch.tanh(x.double())
+        assert ((got - exact).abs() <= ulps * torch.finfo(dtype).eps * exact.abs()).all()
