@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = composition.compose_config(words)
     except ConfigError as error:
         return _refuse(error)
-    return _guarded(config)
+    return _guarded(config, words)
 
 
 def _refuse(error: Exception, status: int = REFUSED) -> int:
@@ -40,7 +40,7 @@ def _refuse(error: Exception, status: int = REFUSED) -> int:
     return status
 
 
-def _guarded(config: "Config") -> int:
+def _guarded(config: "Config", overrides: list[str]) -> int:
     """Train one run, and turn how it ended into an exit status."""
     from irnn.config import ConfigError
     from irnn.runs.directory import BusyError
@@ -49,7 +49,7 @@ def _guarded(config: "Config") -> int:
     from irnn.training.session import run
 
     try:
-        result = run(config)
+        result = run(config, overrides)
     except ConfigError as error:
         return _refuse(error)
     except (BusyError, StorageError) as error:
@@ -71,6 +71,7 @@ def objective(result: dict[str, Any]) -> float:
 def _through_hydra(words: list[str]) -> int:
     """Let Hydra run what is more than one run (or none: --cfg, --info, --shell-completion)."""
     import hydra
+    from hydra.core.hydra_config import HydraConfig
 
     from irnn import composition
     from irnn.training.loop import Interrupted
@@ -83,7 +84,8 @@ def _through_hydra(words: list[str]) -> int:
     composition.register_schema()
 
     def job(composed: "DictConfig") -> float:
-        return objective(run(composition.to_config(composed)))
+        chosen = list(HydraConfig.get().overrides.task)
+        return objective(run(composition.to_config(composed), chosen))
 
     sys.argv = [sys.argv[0], *composition.rewrite_numbers(words)]
     command = hydra.main(

@@ -6,6 +6,7 @@ import shlex
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -15,11 +16,18 @@ PACKAGES = ("irnn", "torch", "numpy", "hydra-core", "omegaconf", "wandb")
 
 
 def session(
-    device: str, kernel: str, threads: int, dtype: str, deterministic: bool
+    overrides: Sequence[str],
+    *,
+    device: str,
+    kernel: str,
+    threads: int,
+    dtype: str,
+    deterministic: bool,
 ) -> dict[str, Any]:
-    """Describe this process, for `provenance.json`."""
+    """Describe this process, for `provenance.json`; `command` makes this run alone, also of a sweep."""
     return {
-        "command": shlex.join(command_line()),
+        "command": shlex.join(["python", "-m", "irnn.train", *overrides]),
+        "process": shlex.join(command_line()),
         "git": git_state(Path(__file__).resolve().parent),
         "versions": {"python": platform.python_version(), **package_versions()},
         "machine": {
@@ -40,7 +48,7 @@ def session(
 
 
 def command_line() -> list[str]:
-    """The command that started this process, as it can be typed again."""
+    """The command that started this process, which may make many runs or be a notebook."""
     main = sys.modules["__main__"]
     spec = getattr(main, "__spec__", None)
     if spec is not None and spec.name.startswith("irnn."):

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -24,8 +24,12 @@ from irnn.training.loop import Interrupted, fit
 from irnn.training.trainer import Trainer
 
 
-def run(config: Config) -> dict[str, Any]:
+def run(config: Config, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Train a run to its end, continuing where it stands; a finished one is answered from its folder.
+
+    Args:
+        config: the run.
+        overrides: what was typed to get this configuration, for `provenance.json`.
 
     Returns:
         What is in `result.json`.
@@ -52,6 +56,7 @@ def run(config: Config) -> dict[str, Any]:
         directory.describe(
             config,
             provenance.session(
+                overrides,
                 device=str(device) if device.type != "cuda" else torch.cuda.get_device_name(device),
                 kernel=kernel,
                 threads=torch.get_num_threads(),
