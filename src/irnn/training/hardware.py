@@ -39,4 +39,5 @@ def _can_be_auto_mps(runtime: Runtime, available: bool) -> bool:
 def set_up(runtime: Runtime) -> None:
     """Set the number of CPU threads and determinism, which PyTorch has for the whole process only."""
     torch.set_num_threads(runtime.threads or available_cores())
-    torch.use_deterministic_algorithms(runtime.deterministic)
+    if runtime.deterministic != torch.are_deterministic_algorithms_enabled():
+        torch.use_deterministic_algorithms(runtime.deterministic)  # loads a compiler: 1.5 s
