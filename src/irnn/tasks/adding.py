@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from irnn.config import Data, Marks, Task
+from irnn.kernels.threads import one_thread
 from irnn.seeding import below, generator, random_words, stream_key, uniforms
 
 BASELINE_MSE = 1 / 6
@@ -123,7 +124,8 @@ class AddingProblem:
         """Give training batch n: inputs (T, B, 2) and targets (B,)."""
         number, place = divmod(n, self._chunk_batches)
         if self._chunk is None or self._chunk[0] != number:
-            self._chunk = (number, *self._make_chunk(number))
+            with one_thread():
+                self._chunk = (number, *self._make_chunk(number))
         return self._chunk[1][place], self._chunk[2][place]
 
     def _make_chunk(self, number: int) -> tuple[Tensor, Tensor]:

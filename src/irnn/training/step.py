@@ -1,15 +1,23 @@
 """One update: forward, backward, measure the gradient, clip it, check it, apply it."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from irnn import kernels
 from irnn.config import Clip, Optim, OptimName
+from irnn.kernels.threads import one_thread
+from irnn.models.recurrent import RNN
 from irnn.models.regressor import Regressor
+
+if TYPE_CHECKING:
+    from irnn.kernels.regression import Regression
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,7 @@ class Updater:
             optim, [{"params": [flat.vector], "lr_scale": scale} for flat, scale in groups]
         )
         self.set_lr(1.0)
+        self._in_one_call = regression_of(model)
 
     def set_lr(self, factor: float) -> None:
         """Set the learning rates to `factor` times what the configuration says."""
@@ -74,17 +83,44 @@ class Updater:
 
     def __call__(self, inputs: Tensor, targets: Tensor) -> Update:
         """Learn from one batch: inputs (T, B, F), targets (B,)."""
-        self.gradient.zero_()
-        loss = torch.nn.functional.mse_loss(self.model(inputs), targets)
-        loss.backward()  # type: ignore[no-untyped-call]
+        if self._in_one_call is not None:
+            loss = self._in_one_call(inputs, targets)  # writes self.gradient
+        else:
+            self.gradient.zero_()
+            loss = torch.nn.functional.mse_loss(self.model(inputs), targets)
+            loss.backward()  # type: ignore[no-untyped-call]
         mse, grad_norm = torch.stack((loss.detach(), self.gradient.norm())).tolist()
         if not (math.isfinite(mse) and math.isfinite(grad_norm)):
             return Update(mse, grad_norm, clipped=False, applied=False)
         clipped = grad_norm > self.max_norm
         if clipped:
             self.gradient.mul_(self.max_norm / grad_norm)
-        self.optimizer.step()
+        with one_thread():
+            self.optimizer.step()
         return Update(mse, grad_norm, clipped, applied=True)
+
+
+def regression_of(model: Regressor) -> Regression | None:
+    """Return what computes the whole loss and gradient in one call, where the kernel offers that."""
+    if not isinstance(model.recurrent, RNN):
+        return None
+    layer: Any = model.recurrent
+    if layer.num_layers > 1 or layer.bidirectional:
+        return None
+    weight = layer.weight_hh_l0
+    kernel = kernels.choose(layer._kernel, device=weight.device, dtype=weight.dtype)
+    if kernel is None or kernel.regression is None:
+        return None
+    b_ih, b_hh = (layer.bias_ih_l0, layer.bias_hh_l0) if layer.bias else (None, None)
+    return kernel.regression(
+        layer.weight_ih_l0,
+        weight,
+        b_ih,
+        b_hh,
+        model.readout.weight,
+        model.readout.bias,
+        nonlinearity=layer.nonlinearity,
+    )
 
 
 def make_optimizer(optim: Optim, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
