@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from irnn import kernels
-from irnn.config import Clip, Optim, OptimName
+from irnn.config import Clip, Optim
 from irnn.kernels.threads import one_thread
 from irnn.models.recurrent import RNN
 from irnn.models.regressor import Regressor
+from irnn.training.optimizers import Optimizer
 
 if TYPE_CHECKING:
     from irnn.kernels.regression import Regression
@@ -30,24 +31,22 @@ class Update:
     applied: bool
 
 
-class FlatParameters:
-    """Several parameters laid out in one vector, so that an update touches one tensor instead of many.
+def flatten(parameters: Iterable[torch.nn.Parameter]) -> tuple[Tensor, Tensor]:
+    """Lay parameters out in one vector, so that an update touches one tensor instead of many.
 
-    Each parameter and its gradient become views into `vector` and `vector.grad`; optimizers that work
-    element by element (all that are offered here) give bitwise the same result either way.
+    Each parameter becomes a view into the first vector that is returned, and its gradient a view into
+    the second.
     """
-
-    def __init__(self, parameters: Iterable[torch.nn.Parameter], gradient: Tensor) -> None:
-        owned = list(parameters)
-        joined = torch.cat([parameter.detach().reshape(-1) for parameter in owned])
-        self.vector = torch.nn.Parameter(joined)
-        self.vector.grad = gradient
-        start = 0
-        for parameter in owned:
-            piece = slice(start, start + parameter.numel())
-            parameter.data = self.vector.detach()[piece].view_as(parameter)
-            parameter.grad = gradient[piece].view_as(parameter)
-            start = piece.stop
+    owned = list(parameters)
+    vector = torch.cat([parameter.detach().reshape(-1) for parameter in owned])
+    gradient = torch.zeros_like(vector)
+    start = 0
+    for parameter in owned:
+        piece = slice(start, start + parameter.numel())
+        parameter.data = vector[piece].view_as(parameter)
+        parameter.grad = gradient[piece].view_as(parameter)
+        start = piece.stop
+    return vector, gradient
 
 
 class Updater:
@@ -60,26 +59,17 @@ class Updater:
     def __init__(self, model: Regressor, optim: Optim, clip: Clip) -> None:
         self.model, self.optim = model, optim
         self.max_norm = math.inf if clip.max_norm is None else clip.max_norm
-        recurrent = model.recurrent_parameters()
-        chosen = {id(parameter) for parameter in recurrent}
-        others = [parameter for parameter in model.parameters() if id(parameter) not in chosen]
-        split = sum(parameter.numel() for parameter in recurrent)
-        size = split + sum(parameter.numel() for parameter in others)
-        self.gradient = torch.zeros(size, dtype=others[0].dtype, device=others[0].device)
-        groups = (
-            (FlatParameters(recurrent, self.gradient[:split]), optim.recurrent_lr_scale),
-            (FlatParameters(others, self.gradient[split:]), 1.0),
-        )
-        self.optimizer = make_optimizer(
-            optim, [{"params": [flat.vector], "lr_scale": scale} for flat, scale in groups]
-        )
-        self.set_lr(1.0)
+        recurrent = {id(parameter) for parameter in model.recurrent_parameters()}
+        vector, self.gradient = flatten(model.parameters())
+        scales = [
+            torch.full_like(
+                parameter, optim.recurrent_lr_scale if id(parameter) in recurrent else 1.0
+            )
+            for parameter in model.parameters()
+        ]
+        scale = torch.cat([each.detach().reshape(-1) for each in scales])
+        self.optimizer = Optimizer(optim, vector, scale)
         self._in_one_call = regression_of(model)
-
-    def set_lr(self, factor: float) -> None:
-        """Set the learning rates to `factor` times what the configuration says."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.optim.lr * factor * group["lr_scale"]
 
     def __call__(self, inputs: Tensor, targets: Tensor) -> Update:
         """Learn from one batch: inputs (T, B, F), targets (B,)."""
@@ -89,14 +79,17 @@ class Updater:
             self.gradient.zero_()
             loss = torch.nn.functional.mse_loss(self.model(inputs), targets)
             loss.backward()  # type: ignore[no-untyped-call]
-        mse, grad_norm = torch.stack((loss.detach(), self.gradient.norm())).tolist()
+        with one_thread():
+            return self._apply(loss.detach())
+
+    def _apply(self, loss: Tensor) -> Update:
+        mse, grad_norm = torch.stack((loss, self.gradient.norm())).tolist()
         if not (math.isfinite(mse) and math.isfinite(grad_norm)):
             return Update(mse, grad_norm, clipped=False, applied=False)
         clipped = grad_norm > self.max_norm
         if clipped:
             self.gradient.mul_(self.max_norm / grad_norm)
-        with one_thread():
-            self.optimizer.step()
+        self.optimizer.step(self.gradient)
         return Update(mse, grad_norm, clipped, applied=True)
 
 
@@ -121,20 +114,3 @@ def regression_of(model: Regressor) -> Regression | None:
         model.readout.bias,
         nonlinearity=layer.nonlinearity,
     )
-
-
-def make_optimizer(optim: Optim, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    """Make the optimizer that a configuration asks for, over parameter groups of one device."""
-    kinds: dict[OptimName, tuple[Callable[..., torch.optim.Optimizer], tuple[str, ...]]] = {
-        OptimName.sgd: (torch.optim.SGD, ("momentum", "nesterov")),
-        OptimName.adam: (torch.optim.Adam, ("eps", "amsgrad")),
-        OptimName.adamw: (torch.optim.AdamW, ("eps", "amsgrad")),
-        OptimName.rmsprop: (torch.optim.RMSprop, ("momentum", "alpha", "centered", "eps")),
-    }
-    kind, options = kinds[optim.name]
-    chosen: dict[str, Any] = {name: getattr(optim, name) for name in options}
-    if optim.name in (OptimName.adam, OptimName.adamw):
-        chosen["betas"] = (optim.beta1, optim.beta2)
-    if optim.name is not OptimName.rmsprop:  # which PyTorch offers no fused form of
-        chosen["fused"] = groups[0]["params"][0].device.type in ("cpu", "cuda")
-    return kind(groups, lr=optim.lr, weight_decay=optim.weight_decay, **chosen)

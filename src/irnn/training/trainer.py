@@ -51,9 +51,8 @@ class Trainer:
 
     def _set_weights(self, weights: dict[str, Any]) -> None:
         self.model.load_state_dict(weights["model"])
-        # a copy, because an optimizer adopts the tensors it is given and then changes them
-        self.updater.optimizer.load_state_dict(copy.deepcopy(weights["optimizer"]))
-        self.updater.set_lr(self.progress.lr_factor)
+        self.updater.optimizer.load_state_dict(weights["optimizer"])
+        self.updater.optimizer.set_lr(self.progress.lr_factor)
 
     def update(self) -> str | None:
         """Make the next update; say why it shows divergence, or None."""

@@ -1,0 +1,167 @@
+"""The optimizers, on one flat vector of parameters; held to `torch.optim` by tests.
+
+Why not `torch.optim` itself: its first step loads PyTorch's compiler, 1.2 s of every run's start, and its
+bookkeeping over lists of parameters takes longer than the arithmetic on 10 000 numbers (see
+docs/decisions/0004-flat-optimizers.md). The formulas, names and order of operations are PyTorch's.
+"""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from irnn.config import Optim, OptimName
+
+
+class Rule(Protocol):
+    """One step of an optimizer."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Name the running averages, which a checkpoint keeps."""
+
+    def step(self, parameters: Tensor, gradient: Tensor, rate: Tensor, count: int) -> None:
+        """Change the parameters in place.
+
+        Args:
+            parameters: (N,).
+            gradient: (N,); may be used as room.
+            rate: learning rate of each parameter, (N,).
+            count: which step this is, from 1.
+        """
+
+
+class Sgd:
+    """Gradient descent, with (Nesterov) momentum and L2 penalty. Sutskever et al. 2013."""
+
+    def __init__(self, optim: Optim, like: Tensor) -> None:
+        self.optim, self.momentum = optim, optim.momentum or 0.0
+        self.velocity = torch.zeros_like(like)
+
+    def state(self) -> dict[str, Tensor]:
+        """See `Rule`."""
+        return {"velocity": self.velocity}
+
+    def step(self, parameters: Tensor, gradient: Tensor, rate: Tensor, count: int) -> None:
+        """See `Rule`."""
+        if self.optim.weight_decay:
+            gradient.add_(parameters, alpha=self.optim.weight_decay)
+        if self.momentum:
+            self.velocity.mul_(self.momentum).add_(gradient)
+            if self.optim.nesterov:
+                gradient.add_(self.velocity, alpha=self.momentum)
+            else:
+                gradient = self.velocity
+        parameters.addcmul_(gradient, rate, value=-1)
+
+
+class Adam:
+    """Adam (Kingma & Ba 2015), AdamW (Loshchilov & Hutter 2019), AMSGrad (Reddi et al. 2018)."""
+
+    def __init__(self, optim: Optim, like: Tensor) -> None:
+        assert optim.beta1 is not None
+        assert optim.beta2 is not None
+        assert optim.eps is not None
+        self.optim, self.eps = optim, optim.eps
+        self.beta1, self.beta2 = optim.beta1, optim.beta2
+        self.mean, self.square = torch.zeros_like(like), torch.zeros_like(like)
+        self.largest = torch.zeros_like(like) if optim.amsgrad else None
+        self._room = torch.empty_like(like)
+
+    def state(self) -> dict[str, Tensor]:
+        """See `Rule`."""
+        state = {"mean": self.mean, "square": self.square}
+        return state if self.largest is None else {**state, "largest": self.largest}
+
+    def step(self, parameters: Tensor, gradient: Tensor, rate: Tensor, count: int) -> None:
+        """See `Rule`."""
+        decay = self.optim.weight_decay
+        if decay and self.optim.name is OptimName.adamw:
+            parameters.addcmul_(parameters, rate, value=-decay)
+        elif decay:
+            gradient.add_(parameters, alpha=decay)
+        self.mean.lerp_(gradient, 1 - self.beta1)
+        self.square.mul_(self.beta2).addcmul_(gradient, gradient, value=1 - self.beta2)
+        square = self.square
+        if self.largest is not None:
+            square = torch.maximum(self.largest, square, out=self.largest)
+        spread: float = (1 - self.beta2**count) ** 0.5
+        denominator = torch.sqrt(square, out=self._room).div_(spread).add_(self.eps)
+        direction = torch.div(self.mean, denominator, out=self._room)
+        parameters.addcmul_(direction, rate, value=-1 / (1 - self.beta1**count))
+
+
+class RmsProp:
+    """RMSprop (Tieleman & Hinton 2012), with momentum, centred as in Graves 2013."""
+
+    def __init__(self, optim: Optim, like: Tensor) -> None:
+        assert optim.alpha is not None
+        assert optim.eps is not None
+        self.optim, self.alpha, self.eps = optim, optim.alpha, optim.eps
+        self.momentum = optim.momentum or 0.0
+        self.square, self.velocity = torch.zeros_like(like), torch.zeros_like(like)
+        self.mean = torch.zeros_like(like)
+
+    def state(self) -> dict[str, Tensor]:
+        """See `Rule`."""
+        return {"square": self.square, "velocity": self.velocity, "mean": self.mean}
+
+    def step(self, parameters: Tensor, gradient: Tensor, rate: Tensor, count: int) -> None:
+        """See `Rule`."""
+        if self.optim.weight_decay:
+            gradient.add_(parameters, alpha=self.optim.weight_decay)
+        self.square.mul_(self.alpha).addcmul_(gradient, gradient, value=1 - self.alpha)
+        square = self.square
+        if self.optim.centered:
+            self.mean.lerp_(gradient, 1 - self.alpha)
+            square = torch.addcmul(square, self.mean, self.mean, value=-1)
+        direction = gradient.div_(square.sqrt().add_(self.eps))
+        if self.momentum:
+            direction = self.velocity.mul_(self.momentum).add_(direction)
+        parameters.addcmul_(direction, rate, value=-1)
+
+
+_RULES: dict[OptimName, type[Sgd] | type[Adam] | type[RmsProp]] = {
+    OptimName.sgd: Sgd,
+    OptimName.adam: Adam,
+    OptimName.adamw: Adam,
+    OptimName.rmsprop: RmsProp,
+}
+
+
+class Optimizer:
+    """Apply a rule to a flat vector of parameters.
+
+    Args:
+        optim: the settings.
+        parameters: (N,), changed in place.
+        scale: factor on the learning rate of each parameter, (N,).
+    """
+
+    def __init__(self, optim: Optim, parameters: Tensor, scale: Tensor) -> None:
+        self._optim, self._parameters, self._scale = optim, parameters, scale
+        self._rule: Rule = _RULES[optim.name](optim, parameters)
+        self._count = 0
+        self.set_lr(1.0)
+
+    def set_lr(self, factor: float) -> None:
+        """Set the learning rates to `factor` times what the configuration says."""
+        self._rate = self._scale * (self._optim.lr * factor)
+
+    def step(self, gradient: Tensor) -> None:
+        """Apply a gradient (N,), whose content is lost."""
+        self._count += 1
+        self._rule.step(self._parameters, gradient, self._rate, self._count)
+
+    def state_dict(self) -> dict[str, Tensor | int]:
+        """Everything that the next step depends on besides parameters and settings."""
+        return {"count": self._count, **self._rule.state()}
+
+    def load_state_dict(self, state: dict[str, Tensor | int]) -> None:
+        """Undo `state_dict`; what is given is copied."""
+        count = state["count"]
+        assert isinstance(count, int)
+        self._count = count
+        for name, tensor in self._rule.state().items():
+            saved = state[name]
+            assert isinstance(saved, Tensor)
+            tensor.copy_(saved)
