@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCH_READY := $(VENV)/.bench-ready
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -22,10 +23,10 @@ train: $(READY) ## Train the default IRNN until it adds two numbers 150 steps ap
 	$(BIN)/python -m irnn.train $(ARGS)
 
 test: $(READY) ## Run the tests (under three minutes on two cores)
-	$(BIN)/python -m pytest -m 'not slow' $(ARGS)
+	$(BIN)/python -m pytest -n auto -m 'not slow' $(ARGS)
 
 test-all: $(READY) ## Run the tests and solve a short length for real
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: $(READY) ## Check lint, format and types, as CI does
 	$(BIN)/ruff check .
@@ -36,7 +37,11 @@ format: $(READY) ## Rewrite the code in the house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## Check parity, then time an update against its peers
+$(BENCH_READY): $(READY)
+	$(BIN)/pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[bench]'
+	@touch $@
+
+bench: $(BENCH_READY) ## Check parity, then time an update against its peers (installs JAX)
 	$(BIN)/python benchmarks/update.py $(ARGS)
 
 report: $(READY) ## Report on every run in runs/ (table, report/report.html, report/summary.csv)

@@ -123,6 +123,14 @@ def test_a_kernel_that_is_not_there_is_refused_with_a_remedy(
     assert run(small())["status"] == "exhausted"  # auto falls through to PyTorch
 
 
+@pytest.mark.skipif(not native.is_available(), reason="no native kernel")
+def test_an_instruction_set_that_is_not_there_is_refused(cli: Cli, tmp_path: Path) -> None:
+    finished = cli("train", *SMALL, env={"IRNN_NATIVE_ISA": "avx1024"})
+    assert finished.returncode == 2
+    assert "IRNN_NATIVE_ISA is 'avx1024'; this processor runs" in finished.stderr
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["optim=sgd", "--help"]], ids=" ".join)
 def test_help_needs_no_torch_and_no_tracker(cli: Cli, arguments: list[str]) -> None:
     script = (

@@ -39,7 +39,8 @@ def choose(name: str, *, device: torch.device | str, dtype: torch.dtype) -> Kern
     install), and PyTorch elsewhere.
 
     Raises:
-        ValueError: no such name, or "native" where it cannot compute.
+        ValueError: no such name; "native" where it cannot compute; or IRNN_NATIVE_ISA names an
+            instruction set that this processor does not have.
     """
     if name not in NAMES:
         raise ValueError(f"runtime.kernel is {name!r}; expected one of {', '.join(NAMES)}")
@@ -57,8 +58,10 @@ def choose(name: str, *, device: torch.device | str, dtype: torch.dtype) -> Kern
         problem = f"it computes float32 and float64 on the CPU, and this run asks for {dtype} on "
         problem += str(device)
     if not problem:
+        from irnn.kernels import compiled
         from irnn.kernels.regression import Regression
 
+        compiled.default()  # refuses an instruction set that IRNN_NATIVE_ISA asks for in vain
         return Kernel("native", native.recurrence, Regression)
     if name == "auto":
         return None
