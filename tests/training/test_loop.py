@@ -248,3 +248,18 @@ def test_a_short_length_is_solved_for_real(small: Small) -> None:
              "budget.updates=10000", f"runs_dir={runs_dir}"]
         )  # fmt: skip
         assert run(config)["status"] == "solved"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("model", ["irnn", "lstm"])
+def test_a_gpu_sees_the_data_of_the_cpu_and_trains_alike(small: Small, model: str) -> None:
+    from dataclasses import replace
+
+    overrides = (f"model={model}", "init=pytorch")
+    on_gpu = small(*overrides, "runtime.device=cuda")
+    on_cpu = small(*overrides, "runtime.device=cpu")
+    on_cpu = replace(on_cpu, runs_dir=on_cpu.runs_dir + "/cpu")
+    assert run(on_gpu)["best_test_mse"] == pytest.approx(run(on_cpu)["best_test_mse"], rel=1e-3)
+    provenance = json.loads(RunDirectory.of(on_gpu).provenance.read_text())
+    assert provenance["kernel"] == "torch"

@@ -1,5 +1,6 @@
 import math
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -7,6 +8,8 @@ import torch
 from irnn.config import Config
 from irnn.models.regressor import Regressor, build
 from irnn.seeding import generator
+from irnn.training import step
+from irnn.training.flat import FlatParameters
 from irnn.training.step import Updater
 
 Small = Callable[..., Config]
@@ -78,6 +81,27 @@ def test_updates_are_those_of_the_textbook_loop(
     expected = plainly_trained(config, optimizer)
     for mine, theirs in zip(model.parameters(), expected.parameters(), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", ["irnn", "lstm"])
+def test_parameters_with_memory_of_their_own_are_trained_the_same(
+    small: Small, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    """What is done on a GPU, where parameters cannot be views into one vector."""
+    config = small(f"model={model}", "init=pytorch", "runtime.kernel=torch")
+    shared, own = network(config), network(config)
+    updaters = [Updater(shared, config.optim, config.clip)]
+    monkeypatch.setattr(step, "FlatParameters", partial(FlatParameters, shared=False))
+    updaters.append(Updater(own, config.optim, config.clip))
+    assert own.readout.weight.untyped_storage().size() == 4 * own.readout.weight.numel()
+    for inputs, targets in batches(5):
+        assert updaters[0](inputs, targets) == updaters[1](inputs, targets)
+    for mine, theirs in zip(shared.parameters(), own.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    own.load_state_dict(network(config).state_dict())
+    updaters[1].flat.adopt()
+    updaters[1](*batches(1)[0])
+    assert (own.readout.weight - network(config).readout.weight).abs().max() < 0.01
 
 
 def test_clipping_scales_the_whole_gradient_to_the_threshold(small: Small) -> None:

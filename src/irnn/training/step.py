@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from irnn.config import Clip, Optim
 from irnn.kernels.threads import one_thread
 from irnn.models.recurrent import RNN
 from irnn.models.regressor import Regressor
+from irnn.training.flat import FlatParameters
 from irnn.training.optimizers import Optimizer
 
 if TYPE_CHECKING:
@@ -31,24 +31,6 @@ class Update:
     applied: bool
 
 
-def flatten(parameters: Iterable[torch.nn.Parameter]) -> tuple[Tensor, Tensor]:
-    """Lay parameters out in one vector, so that an update touches one tensor instead of many.
-
-    Each parameter becomes a view into the first vector that is returned, and its gradient a view into
-    the second.
-    """
-    owned = list(parameters)
-    vector = torch.cat([parameter.detach().reshape(-1) for parameter in owned])
-    gradient = torch.zeros_like(vector)
-    start = 0
-    for parameter in owned:
-        piece = slice(start, start + parameter.numel())
-        parameter.data = vector[piece].view_as(parameter)
-        parameter.grad = gradient[piece].view_as(parameter)
-        start = piece.stop
-    return vector, gradient
-
-
 class Updater:
     """Apply updates to a network: the optimizer, gradient clipping and the check for finiteness.
 
@@ -60,7 +42,7 @@ class Updater:
         self.model, self.optim = model, optim
         self.max_norm = math.inf if clip.max_norm is None else clip.max_norm
         recurrent = {id(parameter) for parameter in model.recurrent_parameters()}
-        vector, self.gradient = flatten(model.parameters())
+        self.flat = FlatParameters(model.parameters())
         scales = [
             torch.full_like(
                 parameter, optim.recurrent_lr_scale if id(parameter) in recurrent else 1.0
@@ -68,28 +50,31 @@ class Updater:
             for parameter in model.parameters()
         ]
         scale = torch.cat([each.detach().reshape(-1) for each in scales])
-        self.optimizer = Optimizer(optim, vector, scale)
+        self.optimizer = Optimizer(optim, self.flat.vector, scale)
         self._in_one_call = regression_of(model)
 
     def __call__(self, inputs: Tensor, targets: Tensor) -> Update:
         """Learn from one batch: inputs (T, B, F), targets (B,)."""
         if self._in_one_call is not None:
-            loss = self._in_one_call(inputs, targets)  # writes self.gradient
+            loss = self._in_one_call(inputs, targets)  # overwrites the gradient
         else:
-            self.gradient.zero_()
+            self.flat.forget_gradient()
             loss = torch.nn.functional.mse_loss(self.model(inputs), targets)
             loss.backward()  # type: ignore[no-untyped-call]
+            self.flat.gather_gradient()
         with one_thread():
             return self._apply(loss.detach())
 
     def _apply(self, loss: Tensor) -> Update:
-        mse, grad_norm = torch.stack((loss, self.gradient.norm())).tolist()
+        gradient = self.flat.gradient
+        mse, grad_norm = torch.stack((loss, gradient.norm())).tolist()
         if not (math.isfinite(mse) and math.isfinite(grad_norm)):
             return Update(mse, grad_norm, clipped=False, applied=False)
         clipped = grad_norm > self.max_norm
         if clipped:
-            self.gradient.mul_(self.max_norm / grad_norm)
-        self.optimizer.step(self.gradient)
+            gradient.mul_(self.max_norm / grad_norm)
+        self.optimizer.step(gradient)
+        self.flat.publish()
         return Update(mse, grad_norm, clipped, applied=True)
 
 

@@ -51,6 +51,7 @@ class Trainer:
 
     def _set_weights(self, weights: dict[str, Any]) -> None:
         self.model.load_state_dict(weights["model"])
+        self.updater.flat.adopt()
         self.updater.optimizer.load_state_dict(weights["optimizer"])
         self.updater.optimizer.set_lr(self.progress.lr_factor)
 

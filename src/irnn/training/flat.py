@@ -1,0 +1,65 @@
+"""All parameters of a network as one vector, so that an update touches one tensor instead of many."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+
+class FlatParameters:
+    """The parameters and gradients of a network as vectors (N,).
+
+    On the CPU each parameter and its gradient are views into the vectors. Elsewhere they keep their own
+    memory, because cuDNN wants the weights of a recurrent layer laid out in its own way, and are copied
+    from and to the vectors around each step.
+
+    Args:
+        parameters: of one dtype and device.
+        shared: whether parameters are views; by default, on the CPU.
+    """
+
+    def __init__(
+        self, parameters: Iterable[torch.nn.Parameter], shared: bool | None = None
+    ) -> None:
+        self._owned = list(parameters)
+        self._shared = self._owned[0].device.type == "cpu" if shared is None else shared
+        self.vector = torch.cat([each.detach().reshape(-1) for each in self._owned])
+        self.gradient = torch.zeros_like(self.vector)
+        if self._shared:
+            for each, value, gradient in zip(
+                self._owned, self._pieces(self.vector), self._pieces(self.gradient), strict=True
+            ):
+                each.data, each.grad = value, gradient
+
+    def _pieces(self, vector: Tensor) -> list[Tensor]:
+        parts = torch.split(vector, [each.numel() for each in self._owned])
+        return [part.view_as(each) for part, each in zip(parts, self._owned, strict=True)]
+
+    def forget_gradient(self) -> None:
+        """Prepare for backward()."""
+        if self._shared:
+            self.gradient.zero_()
+            return
+        for each in self._owned:
+            each.grad = None
+
+    def gather_gradient(self) -> None:
+        """Make `gradient` what backward() computed."""
+        if not self._shared:
+            gradients = [each.grad for each in self._owned]
+            parts = [part.reshape(-1) for part in gradients if part is not None]
+            assert len(parts) == len(self._owned)
+            torch.cat(parts, out=self.gradient)
+
+    @torch.no_grad()
+    def publish(self) -> None:
+        """Make the network's parameters what `vector` is."""
+        if not self._shared:
+            for each, value in zip(self._owned, self._pieces(self.vector), strict=True):
+                each.copy_(value)
+
+    @torch.no_grad()
+    def adopt(self) -> None:
+        """Make `vector` what the network's parameters are, after somebody else changed them."""
+        if not self._shared:
+            torch.cat([each.reshape(-1) for each in self._owned], out=self.vector)
