@@ -181,6 +181,7 @@ def test_paper_presets_are_table_1(length: int, clip: float) -> None:
     assert config.task.data.value == "fixed"
     assert config.init.gain == 1
     assert config.init.input_std == config.init.readout_std == 0.001
+    assert config.init.readout_bias is None
     assert total_updates(config) == 440 * 6250
 
 
@@ -189,7 +190,7 @@ def test_irelu_demo_is_the_later_reproduction_at_any_length() -> None:
     assert config.init.name.value == "identity"
     assert config.init.gain == 0.01
     assert config.init.input_std == config.init.bias_std == 0.001
-    assert config.init.readout_std is None
+    assert config.init.readout_std is config.init.readout_bias is None
     assert (config.optim.name.value, config.optim.lr) == ("adam", 1e-4)
     assert config.clip.max_norm == 1
     assert config.task.data.value == "fresh"

@@ -184,6 +184,9 @@ class Init:
     readout_std: float | None = option(
         None, "std of the read-out weights, bias 0; null: PyTorch's start of Linear", at_least=0
     )
+    readout_bias: float | None = option(
+        None, "start of the read-out's bias; null: as readout_std says; 1: answer the mean target"
+    )
 
 
 ADAMS = ("adam", "adamw")

@@ -60,8 +60,10 @@ def test_the_gate_that_has_the_bias_is_the_forget_gate(small: Small) -> None:
 
 
 def test_the_readout_starts_as_the_configuration_says(small: Small) -> None:
-    default, drawn = built(small()), built(small("init.readout_std=0.001"))
+    default = built(small())
+    drawn = built(small("init.readout_std=0.001", "init.readout_bias=null"))
     assert default.readout.weight.abs().max() > 0.1
+    assert default.readout.bias.item() == 1
     assert drawn.readout.weight.abs().max() < 0.005
     assert not drawn.readout.bias.any()
 

@@ -166,6 +166,6 @@ def start_from(init: Init) -> Start:
     given = {
         name: value
         for name, value in vars(init).items()
-        if value is not None and name not in ("name", "readout_std")
+        if value is not None and not name.startswith(("name", "readout"))
     }
     return partial(functions[init.name], **given)

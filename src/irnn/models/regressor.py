@@ -104,7 +104,11 @@ def set_forget_bias(lstm: torch.nn.LSTM, value: float) -> None:
 
 @torch.no_grad()
 def _start_readout(readout: torch.nn.Linear, init: Init, generator: Generator) -> None:
-    """Start the read-out at N(0, readout_std) with bias 0, or as PyTorch starts a Linear."""
+    """Start the read-out at N(0, readout_std) with bias 0, or as PyTorch starts a Linear.
+
+    A bias that starts at the mean target spares the network its first task, to shift its answer, for
+    which it would move all its weights together.
+    """
     if init.readout_std is None:
         bound = 1 / math.sqrt(readout.in_features)
         for parameter in (readout.weight, readout.bias):
@@ -114,3 +118,5 @@ def _start_readout(readout: torch.nn.Linear, init: Init, generator: Generator) -
         drawn = torch.randn(readout.weight.shape, generator=generator, dtype=torch.float64)
         readout.weight.copy_(drawn * init.readout_std)
         readout.bias.zero_()
+    if init.readout_bias is not None:
+        readout.bias.fill_(init.readout_bias)
