@@ -12,7 +12,7 @@ PIP_QUIET := --quiet --disable-pip-version-check
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-$(READY): pyproject.toml setup.py constraints.txt
+$(READY): pyproject.toml setup.py constraints.txt $(wildcard src/irnn/kernels/cpp/*)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[dev]'
 	@touch $@

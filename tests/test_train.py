@@ -90,6 +90,14 @@ def test_an_exploding_run_exits_with_3(cli: Cli) -> None:
         ["nonsense"],
         ["-m", "seed=0,1", "clip=5,-1"],
         ["-m", "optim=adam,adamm"],
+        ["-m", "init=pytorch,identity", "model=irnn,lstm"],
+        ["-m", "seed=0,1", "nonsense"],
+        ["clip=-1", "hydra.verbose=false"],
+        ["+seed=3"],
+        ["runs_dir="],
+        ["budget.updates=null", "stop.test_mse=null"],
+        ["task.train_size=1000000000000"],
+        ["budget.epochs=1e308"],
         ["model=lstm", "init=identity"],
         ["runtime.device=cuda"],
     ],
@@ -247,7 +255,7 @@ def test_a_full_disk_is_a_clear_error_and_leaves_the_last_checkpoint_good(
 ) -> None:
     arguments = (*LONG, "model.hidden_size=64", f"runs_dir={tiny_disk}", "budget.updates=300")
     filled = tiny_disk / "filler"
-    filled.write_bytes(b"x" * 150_000)
+    filled.write_bytes(b"x" * 250_000)
     full = cli("train", *arguments)
     assert full.returncode == 1, full.stdout + full.stderr
     assert "No space left on device" in full.stderr
@@ -272,8 +280,37 @@ def test_a_multirun_of_two_jobs_makes_two_folders_and_two_wandb_runs(
     assert [len(runs) for runs in offline] == [1, 1]
     assert offline[0][0].name.split("irnn")[1] != offline[1][0].name.split("irnn")[1]
     for folder in both:
-        mirrored = json.loads((folder / "wandb" / "mirrored.json").read_text())["records"]
+        mirrored = json.loads(next((folder / "wandb").glob("*.mirrored.json")).read_text())[
+            "records"
+        ]
         assert mirrored == len(read_records(folder / "metrics.jsonl"))
+
+
+def test_a_diverged_run_exits_with_3_whatever_is_said_to_hydra(cli: Cli) -> None:
+    assert cli("train", *SMALL, *EXPLODING, "hydra.verbose=false").returncode == 3
+
+
+def test_a_busy_job_does_not_stop_the_others_of_a_sweep(cli: Cli, tmp_path: Path) -> None:
+    with start(tmp_path, *LONG, "budget.updates=100000") as process:
+        wait_for_step(tmp_path, 50)
+        sweep = cli("train", "-m", *LONG, "budget.updates=100000,60")
+        process.terminate()
+        process.communicate(timeout=120)
+    assert sweep.returncode == 1
+    assert "is being trained by process" in sweep.stderr
+    assert "1 of 2 jobs failed" in sweep.stderr
+    assert "Traceback" not in sweep.stderr
+    assert len(list((tmp_path / "runs").glob("*/result.json"))) == 1
+
+
+def test_a_sweep_ends_when_one_of_its_jobs_is_interrupted(tmp_path: Path) -> None:
+    with start(tmp_path, "-m", *LONG, "budget.updates=100000,100001") as process:
+        wait_for_step(tmp_path, 50)
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=120)
+    assert process.returncode == 143, output
+    assert "Traceback" not in output
+    assert len(folders(tmp_path)) == 1
 
 
 def test_a_diverged_job_is_a_result_of_a_sweep(cli: Cli, tmp_path: Path) -> None:

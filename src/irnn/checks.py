@@ -8,6 +8,8 @@ from irnn.config import (
     Config,
     ConfigError,
     Data,
+    Device,
+    Dtype,
     InitName,
     KernelName,
     Marks,
@@ -35,6 +37,15 @@ def check(config: Config) -> None:
         section = setting.key.split(".")[0]
         if setting.only:
             _check_belongs(setting, section, sections[section].value)
+    if not config.runs_dir.strip():
+        raise _refusal("runs_dir", "''", "needs a folder; is the variable IRNN_RUNS empty?")
+    if config.runtime.device is Device.mps and config.runtime.dtype is Dtype.float64:
+        raise _refusal("runtime.dtype", config.runtime.dtype, "an Apple GPU has float32 only")
+    ends = (*vars(config.budget).values(), config.stop.test_mse)
+    if all(end is None for end in ends):
+        raise _refusal(
+            "budget.updates", None, "with no other budget and no stop rule it never ends"
+        )
     _check_task(config)
     _check_model(config)
     if config.optim.nesterov and not config.optim.momentum:

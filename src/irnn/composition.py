@@ -1,6 +1,8 @@
 """From command-line overrides to a `Config`: the only module, besides the entry point, that knows Hydra."""
 
 import difflib
+import itertools
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +20,8 @@ from irnn.checks import check
 from irnn.config import Config, ConfigError, settings
 
 CONFIG_NAME = "train"
+MOST_CHECKED = 24
+"""Combinations of a sweep that are checked beforehand; composing one takes a tenth of a second."""
 NUMERIC_GROUPS = {"seq_len": "task.seq_len", "clip": "clip.max_norm", "init_scale": "init.gain"}
 """Groups in whose place a number works, and the setting that the number is for."""
 
@@ -93,27 +97,32 @@ def compose_config(overrides: Sequence[str]) -> Config:
 
 
 def check_sweep(overrides: Sequence[str]) -> None:
-    """Check every value of a sweep once, each with the first values of the others.
+    """Check the jobs of a sweep before any of them starts.
+
+    Up to MOST_CHECKED combinations are all checked; of more, every value once, with the first values of
+    the others (the rest is checked when its job starts).
 
     Raises:
-        ConfigError: One of them cannot work. Combinations are checked when their job starts.
+        ConfigError: One of them cannot work.
     """
-    parser = OverridesParser.create()
     try:
-        parsed = parser.parse_overrides(rewrite_numbers(overrides))
+        parsed = OverridesParser.create().parse_overrides(rewrite_numbers(overrides))
     except HydraException as error:
         raise _explained(error, overrides) from error
-    choices = []
+    axes = []
     for override in parsed:
         if override.is_discrete_sweep():
             key = override.get_key_element()
-            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+            axes.append([f"{key}={value}" for value in override.sweep_string_iterator()])
         elif not override.is_sweep_override() and not override.is_hydra_override():
-            choices.append([override.input_line or ""])
-    first = [values[0] for values in choices]
-    compose_config(first)
-    for place, values in enumerate(choices):
-        for value in values[1:]:
+            axes.append([override.input_line or ""])
+    if math.prod(len(axis) for axis in axes) <= MOST_CHECKED:
+        for combination in itertools.product(*axes):
+            compose_config(combination)
+        return
+    first = [axis[0] for axis in axes]
+    for place, axis in enumerate(axes):
+        for value in axis:
             compose_config([*first[:place], value, *first[place + 1 :]])
 
 
@@ -164,6 +173,9 @@ def _unreadable(error: Exception, text: str, overrides: Sequence[str]) -> str | 
     sweep = re.search(r"Sweep parameters '([^']+)'|Ambiguous value for argument '([^']+)'", text)
     if sweep:
         return f"{sweep[1] or sweep[2]}: several values are a sweep, which needs -m (--multirun)"
+    added = re.search(r"Could not append to config. An item is already at '([^']+)'", text)
+    if added:
+        return f"{_as_given(added[1], overrides)}: already a setting; leave the + out"
     if "Config group override must be" in text:
         groups = {path.name for path in conf_dir().iterdir() if path.is_dir()}
         given = [o for o in overrides if o.partition("=")[0] in groups]

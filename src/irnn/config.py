@@ -131,11 +131,13 @@ class Task:
     """The data. Le, Jaitly & Hinton 2015, section 4.1; Hochreiter & Schmidhuber 1997."""
 
     name: TaskName = option(TaskName.adding, "the task")
-    seq_len: int = option(150, "steps in a sequence", at_least=2, at_most=10_000_000)
+    seq_len: int = option(150, "steps in a sequence", at_least=2, at_most=10**7)
     marks: Marks = option(Marks.anywhere, "where the two marked steps fall")
     data: Data = option(Data.fixed, "fixed: a training set; fresh: never the same sequence twice")
-    train_size: int = option(100_000, "training sequences; also what an epoch is", at_least=1)
-    test_size: int = option(10_000, "held-out sequences", at_least=1)
+    train_size: int = option(
+        100_000, "training sequences; also what an epoch is", at_least=1, at_most=10**8
+    )
+    test_size: int = option(10_000, "held-out sequences", at_least=1, at_most=10**8)
 
 
 @dataclass(frozen=True)
@@ -143,8 +145,8 @@ class Model:
     """The network: a recurrent layer and a linear read-out of its last hidden state."""
 
     name: ModelName = option(ModelName.irnn, "the recurrent layer")
-    hidden_size: int = option(100, "hidden units", at_least=1)
-    num_layers: int = option(1, "recurrent layers", at_least=1)
+    hidden_size: int = option(100, "hidden units", at_least=1, at_most=10**5)
+    num_layers: int = option(1, "recurrent layers", at_least=1, at_most=100)
     forget_bias: float | None = option(None, "sum of the forget gate's biases", only=("lstm",))
 
 
@@ -234,7 +236,9 @@ class Budget:
     """What a run may use. The first limit reached ends it; null switches one off."""
 
     updates: int | None = option(60_000, "updates", at_least=1)
-    epochs: float | None = option(None, "passes over task.train_size sequences", above=0)
+    epochs: float | None = option(
+        None, "passes over task.train_size sequences", above=0, at_most=10**9
+    )
     seconds: float | None = option(None, "seconds of training, over all restarts", above=0)
 
 
@@ -278,7 +282,7 @@ class Divergence:
 class Runtime:
     """Where and how to compute. Only dtype is part of a run's identity."""
 
-    device: Device = option(Device.auto, "device; auto: cuda, else mps, else cpu")
+    device: Device = option(Device.auto, "device; auto: cuda where there is one, else cpu")
     threads: int | None = option(None, "CPU threads; null: as many as cores", at_least=1)
     kernel: KernelName = option(KernelName.auto, "who walks the recurrence over time")
     dtype: Dtype = option(Dtype.float32, "precision")
@@ -293,7 +297,7 @@ class Tracker:
     project: str = option("irnn", "W&B project")
     entity: str | None = option(None, "W&B user or team")
     group: str | None = option(None, "W&B group; null: the run id without its seed")
-    timeout: float = option(30.0, "seconds to wait for it when a run ends", at_least=0)
+    timeout: float = option(15.0, "seconds to wait for it when a run ends", at_least=0)
 
 
 @dataclass(frozen=True)
@@ -305,7 +309,7 @@ class Config:
     init: Init = Init()
     optim: Optim = Optim()
     clip: Clip = Clip()
-    batch_size: int = option(16, "sequences in an update", at_least=1)
+    batch_size: int = option(16, "sequences in an update", at_least=1, at_most=10**7)
     budget: Budget = Budget()
     stop: Stop = Stop()
     evaluate: Evaluate = Evaluate()

@@ -1,5 +1,6 @@
 """What a run says while it trains: a live line on a terminal, plain lines elsewhere, and train.log."""
 
+import contextlib
 import sys
 import time
 from datetime import timedelta
@@ -50,7 +51,8 @@ class Display:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
-        self._log.close()
+        with contextlib.suppress(OSError):
+            self._log.close()
 
     def say(self, text: str) -> None:
         """Print a line, above the progress bar if there is one, and log it."""
@@ -63,8 +65,9 @@ class Display:
     def note(self, text: str) -> None:
         """Log a line without printing it."""
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-        for line in text.splitlines():
-            self._log.write(f"{stamp} {line}\n")
+        with contextlib.suppress(OSError):  # a full disk is met, and told, by what matters more
+            for line in text.splitlines():
+                self._log.write(f"{stamp} {line}\n")
 
     def tick(self, step: int, rate: float) -> None:
         """Move the progress bar."""

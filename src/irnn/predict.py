@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from irnn.models.regressor import Regressor
 
 _SHOWN = 20  # rows of a table for the screen
-_ROWS = 512  # sequences in one forward pass
+_STATES = 1 << 24  # hidden values of one forward pass: bounds the memory of kernels that keep them
 
 DESCRIPTION = """\
 Show that a trained network adds: sequences with their two marked numbers, the true sum and the
@@ -102,7 +102,10 @@ def load_run(folder: Path) -> tuple["Config", "Regressor"]:
     config = load_config(directory.config)
     runtime = replace(config.runtime, device=Device.cpu, kernel=KernelName.auto)
     model = build(replace(config, runtime=runtime), generator(config.seed, "init"), INPUT_SIZE)
-    model.load_state_dict(checkpoint.load(directory.best, torch.device("cpu"))["model"])
+    try:
+        model.load_state_dict(checkpoint.load(directory.best, torch.device("cpu"))["model"])
+    except (RuntimeError, KeyError) as error:
+        raise InputError(f"{directory.best} does not fit {directory.config}: {error}") from error
     return config, model.eval()
 
 
@@ -138,10 +141,12 @@ def predict(model: "Regressor", sequences: Sequence["Tensor"]) -> list[float]:
     lengths: dict[int, list[int]] = {}
     for place, sequence in enumerate(sequences):
         lengths.setdefault(len(sequence), []).append(place)
+    hidden = model.recurrent.hidden_size * model.recurrent.num_layers
     with torch.no_grad():
-        for places in lengths.values():
-            for start in range(0, len(places), _ROWS):
-                some = places[start : start + _ROWS]
+        for steps, places in lengths.items():
+            rows = max(1, min(512, _STATES // (steps * hidden)))
+            for start in range(0, len(places), rows):
+                some = places[start : start + rows]
                 batch = torch.stack([sequences[place] for place in some], dim=1).to(dtype)
                 for place, answer in zip(some, model(batch).tolist(), strict=True):
                     answers[place] = answer

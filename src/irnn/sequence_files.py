@@ -28,7 +28,10 @@ def read_sequences(path: Path) -> tuple[list[str], list[Tensor]]:
         raise SequenceFileError(f"--input {path}: no such file")
     match path.suffix.lower():
         case ".csv":
-            names, found = _read_csv(path)
+            try:
+                names, found = _read_csv(path)
+            except OSError as error:
+                raise SequenceFileError(f"--input {path}: {error.strerror}") from error
         case ".npy":
             names, found = _read_npy(path)
         case other:

@@ -1,7 +1,7 @@
 """`python -m irnn.train`: compose a run from YAML groups and train it; with -m, a Hydra multirun."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,21 +27,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(help.text())
         return SOLVED_OR_EXHAUSTED
     try:
-        if any(word.startswith(("-", "hydra.", "hydra/")) for word in words):
+        if any(word.startswith("-") for word in words):
             return _through_hydra(words)
         config = composition.compose_config(words)
     except ConfigError as error:
-        return _refuse(error)
-    return _guarded(config, words)
+        return _say(error, REFUSED)
+    except KeyboardInterrupt:
+        return 130
+    return _attempt(lambda: config, words)[0]
 
 
-def _refuse(error: Exception, status: int = REFUSED) -> int:
+def _say(error: Exception, status: int) -> int:
     print(f"irnn-train: {error}", file=sys.stderr)
     return status
 
 
-def _guarded(config: "Config", overrides: list[str]) -> int:
-    """Train one run, and turn how it ended into an exit status."""
+def _attempt(make: "Callable[[], Config]", overrides: list[str]) -> tuple[int, float]:
+    """Train one run; turn how it ended into an exit status and what a sweeper is told."""
     from irnn.config import ConfigError
     from irnn.runs.directory import BusyError
     from irnn.runs.files import StorageError
@@ -49,17 +51,17 @@ def _guarded(config: "Config", overrides: list[str]) -> int:
     from irnn.training.session import run
 
     try:
-        result = run(config, overrides)
+        result = run(make(), overrides)
     except ConfigError as error:
-        return _refuse(error)
+        return _say(error, REFUSED), DIVERGED_OBJECTIVE
     except (BusyError, StorageError) as error:
-        return _refuse(error, FAILED)
+        return _say(error, FAILED), DIVERGED_OBJECTIVE
     except Interrupted as interruption:
-        return 128 + interruption.signal_number
+        return 128 + interruption.signal_number, DIVERGED_OBJECTIVE
     except KeyboardInterrupt:
-        print("interrupted; run the same command again to continue", file=sys.stderr)
-        return 130
-    return DIVERGED if result["status"] == "diverged" else SOLVED_OR_EXHAUSTED
+        return _say(RuntimeError("interrupted before its first update"), 130), DIVERGED_OBJECTIVE
+    diverged = result["status"] == "diverged"
+    return DIVERGED if diverged else SOLVED_OR_EXHAUSTED, objective(result)
 
 
 def objective(result: dict[str, Any]) -> float:
@@ -68,24 +70,33 @@ def objective(result: dict[str, Any]) -> float:
     return DIVERGED_OBJECTIVE if result["status"] == "diverged" or best is None else float(best)
 
 
+class _Stopped(KeyboardInterrupt):
+    """A job was interrupted: the sweep ends."""
+
+
 def _through_hydra(words: list[str]) -> int:
-    """Let Hydra run what is more than one run (or none: --cfg, --info, --shell-completion)."""
+    """Let Hydra run what is more than one run (or none: --cfg, --info, --shell-completion).
+
+    A diverged job is a result of a sweep; one that is refused or fails is told, and the others go on.
+    """
     import hydra
     from hydra.core.hydra_config import HydraConfig
 
     from irnn import composition
-    from irnn.training.loop import Interrupted
-    from irnn.training.session import run
 
-    overrides = [word for word in words if not word.startswith("-") and "=" in word]
     multirun = any(word in ("-m", "--multirun") for word in words)
     if multirun:
-        composition.check_sweep(overrides)
+        composition.check_sweep([word for word in words if not word.startswith("-")])
     composition.register_schema()
+    statuses: list[int] = []
 
     def job(composed: "DictConfig") -> float:
         chosen = list(HydraConfig.get().overrides.task)
-        return objective(run(composition.to_config(composed), chosen))
+        status, told = _attempt(lambda: composition.to_config(composed), chosen)
+        statuses.append(status)
+        if status >= 128:
+            raise _Stopped
+        return told
 
     sys.argv = [sys.argv[0], *composition.rewrite_numbers(words)]
     command = hydra.main(
@@ -95,11 +106,16 @@ def _through_hydra(words: list[str]) -> int:
     )
     try:
         command(job)()
-    except Interrupted as interruption:
-        return 128 + interruption.signal_number
+    except _Stopped:
+        return statuses[-1]
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else FAILED
-    return SOLVED_OR_EXHAUSTED
+    if not multirun:
+        return max(statuses, default=SOLVED_OR_EXHAUSTED)
+    failed = [status for status in statuses if status in (FAILED, REFUSED)]
+    if failed:
+        print(f"irnn-train: {len(failed)} of {len(statuses)} jobs failed", file=sys.stderr)
+    return FAILED if failed else SOLVED_OR_EXHAUSTED
 
 
 if __name__ == "__main__":

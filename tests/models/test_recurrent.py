@@ -167,6 +167,9 @@ def test_wrong_shapes_are_refused(kernel: str) -> None:
             layer(inputs)
     with pytest.raises((ValueError, RuntimeError)):
         layer(torch.randn(5, 4, 3), torch.zeros(1, 5, 7))
+    for rows in (0, 2):
+        with pytest.raises((ValueError, RuntimeError)):
+            layer(torch.randn(5, 4, 3), torch.zeros(rows, 4, 7))
 
 
 def test_a_negative_gain_is_refused() -> None:

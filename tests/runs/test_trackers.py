@@ -1,4 +1,5 @@
 import json
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -77,6 +78,17 @@ def test_the_tracker_gets_every_record_once_over_several_sessions(
     assert starts[0]["resume"] == "allow"  # type: ignore[index]
     records = read_records(RunDirectory.of(config).metrics)
     assert [entry["record"] for entry in log if "record" in entry] == records
+
+
+def test_a_tracker_that_cannot_be_started_is_a_warning(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    warnings, _ = session(small("tracker=wandb"), 0)
+    assert "could not be started" in warnings[0]
 
 
 @pytest.mark.parametrize(

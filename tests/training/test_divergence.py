@@ -126,6 +126,7 @@ def test_rollback_goes_on_from_the_last_good_state_at_a_lower_rate(small: Small)
     records = read_records(RunDirectory.of(config).metrics)
     assert records[-1]["lr"] == pytest.approx(0.5 * 0.5 ** result["restarts"])
     assert records[-1]["test_mse"] < 10
+    assert result["test_mse"] < 10
     steps = [record["step"] for record in records]
     assert steps == sorted(steps)
 

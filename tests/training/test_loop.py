@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from irnn.config import Config
+from irnn.config import Config, ConfigError
 from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
@@ -184,6 +184,47 @@ def test_an_interrupted_run_ends_bitwise_as_one_that_was_not(
     assert_same(config, undisturbed)
     sessions = json.loads(RunDirectory.of(config).provenance.read_text())["sessions"]
     assert len(sessions) == 5
+    assert {session["kernel"] for session in sessions} <= {"native", "torch"}
+
+
+def test_every_session_says_how_it_was_made(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupted_at(small("runtime.kernel=reference"), 20, monkeypatch)
+    config = small("runtime.threads=2", "runtime.kernel=torch")
+    run(config)
+    provenance = json.loads(RunDirectory.of(config).provenance.read_text())
+    made = [(session["kernel"], session["threads"]) for session in provenance["sessions"]]
+    assert made == [("reference", 1), ("torch", 2)]
+    assert all(session["versions"] == provenance["versions"] for session in provenance["sessions"])
+
+
+@pytest.mark.parametrize("name", ["provenance.json", "result.json"])
+def test_a_damaged_folder_is_named_and_can_be_started_over(small: Small, name: str) -> None:
+    run(small())
+    folder = RunDirectory.of(small()).path
+    (folder / "result.json").unlink()
+    (folder / name).write_text('{"half')
+    with pytest.raises(ConfigError, match=rf"{name} is damaged .* force=true"):
+        run(small())
+    assert run(small("force=true"))["status"] == "exhausted"
+
+
+def test_lost_records_are_not_passed_over(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupted_at(small(), 30, monkeypatch)
+    RunDirectory.of(small()).metrics.unlink()
+    with pytest.raises(ConfigError, match="lost records"):
+        run(small())
+
+
+def test_a_picture_that_cannot_be_drawn_does_not_lose_the_result(
+    small: Small, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no fonts")
+
+    monkeypatch.setattr(session.curve, "draw", fail)
+    assert run(small())["status"] == "exhausted"
+    assert RunDirectory.of(small()).result.exists()
+    assert "curve.png could not be drawn: RuntimeError: no fonts" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("policy", ["rollback", "restart"])

@@ -113,8 +113,12 @@ class RNN(torch.nn.RNN):
             raise ValueError(f"RNN: expected input to be 2D or 3D, got {input.dim()}D")
         if input.shape[-1] != self.input_size:
             raise ValueError(f"input has {input.shape[-1]} features, input_size={self.input_size}")
-        if hx is not None and hx.dim() != input.dim():
-            raise ValueError(f"hx is {hx.dim()}D for an input that is {input.dim()}D")
+        if hx is None:
+            return
+        batch = () if input.dim() == 2 else (input.shape[0 if self.batch_first else 1],)
+        expected = (self.num_layers * self._directions, *batch, self.hidden_size)
+        if tuple(hx.shape) != expected:
+            raise ValueError(f"hx has shape {tuple(hx.shape)}, expected {expected}")
 
     def _run(
         self, inputs: Tensor, hx: Tensor | None, last_only: bool = False

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from irnn.config import Config, plain
+from irnn.config import Config, ConfigError, plain
 from irnn.runs.files import read_json, storage_error, write_atomically, write_json
 from irnn.runs.identity import run_id
 
@@ -70,17 +70,26 @@ class RunDirectory:
         try:
             latest = read_json(self.provenance)["sessions"][-1]
             return f"process {latest['pid']} on {latest['hostname']}"
-        except (OSError, ValueError, KeyError, IndexError):
+        except (ConfigError, KeyError, IndexError, TypeError):
             return "another process"
 
     def clear(self) -> None:
-        """Forget everything but the lock that the caller holds."""
-        for item in self.path.iterdir():
-            if item.is_dir():
-                shutil.rmtree(item)
-            elif item.name != _LOCK:
-                item.unlink()
-        self.last.parent.mkdir()
+        """Forget everything but the lock that the caller holds.
+
+        First what says that the run is finished, then what it would continue from: a kill in between
+        leaves a run that starts over, never one that answers from what is gone.
+        """
+        try:
+            for first in (self.result, self.last):
+                first.unlink(missing_ok=True)
+            for item in self.path.iterdir():
+                if item.is_dir():
+                    shutil.rmtree(item, ignore_errors=True)
+                elif item.name != _LOCK:
+                    item.unlink()
+            self.last.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise storage_error(self.path, error) from error
 
     def remove_leftovers(self) -> None:
         """Remove what a killed process was writing when it died."""
@@ -95,8 +104,7 @@ class RunDirectory:
             write_atomically(self.config, text.encode())
         known = read_json(self.provenance) if self.provenance.exists() else None
         provenance = known or {**session, "token": secrets.token_hex(3), "sessions": []}
-        started = {key: session[key] for key in ("started", "pid", "hostname", "command")}
-        provenance["sessions"].append(started)
+        provenance["sessions"].append(session)
         write_json(self.provenance, provenance)
 
     def finish(self, result: dict[str, Any]) -> None:

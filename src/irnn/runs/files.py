@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from irnn.config import ConfigError
+
 
 class StorageError(OSError):
     """A file could not be written; what was there before is untouched."""
@@ -25,7 +27,7 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         beside.replace(path)
-        _make_durable(path.parent)
+        make_durable(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             beside.unlink()
@@ -36,11 +38,11 @@ def storage_error(path: Path, error: OSError) -> StorageError:
     """Say which file could not be written and what to do."""
     return StorageError(
         f"cannot write {path}: {error.strerror or error}; free some space (or give runs_dir= another "
-        "disk) and run the same command again: it continues from the last checkpoint"
+        "disk) and run the same command again, without force=true: it continues from the last checkpoint"
     )
 
 
-def _make_durable(folder: Path) -> None:
+def make_durable(folder: Path) -> None:
     """Make a rename survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -67,5 +69,14 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text())
+    """Read a JSON file of a run folder.
+
+    Raises:
+        ConfigError: It is damaged.
+    """
+    try:
+        return json.loads(path.read_text())
+    except (ValueError, OSError) as error:
+        raise ConfigError(
+            f"{path} is damaged ({error}); force=true starts this run over"
+        ) from error

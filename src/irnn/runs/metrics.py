@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from irnn.runs.files import json_ready, storage_error
+from irnn.config import ConfigError
+from irnn.runs.files import json_ready, make_durable, storage_error
 
 
 def append_record(path: Path, record: dict[str, Any]) -> int:
@@ -15,12 +16,17 @@ def append_record(path: Path, record: dict[str, Any]) -> int:
         StorageError: The disk is full; the file ends where it ended before.
     """
     line = (json.dumps(json_ready(record), allow_nan=False) + "\n").encode()
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise storage_error(path, error) from error
     before = os.fstat(descriptor).st_size
     try:
         if os.write(descriptor, line) < len(line):
             raise OSError("only part of a record fitted on the disk")
         os.fsync(descriptor)
+        if before == 0:
+            make_durable(path.parent)
     except OSError as error:
         os.ftruncate(descriptor, before)
         raise storage_error(path, error) from error
@@ -30,8 +36,17 @@ def append_record(path: Path, record: dict[str, Any]) -> int:
 
 
 def truncate(path: Path, size: int) -> None:
-    """Forget the records after the checkpoint that a run continues from."""
-    if path.exists():
+    """Forget the records after the checkpoint that a run continues from.
+
+    Raises:
+        ConfigError: There are fewer records than the checkpoint knows of.
+    """
+    present = path.stat().st_size if path.exists() else 0
+    if present < size:
+        raise ConfigError(
+            f"{path} lost records that its checkpoint knows of; force=true starts this run over"
+        )
+    if present > size:
         os.truncate(path, size)
 
 

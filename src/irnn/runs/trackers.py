@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from irnn.config import Config, TrackerMode, plain
@@ -13,6 +14,7 @@ from irnn.runs.files import read_json
 from irnn.runs.identity import group_name
 
 LOG = "wandb.log"
+_INTERRUPTED_SECONDS = 3.0  # who sends a signal does not wait long before sending a harder one
 
 
 @contextmanager
@@ -29,24 +31,34 @@ def tracked(
         yield
         return
     log = directory.path / LOG
+    try:
+        process = _start(wandb_settings(config, name, directory), directory, log)
+    except OSError as error:
+        warn(f"tracker: W&B could not be started ({error}); metrics.jsonl has everything")
+        yield
+        return
+    patience = config.tracker.timeout
+    try:
+        yield
+    except KeyboardInterrupt:
+        patience = min(patience, _INTERRUPTED_SECONDS)
+        raise
+    finally:
+        _close(process, patience, warn, str(log))
+
+
+def _start(
+    settings: dict[str, Any], directory: RunDirectory, log: Path
+) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "irnn.runs.wandb_mirror"]
     with log.open("ab") as output:
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "irnn.runs.wandb_mirror",
-                str(directory.path),
-                json.dumps(wandb_settings(config, name, directory)),
-            ],
+        return subprocess.Popen(
+            [*command, str(directory.path), json.dumps(settings)],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
             start_new_session=True,  # Ctrl-C is for the trainer
         )
-    try:
-        yield
-    finally:
-        _close(process, config.tracker.timeout, warn, str(log))
 
 
 def wandb_settings(config: Config, name: str, directory: RunDirectory) -> dict[str, Any]:

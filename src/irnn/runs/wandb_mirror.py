@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import read_json, write_json
 from irnn.runs.metrics import read_records
@@ -21,10 +23,16 @@ _POLL_SECONDS = 1.0
 
 def mirror(directory: RunDirectory, settings: dict[str, Any]) -> None:
     """Log every record not logged before; return when standard input has ended."""
+    place = directory.path / "wandb"
+    place.mkdir(exist_ok=True)
+    state = place / f"{settings['id']}.mirrored.json"
+    with FileLock(place / ".lock"):  # the mirror of a session that was killed may still be at it
+        _mirror(directory, settings, state)
+
+
+def _mirror(directory: RunDirectory, settings: dict[str, Any], state: Path) -> None:
     import wandb
 
-    state = directory.path / "wandb" / "mirrored.json"
-    state.parent.mkdir(exist_ok=True)
     mirrored = read_json(state)["records"] if state.exists() else 0
     with wandb.init(**settings, resume="allow", dir=str(directory.path), save_code=False) as run:
         listening = True

@@ -101,14 +101,15 @@ class AddingProblem:
     every k; with `fixed` it is a shuffled walk over `task.train_size` sequences, reshuffled every epoch.
     Batch n holds sequences n*B to (n+1)*B of that stream: neither the batch size of an earlier reader nor
     a restart can change what stands at a position. Sets of up to 256 MiB are kept in memory; larger ones
-    are made again when they are needed.
+    are made again when they are needed. Data is made on the device, but for Apple GPUs on the CPU.
     """
 
     def __init__(
         self, task: Task, *, seed: int, batch_size: int, device: torch.device, dtype: torch.dtype
     ) -> None:
         self.task, self.seed, self.batch_size = task, seed, batch_size
-        self.device, self.dtype = device, dtype
+        self.device, self.dtype = torch.device("cpu") if device.type == "mps" else device, dtype
+        self._target = device
         self._chunk_batches = max(1, _BLOCK_ELEMENTS // (batch_size * task.seq_len))
         self._chunk: tuple[int, Tensor, Tensor] | None = None
         self._order: tuple[int, Tensor] | None = None
@@ -138,7 +139,8 @@ class AddingProblem:
         inputs[..., 0] = values.transpose(1, 2)
         marks = chosen.marks.view(count, size, 2).transpose(1, 2)
         inputs[..., 1].scatter_(1, marks, 1.0)
-        return inputs, chosen.targets(self.dtype).view(count, size)
+        targets = chosen.targets(self.dtype).view(count, size)
+        return inputs.to(self._target), targets.to(self._target)
 
     def _training(self, index: Tensor) -> Sequences:
         if self._train is not None:
@@ -172,4 +174,5 @@ class AddingProblem:
                 block = self._held_out.rows(index)
             else:
                 block = sequences(self.task, self.seed, HELD_OUT, index)
-            yield block.inputs(self.dtype), block.targets(self.dtype)
+            inputs, targets = block.inputs(self.dtype), block.targets(self.dtype)
+            yield inputs.to(self._target), targets.to(self._target)

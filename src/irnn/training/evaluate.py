@@ -18,7 +18,7 @@ def held_out_mse(model: Regressor, data: AddingProblem) -> float:
     rows = min(max(_BLOCK_STATES // states, 16), 2048)
     total = torch.zeros((), dtype=torch.float64)
     for inputs, targets in data.held_out(rows):
-        total += (model(inputs) - targets).double().square().sum().cpu()
+        total += (model(inputs) - targets).cpu().double().square().sum()
     return float(total) / data.task.test_size
 
 
@@ -33,7 +33,7 @@ class Recurrence:
 @torch.no_grad()
 def recurrence_of(model: Regressor) -> Recurrence:
     """Measure the first layer's recurrent matrix."""
-    matrix = model.recurrent_parameters()[0].detach().double().cpu()
+    matrix = model.recurrent_parameters()[0].detach().cpu().double()
     if not isinstance(model.recurrent, RNN) or not torch.isfinite(matrix).all():
         return Recurrence(None, None)
     distance = torch.linalg.matrix_norm(matrix - torch.eye(len(matrix), dtype=matrix.dtype))

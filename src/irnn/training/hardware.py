@@ -1,43 +1,38 @@
 """Choose and set up the device that a run trains on."""
 
+import os
+
 import torch
 
 from irnn.config import ConfigError, Device, Runtime
-from irnn.models.regressor import DTYPES
 from irnn.runs.provenance import available_cores
 
 
 def choose_device(runtime: Runtime) -> torch.device:
-    """Give the device that `runtime.device` names.
+    """Give the device that `runtime.device` names; auto never takes an Apple GPU.
 
     Raises:
         ConfigError: This machine or this PyTorch has no such device.
     """
-    mps = torch.backends.mps.is_available()
-    match runtime.device:
-        case Device.cpu:
-            return torch.device("cpu")
-        case Device.cuda if not torch.cuda.is_available():
-            raise ConfigError(
-                "runtime.device=cuda: PyTorch sees no CUDA device here; use runtime.device=cpu, or "
-                "install a PyTorch build with CUDA"
-            )
-        case Device.mps if not mps:
-            raise ConfigError("runtime.device=mps: PyTorch sees no Apple GPU; use runtime=cpu")
-        case Device.auto if not torch.cuda.is_available() and not _can_be_auto_mps(runtime, mps):
-            return torch.device("cpu")
-        case Device.auto:
-            return torch.device("cuda" if torch.cuda.is_available() else "mps")
+    cuda = torch.cuda.is_available()
+    if runtime.device is Device.cuda and not cuda:
+        raise ConfigError(
+            "runtime.device=cuda: PyTorch sees no CUDA device here; use runtime.device=cpu, or "
+            "install a PyTorch build with CUDA"
+        )
+    if runtime.device is Device.mps and not torch.backends.mps.is_available():
+        raise ConfigError("runtime.device=mps: PyTorch sees no Apple GPU; use runtime.device=cpu")
+    if runtime.device is Device.auto:
+        return torch.device("cuda" if cuda else "cpu")
     return torch.device(runtime.device.value)
 
 
-def _can_be_auto_mps(runtime: Runtime, available: bool) -> bool:
-    """Say whether auto may choose MPS, which has no float64."""
-    return available and DTYPES[runtime.dtype] is not torch.float64
-
-
-def set_up(runtime: Runtime) -> None:
-    """Set the number of CPU threads and determinism, which PyTorch has for the whole process only."""
+def set_up(runtime: Runtime, device: torch.device) -> None:
+    """Set what PyTorch has for the whole process only: CPU threads, determinism, exact float32."""
     torch.set_num_threads(runtime.threads or available_cores())
+    if device.type == "cuda":
+        torch.backends.cudnn.allow_tf32 = False  # else states are rounded to 11 bits every step
+        if runtime.deterministic:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if runtime.deterministic != torch.are_deterministic_algorithms_enabled():
         torch.use_deterministic_algorithms(runtime.deterministic)  # loads a compiler: 1.5 s

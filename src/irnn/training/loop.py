@@ -57,4 +57,5 @@ def fit(trainer: Trainer, watcher: Watcher) -> str:
         if (number := watcher.signal()) is not None and trainer.status() is None:
             trainer.save()
             raise Interrupted(number)
+    trainer.save()
     return status

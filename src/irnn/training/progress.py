@@ -62,7 +62,6 @@ class Progress:
     gave_up: bool = False
     test_mse: float = math.inf
     best_test_mse: float = math.inf
-    best_step: int = 0
     metrics_bytes: int = 0
     solved_at: dict[str, int | None] = field(default_factory=lambda: dict.fromkeys(THRESHOLDS))
     divergences: list[dict[str, int | str]] = field(default_factory=list)
@@ -76,7 +75,7 @@ class Progress:
                 self.solved_at[threshold] = self.step
         if test_mse >= self.best_test_mse:
             return False
-        self.best_test_mse, self.best_step = test_mse, self.step
+        self.best_test_mse = test_mse
         return True
 
     def plain(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from irnn.display import Display, summary
 from irnn.models.regressor import DTYPES
 from irnn.runs import curve, provenance
 from irnn.runs.directory import RunDirectory
+from irnn.runs.files import StorageError, storage_error
 from irnn.runs.identity import run_id
 from irnn.runs.trackers import tracked
 from irnn.training import hardware
@@ -41,14 +42,14 @@ def run(config: Config, overrides: Sequence[str] = ()) -> dict[str, Any]:
         Interrupted: SIGINT or SIGTERM came; the checkpoint is written.
     """
     directory = RunDirectory.of(config)
-    finished = directory.read_result()
-    if finished is not None and not config.force:
-        print(f"finished before (force=true starts over)\n{summary(finished, directory.path)}")
+    if (finished := _finished(config, directory)) is not None:
         return finished
     device = hardware.choose_device(config.runtime)
-    hardware.set_up(config.runtime)
+    hardware.set_up(config.runtime, device)
     kernel = kernel_name(config, device)
     with directory.locked():
+        if (finished := _finished(config, directory)) is not None:
+            return finished  # by another process, since the look above
         if config.force:
             directory.clear()
         directory.remove_leftovers()
@@ -56,7 +57,7 @@ def run(config: Config, overrides: Sequence[str] = ()) -> dict[str, Any]:
         directory.describe(
             config,
             provenance.session(
-                overrides,
+                [word for word in overrides if word != "force=true"],
                 device=str(device) if device.type != "cuda" else torch.cuda.get_device_name(device),
                 kernel=kernel,
                 threads=torch.get_num_threads(),
@@ -65,6 +66,14 @@ def run(config: Config, overrides: Sequence[str] = ()) -> dict[str, Any]:
             ),
         )
         return _train(config, directory, device, kernel)
+
+
+def _finished(config: Config, directory: RunDirectory) -> dict[str, Any] | None:
+    """Answer from the folder of a finished run, unless it is to start over."""
+    result = None if config.force else directory.read_result()
+    if result is not None:
+        print(f"finished before (force=true starts over)\n{summary(result, directory.path)}")
+    return result
 
 
 def kernel_name(config: Config, device: torch.device) -> str:
@@ -89,7 +98,11 @@ def _train(
     name = run_id(config)
     trainer = Trainer(config, name, directory, device)
     resumed = trainer.resume()
-    with Display(directory.log, trainer.total_updates) as display, _signals() as signals:
+    try:
+        display = Display(directory.log, trainer.total_updates)
+    except OSError as error:
+        raise storage_error(directory.log, error) from error
+    with display, _signals() as signals:
         display.say(f"{'continuing' if resumed else 'run'} {name}")
         display.say(f"  folder {directory.path}")
         threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
@@ -102,11 +115,17 @@ def _train(
                 status = fit(trainer, watcher)
             except Interrupted:
                 display.say(f"interrupted at update {trainer.progress.step:,}; checkpoint written")
-                display.say("  run the same command again to continue")
+                without = " without force=true" if config.force else ""
+                display.say(f"  run the same command again{without} to continue")
                 raise
             head = {"run_id": name, "schema": SCHEMA}
             result = {**head, **trainer.result(status), "config": plain(config)}
-            curve.draw(directory.metrics, result, config, directory.curve)
+            try:
+                curve.draw(directory.metrics, result, config, directory.curve)
+            except StorageError:
+                raise
+            except Exception as error:  # a picture is no reason to lose a result
+                display.say(f"curve.png could not be drawn: {type(error).__name__}: {error}")
             directory.finish(result)
             display.say(summary(result, directory.path))
     return directory.read_result() or result
@@ -136,7 +155,8 @@ class _Watcher:
 def _signals() -> Iterator[list[int]]:
     """Collect SIGINT and SIGTERM while the context lasts; a second one has its usual effect."""
     received: list[int] = []
-    watched = (signal.SIGINT, signal.SIGTERM)
+    candidates = (signal.SIGINT, signal.SIGTERM)
+    watched = [each for each in candidates if signal.getsignal(each) is not signal.SIG_IGN]
 
     def remember(number: int, _: FrameType | None) -> None:
         received.append(number)

@@ -163,11 +163,11 @@ class Trainer:
             self._begin(progress.restarts)
             self._good = self._weights()
             progress.reference = Reference(started_at=progress.step)
-            progress.evaluated_at = -1  # the new start has not been evaluated
         else:
             if not progress.gave_up:
                 progress.lr_factor *= settings.lr_factor
             self._set_weights(self._good)
+        progress.evaluated_at = -1  # what the network is now has not been evaluated at this step
         event = Event(progress.step, reason, action)
         progress.divergences.append(event.plain())
         return event
