@@ -34,7 +34,7 @@ def draw(metrics: Path, result: dict[str, Any], config: Config, target: Path) ->
     _limit_log_axis(logarithmic, records)
     logarithmic.set_title("logarithmic: getting precise", fontsize=10)
     _draw_thresholds(logarithmic, result["solved_at"])
-    linear.legend(frameon=False, loc="upper right", fontsize=9)
+    linear.legend(loc="upper right", fontsize=9, framealpha=0.95)
     figure.suptitle(_title(result, config), fontsize=11)
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
