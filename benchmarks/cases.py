@@ -31,7 +31,8 @@ class Case:
 
 def config(case: Case) -> Any:
     """Describe the run whose update is timed: an IRNN with Adam and clipping, fresh batches."""
-    from irnn.config import Clip, Config, Data, Init, Model, Optim, Task
+    from irnn.choices import Data
+    from irnn.config import Clip, Config, Init, Model, Optim, Task
 
     return Config(
         task=Task(seq_len=case.T, data=Data.fresh, test_size=1),

@@ -4,20 +4,8 @@ import math
 import operator
 from typing import Any
 
-from irnn.config import (
-    Config,
-    ConfigError,
-    Data,
-    Device,
-    Dtype,
-    InitName,
-    KernelName,
-    Marks,
-    ModelName,
-    Setting,
-    plain,
-    settings,
-)
+from irnn.choices import Data, Device, Dtype, InitName, KernelName, Marks, ModelName
+from irnn.config import Config, ConfigError, Setting, plain, settings
 
 RELATIONS = {
     "above": operator.gt,

@@ -84,8 +84,8 @@ def load_run(folder: Path) -> tuple["Config", "Regressor"]:
         InputError: The folder is not that of a run with a checkpoint.
         ConfigError: Its configuration or checkpoint is damaged.
     """
+    from irnn.choices import Device, KernelName
     from irnn.composition import load_config
-    from irnn.config import Device, KernelName
     from irnn.models.regressor import build
     from irnn.runs import checkpoint
     from irnn.runs.directory import RunDirectory

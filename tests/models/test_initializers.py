@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from irnn.config import InitName
+from irnn.choices import InitName
 from irnn.models import initializers
 from irnn.models.initializers import Shape
 from irnn.seeding import generator

@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from irnn.config import Data, Marks, Task
+from irnn.choices import Data, Marks
+from irnn.config import Task
 from irnn.tasks import adding
 from irnn.tasks.adding import BASELINE_MSE, HELD_OUT, TRAIN, AddingProblem, sequences
 

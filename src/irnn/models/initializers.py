@@ -12,7 +12,8 @@ from functools import partial
 import torch
 from torch import Generator, Tensor
 
-from irnn.config import Init, InitName
+from irnn.choices import InitName
+from irnn.config import Init
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from irnn.config import Config, Dtype, Init, ModelName
+from irnn.choices import Dtype, ModelName
+from irnn.config import Config, Init
 from irnn.models import initializers
 from irnn.models.initializers import Shape
 from irnn.models.recurrent import IRNN, RNN

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from irnn.config import Config, TrackerMode, plain
+from irnn.choices import TrackerMode
+from irnn.config import Config, plain
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import read_json
 from irnn.runs.identity import group_name

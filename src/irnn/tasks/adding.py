@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from irnn.config import Data, Marks, Task
+from irnn.choices import Data, Marks
+from irnn.config import Task
 from irnn.kernels.threads import one_thread
 from irnn.seeding import below, generator, random_words, stream_key, uniforms
 

@@ -4,7 +4,8 @@ import os
 
 import torch
 
-from irnn.config import ConfigError, Device, Runtime
+from irnn.choices import Device
+from irnn.config import ConfigError, Runtime
 from irnn.runs.provenance import available_cores
 
 

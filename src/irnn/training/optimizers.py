@@ -10,7 +10,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from irnn.config import Optim, OptimName
+from irnn.choices import OptimName
+from irnn.config import Optim
 
 
 class Rule(Protocol):

@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from irnn.config import Config, ConfigError, Policy, total_updates
+from irnn.choices import Policy
+from irnn.config import Config, ConfigError, total_updates
 from irnn.models.regressor import DTYPES, Regressor, build
 from irnn.runs import checkpoint, metrics
 from irnn.runs.directory import RunDirectory

@@ -1,0 +1,107 @@
+"""Kills, signals, full disks and rivals: what the command promises to survive."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from irnn.runs.metrics import read_records
+from tests.command import LONG, folders, start, wait_for_step
+from tests.conftest import Cli
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_after_its_update_and_the_command_continues(
+    tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    with start(tmp_path, *LONG) as process:
+        wait_for_step(tmp_path, 100)
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=120)
+    assert process.returncode == status, output
+    assert "interrupted at update" in output
+    assert "Traceback" not in output
+    (folder,) = folders(tmp_path)
+    assert not (folder / "result.json").exists()
+    with start(tmp_path, *LONG, "budget.updates=2000") as process:
+        output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert "from update" in output
+
+
+def test_a_run_killed_again_and_again_ends_bitwise_as_one_that_was_not(tmp_path: Path) -> None:
+    for step in (50, 400, 950, 1600):
+        with start(tmp_path, *LONG) as process:
+            wait_for_step(tmp_path, step)
+            process.kill()
+    with start(tmp_path, *LONG) as process:
+        process.communicate(timeout=120)
+    with start(tmp_path, *LONG, "runs_dir=undisturbed") as process:
+        process.communicate(timeout=120)
+    (killed,) = folders(tmp_path)
+    undisturbed = tmp_path / "undisturbed" / killed.name
+    assert len(json.loads((killed / "provenance.json").read_text())["sessions"]) == 5
+    assert not list(killed.rglob("*.part"))
+    readings = []
+    for folder in (killed, undisturbed):
+        records = read_records(folder / "metrics.jsonl")
+        for record in records:
+            del record["seconds"], record["steps_per_second"]
+        readings.append(records)
+    assert readings[0] == readings[1]
+    assert len(readings[0]) == 41
+    import torch
+
+    weights = [
+        torch.load(folder / "checkpoints" / "last.pt", weights_only=True)["weights"]["model"]
+        for folder in (killed, undisturbed)
+    ]
+    for name, tensor in weights[0].items():
+        assert torch.equal(tensor, weights[1][name]), name
+
+
+def test_two_processes_cannot_train_one_run(cli: Cli, tmp_path: Path) -> None:
+    with start(tmp_path, *LONG) as process:
+        wait_for_step(tmp_path, 50)
+        second = cli("train", *LONG)
+        process.terminate()
+        process.communicate(timeout=120)
+    assert second.returncode == 1
+    assert f"is being trained by process {process.pid}" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 400 KiB."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(folder)], capture_output=True
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"may not mount a file system here: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_a_clear_error_and_leaves_the_last_checkpoint_good(
+    cli: Cli, tiny_disk: Path
+) -> None:
+    arguments = (*LONG, "model.hidden_size=64", f"runs_dir={tiny_disk}", "budget.updates=300")
+    filled = tiny_disk / "filler"
+    filled.write_bytes(b"x" * 250_000)
+    full = cli("train", *arguments)
+    assert full.returncode == 1, full.stdout + full.stderr
+    assert "No space left on device" in full.stderr
+    assert "free some space" in full.stderr
+    assert "Traceback" not in full.stderr
+    (folder,) = tiny_disk.glob("irnn*")
+    assert not (folder / "result.json").exists()
+    assert not list(folder.rglob("*.part"))
+    filled.unlink()
+    finished = cli("train", *arguments)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
