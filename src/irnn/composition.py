@@ -26,6 +26,14 @@ NUMERIC_GROUPS = {"seq_len": "task.seq_len", "clip": "clip.max_norm", "init_scal
 """Groups in whose place a number works, and the setting that the number is for."""
 
 _NUMBER = re.compile(r"[+-]?(\d[\d_]*\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?inf|nan", re.IGNORECASE)
+_ABOUT_OVERRIDES = (
+    HydraException,
+    OmegaConfBaseException,
+    ValueError,
+    TypeError,
+    AssertionError,
+    OverflowError,
+)  # what Hydra is known to raise about an override that it did not expect
 _NUMERIC_SWEEP = re.compile(r"(range|interval)\(.*\)")
 
 
@@ -92,7 +100,7 @@ def compose_config(overrides: Sequence[str]) -> Config:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             composed = compose(CONFIG_NAME, overrides=rewrite_numbers(overrides))
         return to_config(composed)
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
+    except _ABOUT_OVERRIDES as error:
         raise _explained(error, overrides) from error
 
 
@@ -108,12 +116,16 @@ def check_sweep(overrides: Sequence[str]) -> None:
     try:
         parsed = OverridesParser.create().parse_overrides(rewrite_numbers(overrides))
     except HydraException as error:
+        if "ConfigLoader is not set" in str(error):
+            return  # glob() needs what only Hydra has
         raise _explained(error, overrides) from error
     axes = []
     for override in parsed:
         if override.is_discrete_sweep():
             key = override.get_key_element()
             axes.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+            if not axes[-1]:
+                raise ConfigError(f"{override.input_line}: a sweep over nothing")
         elif not override.is_sweep_override() and not override.is_hydra_override():
             axes.append([override.input_line or ""])
     if math.prod(len(axis) for axis in axes) <= MOST_CHECKED:
@@ -146,7 +158,14 @@ def load_config(path: Path) -> Config:
         loaded = OmegaConf.load(path)
         assert isinstance(loaded, DictConfig)
         return to_config(loaded)
-    except (OmegaConfBaseException, YAMLError, ValueError, AssertionError, OSError) as error:
+    except (
+        OmegaConfBaseException,
+        YAMLError,
+        ValueError,
+        AssertionError,
+        OSError,
+        RecursionError,
+    ) as error:
         raise ConfigError(f"{path}: not a configuration that this irnn knows ({error})") from error
 
 
@@ -178,7 +197,9 @@ def _unreadable(error: Exception, text: str, overrides: Sequence[str]) -> str | 
         return f"{_as_given(added[1], overrides)}: already a setting; leave the + out"
     if "Config group override must be" in text:
         groups = {path.name for path in conf_dir().iterdir() if path.is_dir()}
-        given = [o for o in overrides if o.partition("=")[0] in groups]
+        named = [o for o in overrides if o.partition("=")[0].lstrip("+") in groups]
+        given = [o for o in named if not o.partition("=")[2].isidentifier()] or named
+        given += [o for o in named if o.endswith("=null") and o not in given]
         return f"{' '.join(given)}: a group takes the name of one of its options; see --help"
     if isinstance(error, OverrideParseException):
         return f"{error.override}: cannot be read as key=value"
@@ -235,7 +256,7 @@ def _wrong_value(text: str, overrides: Sequence[str]) -> str | None:
 
 def _as_given(key: str, overrides: Sequence[str]) -> str:
     """The override that set a key, as its user wrote it; the bare key when none did."""
-    for override in overrides:
+    for override in reversed(overrides):
         name = override.partition("=")[0].lstrip("+~")
         if name == key or NUMERIC_GROUPS.get(name) == key or key.startswith(f"{name}."):
             return override

@@ -104,7 +104,7 @@ def load_run(folder: Path) -> tuple["Config", "Regressor"]:
     model = build(replace(config, runtime=runtime), generator(config.seed, "init"), INPUT_SIZE)
     try:
         model.load_state_dict(checkpoint.load(directory.best, torch.device("cpu"))["model"])
-    except (RuntimeError, KeyError) as error:
+    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{directory.best} does not fit {directory.config}: {error}") from error
     return config, model.eval()
 

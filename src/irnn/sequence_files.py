@@ -86,7 +86,9 @@ def _read_npy(path: Path) -> tuple[list[str], list[Tensor]]:
     """Read an array (N, T, 2); pickled objects are refused, since loading them runs code."""
     try:
         array = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        if not isinstance(array, np.ndarray):
+            raise ValueError("an archive of several arrays")
+    except (ValueError, OSError, EOFError, MemoryError) as error:
         raise SequenceFileError(f"{path}: not an NPY file of numbers ({error})") from error
     if array.ndim != 3 or array.shape[2] != 2 or array.dtype.kind not in "fiub":
         raise SequenceFileError(

@@ -19,6 +19,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0 solved or exhausted, 1 failed, 2 refused, 3 diverged, 130 or 143 interrupted by SIGINT or SIGTERM.
     """
+    try:
+        return _main(argv)
+    except KeyboardInterrupt:
+        print("irnn-train: interrupted; the same command continues", file=sys.stderr)
+        return 130
+
+
+def _main(argv: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     from irnn import composition, help  # Hydra, but not torch
     from irnn.config import ConfigError
@@ -32,8 +40,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = composition.compose_config(words)
     except ConfigError as error:
         return _say(error, REFUSED)
-    except KeyboardInterrupt:
-        return 130
     return _attempt(lambda: config, words)[0]
 
 
@@ -98,7 +104,9 @@ def _through_hydra(words: list[str]) -> int:
             raise _Stopped
         return told
 
-    sys.argv = [sys.argv[0], *composition.rewrite_numbers(words)]
+    rest = [word for word in words if word not in ("-m", "--multirun")]
+    flag = ["--multirun"] if multirun else []  # first, for Hydra wants all overrides on one side
+    sys.argv = [sys.argv[0], *flag, *composition.rewrite_numbers(rest)]
     command = hydra.main(
         version_base="1.3",
         config_path=str(composition.conf_dir()),

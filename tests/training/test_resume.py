@@ -143,6 +143,30 @@ def test_a_damaged_folder_is_named_and_can_be_started_over(small: Small, name: s
     assert run(small("force=true"))["status"] == "exhausted"
 
 
+@pytest.mark.parametrize("damage", ["x" * 9000, "\0" * 9000, "{" * 9000])
+def test_damaged_records_are_told_before_training_goes_on(
+    small: Small, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    interrupted_at(small(), 30, monkeypatch)
+    metrics = RunDirectory.of(small()).metrics
+    metrics.write_text(damage[: metrics.stat().st_size - 1] + "\n")
+    with pytest.raises(ConfigError, match="damaged"):
+        run(small())
+
+
+@pytest.mark.parametrize("content", [[1], {"run_id": None}], ids=["list", "empty"])
+def test_a_checkpoint_with_other_content_is_refused(
+    small: Small, monkeypatch: pytest.MonkeyPatch, content: Any
+) -> None:
+    interrupted_at(small(), 30, monkeypatch)
+    directory = RunDirectory.of(small())
+    if isinstance(content, dict):
+        content["run_id"] = directory.path.name
+    torch.save(content, directory.last)
+    with pytest.raises(ConfigError, match="force=true"):
+        run(small())
+
+
 def test_lost_records_are_not_passed_over(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupted_at(small(), 30, monkeypatch)
     RunDirectory.of(small()).metrics.unlink()

@@ -33,7 +33,9 @@ def load(path: Path, device: torch.device) -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what it warns of is refused below
             content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
+        if not isinstance(content, dict):
+            raise ValueError("it holds something else")
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(
             f"{path} is not a checkpoint ({reason}); force=true starts this run over"

@@ -42,8 +42,9 @@ class RunDirectory:
 
     def read_result(self) -> dict[str, Any] | None:
         """Give `result.json`, or None for a run that has not finished."""
-        result: dict[str, Any] | None = read_json(self.result) if self.result.exists() else None
-        return result
+        if not self.result.exists():
+            return None
+        return read_json(self.result, "status", "seed", "steps", "solved_at", "divergences")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -98,11 +99,11 @@ class RunDirectory:
                 part.unlink(missing_ok=True)
 
     def describe(self, config: Config, session: dict[str, Any]) -> None:
-        """Write `config.yaml` once, and add this session to `provenance.json`."""
-        if not self.config.exists():
-            text = yaml.safe_dump(plain(config), sort_keys=False)
-            write_atomically(self.config, text.encode())
-        known = read_json(self.provenance) if self.provenance.exists() else None
+        """Write `config.yaml`, and add this session to `provenance.json`."""
+        known = None
+        if self.provenance.exists():
+            known = read_json(self.provenance, "token", "sessions")
+        write_atomically(self.config, yaml.safe_dump(plain(config), sort_keys=False).encode())
         provenance = known or {**session, "token": secrets.token_hex(3), "sessions": []}
         provenance["sessions"].append(session)
         write_json(self.provenance, provenance)

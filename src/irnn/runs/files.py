@@ -68,14 +68,17 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, text.encode())
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file of a run folder.
+def read_json(path: Path, *keys: str) -> dict[str, Any]:
+    """Read a JSON object of a run folder that has at least these keys.
 
     Raises:
         ConfigError: It is damaged.
     """
     try:
-        return json.loads(path.read_text())
+        content = json.loads(path.read_text())
+        if not isinstance(content, dict) or not set(keys) <= content.keys():
+            raise ValueError("it is not what was written")
+        return content
     except (ValueError, OSError) as error:
         raise ConfigError(
             f"{path} is damaged ({error}); force=true starts this run over"

@@ -51,7 +51,16 @@ def truncate(path: Path, size: int) -> None:
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:
-    """Read all complete records; a last line without an end is one still being written."""
-    text = path.read_text() if path.exists() else ""
-    complete = text[: text.rfind("\n") + 1]
-    return [json.loads(line) for line in complete.splitlines()]
+    """Read all complete records; a last line without an end is one still being written.
+
+    Raises:
+        ConfigError: The file is damaged.
+    """
+    try:
+        text = path.read_text() if path.exists() else ""
+        complete = text[: text.rfind("\n") + 1]
+        return [json.loads(line) for line in complete.splitlines()]
+    except (ValueError, OSError) as error:
+        raise ConfigError(
+            f"{path} is damaged ({error}); force=true starts this run over"
+        ) from error

@@ -208,12 +208,19 @@ class Trainer:
                 f"{self.directory.last} belongs to run {content.get('run_id')}, not to {self.name}; "
                 "force=true starts over"
             )
-        self.progress = Progress.from_plain(content["progress"])
-        if self.progress.restarts:
-            self._begin(self.progress.restarts)
-        self._good = content["good"]
-        self._set_weights(content["weights"])
+        try:
+            self.progress = Progress.from_plain(content["progress"])
+            if self.progress.restarts:
+                self._begin(self.progress.restarts)
+            self._good = content["good"]
+            self._set_weights(content["weights"])
+        except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+            raise ConfigError(
+                f"{self.directory.last} is not a checkpoint of this version of irnn "
+                f"({type(error).__name__}: {error}); force=true starts this run over"
+            ) from error
         metrics.truncate(self.directory.metrics, self.progress.metrics_bytes)
+        metrics.read_records(self.directory.metrics)
         return True
 
     def result(self, status: str) -> dict[str, Any]:
