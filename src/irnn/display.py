@@ -42,6 +42,7 @@ class Display:
                 TextColumn("{task.fields[left]}"),
                 TextColumn("{task.fields[latest]}"),
                 refresh_per_second=5,
+                transient=True,  # the summary stays
             )
             self._bar.start()
             self._bar.add_task("", total=self._total, rate="", left="", latest=self._latest)
