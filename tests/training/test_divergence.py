@@ -59,6 +59,10 @@ def test_the_same_loss_after_learning_is_divergence() -> None:
     assert judged(700.0, 1.0, 0.2, 0.2, 0.2, 0.2, 300.0) is not None
 
 
+def test_a_solved_run_that_slips_back_to_the_plateau_has_not_diverged() -> None:
+    assert judged(1.0, 0.2, 0.1, 0.01, 0.001, 0.0005, 0.17) is None
+
+
 def test_training_loss_counts_too() -> None:
     reference = Reference()
     judge_evaluation(RULE, reference, 0, None, 1.0)
