@@ -33,7 +33,7 @@ class BuildWithConf(build_py):  # type: ignore[misc]  # it has no types
 
 
 def native_kernel() -> Extension:
-    """Describe the shared library that `irnn.kernels.library` loads with ctypes."""
+    """Describe the shared library that `irnn.kernels.loading` loads with ctypes."""
     return Extension(
         "irnn.kernels._native",
         sources=sorted(str(path.relative_to(ROOT)) for path in (ROOT / KERNEL).glob("*.cpp")),

@@ -3,7 +3,7 @@ import torch
 
 from irnn.kernels import native
 from irnn.kernels.compiled import Compiled
-from irnn.kernels.library import Library, load
+from irnn.kernels.loading import Library, load
 
 
 def pytest_generate_tests(metafunc):

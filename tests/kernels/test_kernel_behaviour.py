@@ -11,7 +11,7 @@ from kernel_problems import Problem, results
 
 from irnn.kernels import native, reference
 from irnn.kernels.compiled import Compiled, history_bytes
-from irnn.kernels.library import Call, load
+from irnn.kernels.loading import Call, load
 from irnn.kernels.threads import one_thread
 
 

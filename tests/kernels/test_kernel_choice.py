@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from irnn.kernels import choose, compiled, library, native, reference
+from irnn.kernels import choose, compiled, loading, native, reference
 from irnn.kernels.regression import Regression
 
 
@@ -31,11 +31,11 @@ def test_reference_and_torch_are_always_there():
 
 @pytest.fixture
 def nothing_built(monkeypatch):
-    monkeypatch.setattr(library, "EXTENSION_SUFFIXES", [".no-such-suffix"])
-    library.load.cache_clear()
+    monkeypatch.setattr(loading, "EXTENSION_SUFFIXES", [".no-such-suffix"])
+    loading.load.cache_clear()
     compiled.default.cache_clear()
     yield
-    library.load.cache_clear()
+    loading.load.cache_clear()
     compiled.default.cache_clear()
 
 

@@ -8,7 +8,7 @@ from kernel_problems import Problem, assert_solves, error, evaluate, exact, resu
 
 from irnn.kernels import native, reference
 from irnn.kernels.compiled import Compiled
-from irnn.kernels.library import Library, load
+from irnn.kernels.loading import Library, load
 
 DTYPES = [torch.float32, torch.float64]
 SIZES = [

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from irnn.kernels.library import Call, load
+from irnn.kernels.loading import Call, load
 
 
 def history_bytes(T: int, B: int, F: int, H: int, element_size: int) -> int:

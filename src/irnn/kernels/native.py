@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from irnn.kernels.arguments import Nonlinearity, check
 from irnn.kernels.compiled import Compiled, default, history_bytes
-from irnn.kernels.library import Library, load
+from irnn.kernels.loading import Library, load
 
 DTYPES = (torch.float32, torch.float64)
 

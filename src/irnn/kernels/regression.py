@@ -12,7 +12,7 @@ from torch import Tensor
 
 from irnn.kernels.arguments import Nonlinearity, check
 from irnn.kernels.compiled import Compiled, default, history_bytes
-from irnn.kernels.library import Call
+from irnn.kernels.loading import Call
 from irnn.kernels.native import applies
 
 BLOCK_ROWS = 8  # as block_rows in cpp/call.hpp
