@@ -155,12 +155,14 @@ def test_every_setting_that_others_rely_on_exists() -> None:
     assert set(RELIED_ON) <= {setting.key for setting in settings(Config())}
 
 
-def test_the_default_run_is_the_irnn_as_published_with_adam() -> None:
+def test_the_default_run_is_the_irnn_with_adam_and_the_settled_start() -> None:
     config = plain(compose_config([]))
     assert config["model"]["name"] == "irnn"
     assert config["model"]["hidden_size"] == 100
     assert config["init"]["name"] == "identity"
     assert config["init"]["gain"] == 1
+    assert config["init"]["input_std"] == 0.03
+    assert config["init"]["readout_bias"] == 1
     assert config["task"]["seq_len"] == 150
     assert config["task"]["train_size"] == 100_000
     assert config["task"]["test_size"] == 10_000

@@ -22,7 +22,7 @@ GROUPS = (
 USAGE = """\
 Train a recurrent network on a long-dependency task, and record the run.
 
-  irnn-train                               the IRNN as published, with Adam, T=150
+  irnn-train                               the IRNN with Adam, T=150
   irnn-train experiment=fast               the same, solved several times sooner
   irnn-train seq_len=175 clip=5 seed=3     any number works for seq_len, clip and init_scale
   irnn-train optim.lr=3e-4 budget.updates=20000

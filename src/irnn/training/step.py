@@ -39,7 +39,7 @@ class Updater:
     """
 
     def __init__(self, model: Regressor, optim: Optim, clip: Clip) -> None:
-        self.model, self.optim = model, optim
+        self.model = model
         self.max_norm = math.inf if clip.max_norm is None else clip.max_norm
         recurrent = {id(parameter) for parameter in model.recurrent_parameters()}
         self.flat = FlatParameters(model.parameters())

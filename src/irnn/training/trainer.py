@@ -84,9 +84,9 @@ class Trainer:
         return None
 
     def checkpoint_is_due(self) -> bool:
-        """Save every `checkpoint.every` updates (after the evaluation, if one is due) and at the end."""
+        """Save every `checkpoint.every` updates; after the evaluation, if one is due."""
         regular = self.progress.step % self.config.checkpoint.every == 0
-        return (regular and not self.evaluation_is_due()) or self.status() is not None
+        return regular and not self.evaluation_is_due()
 
     def budget_is_used_up(self) -> bool:
         """Say whether one of the budgets is reached."""
