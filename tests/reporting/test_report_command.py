@@ -22,7 +22,7 @@ def test_the_table_shows_every_group_from_any_directory(report, sweep, tmp_path,
     assert screen.startswith("24 runs: 12 solved, 5 exhausted, 7 diverged")
     row = next(line for line in screen.splitlines() if "400" in line and "adam" in line)
     assert "67 % (21 to 94)" in row
-    assert "15 000" in row
+    assert "15,000" in row
 
 
 def test_without_out_nothing_is_written(report, sweep, tmp_path, monkeypatch):
@@ -92,7 +92,7 @@ def test_a_run_that_is_still_going_is_named_with_its_loss(report, tmp_path):
     folder = write_run(tmp_path, finish=False, status="exhausted")
     _, screen, _ = report(tmp_path)
     assert "1 run: 1 unfinished" in screen
-    assert f"unfinished: {folder.name} at update 20 000, held-out 0.1" in screen
+    assert f"unfinished: {folder.name} at update 20,000, held-out 0.1" in screen
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_run_that_is_still_going_is_named_with_its_loss(report, tmp_path):
         (["{root}/empty"], "no runs found"),
         (["{sweep}", "--where", "optim=lion"], "no run in .* meets optim=lion"),
         (["{sweep}", "--where", "optimm=adam"], "did you mean optim"),
-        (["{sweep}", "--sweep", "nobody"], "no run in .* meets --sweep nobody"),
+        (["{sweep}", "--sweep", "nobody"], "--sweep nobody: no such sweep in .*; none is there"),
         (["{sweep}", "--compare", "optim=adam", "optim=adam"], "a run is on both sides"),
         (["{sweep}", "--out", "{root}/file/below"], "--out=.*below cannot be written"),
         (["{sweep}", "--watch", "0"], "not between 0.1 and 86400"),

@@ -14,6 +14,7 @@ import yaml
 from irnn.reporting.curve import Curve, Event, read_curve
 from irnn.reporting.find import MARKERS
 from irnn.reporting.settings import Settings, flatten
+from irnn.reporting.sweeps import Job, Sweep
 
 THRESHOLDS = ("0.1", "0.05", "0.01", "0.001")
 STATUSES = ("solved", "exhausted", "diverged")
@@ -74,11 +75,17 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Loaded:
-    """Everything found under the paths asked for; `notes` are defects that cost no run."""
+    """Everything found under the paths asked for; `notes` are defects that cost no run.
+
+    `sweep` is the one asked for by name, if it has a file, and `left` those of its jobs that have
+    no readable run yet.
+    """
 
     runs: tuple[Run, ...]
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
+    sweep: Sweep | None = None
+    left: tuple[Job, ...] = ()
 
 
 def load_runs(

@@ -119,6 +119,22 @@ def _decides(name: str, key: str, settings: Sequence[Settings]) -> bool:
     )
 
 
+def naming_keys(keys: Sequence[str], settings: Sequence[Settings]) -> list[str]:
+    """List the keys that a group's name needs: not those that any name beside them decides.
+
+    `init=split_identity` says all when only its runs have `optim.recurrent_lr_scale=0.1`. What the
+    task is, its length above all, is always said.
+    """
+    names = [key for key in keys if key.endswith(".name")]
+    return [
+        key
+        for key in keys
+        if key in names
+        or key.startswith("task.")
+        or not any(_decides(name, key, settings) for name in names)
+    ]
+
+
 def labels(keys: Iterable[str]) -> dict[str, str]:
     """Give each key its shortest unambiguous name: optim for optim.name, seq_len, lr."""
     keys = list(keys)
