@@ -19,10 +19,9 @@ from irnn.reporting.charts import near
 from irnn.reporting.drawing import (
     MOST_SERIES,
     add_legend,
-    add_title,
+    left_out,
     new_axes,
     plain_numbers,
-    say_left_out,
     style,
     whole_numbers,
 )
@@ -60,9 +59,7 @@ def write_figures(summary: Summary, data: Mapping[str, Any], folder: Path) -> li
     for name, make in draw.items():
         with rc_context(_STYLE):
             figure = make()
-            # What savefig does, without laying out and drawing everything once more per format.
-            figure.draw_without_rendering()
-            figure.set_layout_engine("none")
+            # What savefig does, without drawing everything once more to find out its size.
             picture, drawing = folder / f"{name}.png", folder / f"{name}.svg"
             canvases: tuple[Any, Any] = (FigureCanvasAgg(figure), FigureCanvasSVG(figure))
             canvases[0].print_png(picture, metadata={"Software": None})
@@ -79,8 +76,7 @@ def _line(steps: Sequence[float], values: Sequence[float | None]) -> list[tuple[
 
 def _curves(groups: Sequence[Mapping[str, Any]]) -> Figure:
     names = [group["name"] for group in groups[:MOST_SERIES]]
-    figure, axes = new_axes(names=names)
-    say_left_out(axes, len(groups))
+    figure, axes = new_axes(names=names, title=left_out(len(groups)))
     groups = groups[:MOST_SERIES]
     runs = [(run, index) for index, group in enumerate(groups) for run in group["runs"]]
     # Many are drawn coarser: no printer resolves them, no SVG viewer opens them.
@@ -116,8 +112,8 @@ def _curves(groups: Sequence[Mapping[str, Any]]) -> Figure:
 def _lengths(data: Mapping[str, Any]) -> Figure:
     points = data["lengths"][THRESHOLD]
     names = list(dict.fromkeys(point["series"] for point in points))[:MOST_SERIES]
-    figure, axes = new_axes(names=names)
-    say_left_out(axes, len({point["series"] for point in points}))
+    series_found = len({point["series"] for point in points})
+    figure, axes = new_axes(names=names, title=left_out(series_found))
     published = near([p["T"] for p in points], data["published"], THRESHOLD)
     known = [p["median"] for p in [*points, *published] if p["median"] is not None]
     known += [p["high"] for p in points if p["high"] is not None]
@@ -185,8 +181,8 @@ def _overfitting(data: Mapping[str, Any]) -> Figure:
     points = [point for point in data["overfit"] if point["group"] < MOST_SERIES]
     shown = sorted({point["group"] for point in points})
     names = [data["groups"][index]["name"] for index in shown]
-    figure, axes = new_axes(names=names)
-    say_left_out(axes, len({point["group"] for point in data["overfit"]}))
+    groups = len({point["group"] for point in data["overfit"]})
+    figure, axes = new_axes(names=names, title=left_out(groups))
     values = [point[name] for point in points for name in ("train", "test")]
     ends = (min(values) / 1.3, max(values) * 1.3)
     axes.plot(ends, ends, color="black", linewidth=0.8, linestyle=(0, (5, 3)))
@@ -208,7 +204,9 @@ def _overfitting(data: Mapping[str, Any]) -> Figure:
 
 
 def _grid(grid: Heatmap) -> Figure:
-    figure, axes = new_axes(1.4 + 0.8 * len(grid.columns), 0.9 + 0.5 * len(grid.rows))
+    title = "\n".join(part for part in ("solved, and median updates to 0.001", grid.title) if part)
+    width = max(3.2, 1.4 + 0.8 * len(grid.columns))
+    figure, axes = new_axes(width, 0.9 + 0.5 * len(grid.rows), title=title)
     axes.grid(visible=False)
     for row, column in grid.cells:
         group = grid.cells[row, column]
@@ -227,6 +225,4 @@ def _grid(grid: Heatmap) -> Figure:
     axes.set_ylim(len(grid.rows) - 0.5, -0.5)
     axes.set_xlabel(grid.column_label)
     axes.set_ylabel(grid.row_label)
-    title = "\n".join(part for part in ("solved, and median updates to 0.001", grid.title) if part)
-    add_title(axes, title)
     return figure
