@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from synthetic_runs import write_run
+from synthetic_runs import config, write_run
 
 from irnn.reporting import export, write
 
@@ -189,3 +189,27 @@ def test_the_module_runs_as_a_command_and_survives_a_closed_pipe(sweep, tmp_path
     )
     os.close(writer)
     assert b"Traceback" not in done.stderr
+
+
+def test_runs_without_newer_settings_stand_beside_runs_with_them(report, tmp_path):
+    write_run(tmp_path, config(seed=0))
+    folder = write_run(
+        tmp_path, config(seed=1, optim__schedule="cosine", optim__average=0.99, init__new=None)
+    )
+    result = folder / "result.json"
+    result.write_text(result.read_text().replace('"schema": 1', '"schema": 2'))
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    newer = [json.dumps({**line, "average_test_mse": 0.1, "x": [{}]}) for line in lines]
+    (folder / "metrics.jsonl").write_text("\n".join(newer))
+    status, screen, _ = report(tmp_path, "--out", tmp_path / "out")
+    assert status == 0
+    assert "Mixed schema: 1 (1 runs), 2 (1 runs)" in screen
+    assert "schedule" in screen
+    assert "absent" in screen
+
+
+def test_a_run_without_a_curve_costs_no_picture(report, tmp_path):
+    (write_run(tmp_path / "runs") / "metrics.jsonl").unlink()
+    status, _, errors = report(tmp_path / "runs", "--out", tmp_path / "out")
+    assert (status, errors) == (0, "")
+    assert (tmp_path / "out" / "figures" / "learning_curves.png").exists()

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import numpy as np
 
 from irnn.reporting import wording
-from irnn.reporting.curve import Array
+from irnn.reporting.curve import MOST_STEPS, Array
 from irnn.reporting.load import THRESHOLDS, Run
 from irnn.reporting.published import LABELS, PublishedRow, published_rows
 from irnn.reporting.summary import Group, Summary, crossing, time_to
@@ -96,7 +96,7 @@ def lengths(summary: Summary, threshold: str) -> list[dict[str, Any]]:
     points = []
     for group in summary.groups:
         finished = group.finished
-        if not finished or math.isnan(finished[0].seq_len):
+        if not finished or not 0 < finished[0].seq_len <= MOST_STEPS:
             continue
         series = summary.name(group, without=(SEQ_LEN,), nothing="these runs")
         told = _rate(group) if threshold == RATE else _crossing(finished, threshold)

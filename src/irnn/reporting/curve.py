@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 _CROSSINGS = (("0.1", 0.1), ("0.05", 0.05), ("0.01", 0.01), ("0.001", 0.001))
-_MOST_STEPS = 2.0**53  # beyond it a float64, and so the page's script, cannot tell updates apart
+MOST_STEPS = 2.0**53  # beyond it a float64, and so the page's script, cannot tell updates apart
 
 
 class _Record(msgspec.Struct, gc=False):
@@ -45,7 +45,7 @@ class Event:
     def from_json(entry: Mapping[str, Any], step: int = 0) -> "Event":
         """Read {step, reason, action}; a missing step is that of the record it came with."""
         at = entry.get("step", step)
-        at = int(at) if isinstance(at, int | float) and math.isfinite(at) else step
+        at = int(at) if isinstance(at, int | float) and 0 <= at <= MOST_STEPS else step
         return Event(at, str(entry.get("reason", "unknown")), str(entry.get("action", "unknown")))
 
 
@@ -131,7 +131,7 @@ def _parse(line: bytes) -> _Record | None:
 
 
 def _is_sound(record: _Record) -> bool:
-    return 0 <= record.step <= _MOST_STEPS
+    return 0 <= record.step <= MOST_STEPS
 
 
 def _finite(value: float | None) -> float:

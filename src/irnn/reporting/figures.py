@@ -78,7 +78,8 @@ def _curves(groups: Sequence[Mapping[str, Any]]) -> Figure:
     names = [group["name"] for group in groups[:MOST_SERIES]]
     figure, axes = new_axes(names=names, title=left_out(len(groups)))
     groups = groups[:MOST_SERIES]
-    runs = [(run, index) for index, group in enumerate(groups) for run in group["runs"]]
+    numbered = [(run, index) for index, group in enumerate(groups) for run in group["runs"]]
+    runs = [(run, index) for run, index in numbered if run["s"]]
     # Many are drawn coarser: no printer resolves them, no SVG viewer opens them.
     many = len(runs) > _MANY_RUNS
     every = 4 if many else 1
