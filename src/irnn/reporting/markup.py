@@ -2,6 +2,7 @@
 
 import html
 import math
+import re
 from collections.abc import Sequence
 
 from irnn.reporting.statistics import Quantile
@@ -27,7 +28,7 @@ def _breakable(name: str) -> str:
     """Let a long name be folded where its words meet."""
     if len(name) <= _LONG_NAME:
         return name
-    return name.replace("_", "_<wbr>").replace(".", ".<wbr>")
+    return re.sub(r"([_.])(?=[a-z])", r"\1<wbr>", name)
 
 
 def _head(names: Sequence[tuple[str, bool]], sortable: bool) -> str:
