@@ -51,8 +51,8 @@ def _say(error: Exception, status: int) -> int:
 def _attempt(make: "Callable[[], Config]", overrides: list[str]) -> tuple[int, float]:
     """Train one run; turn how it ended into an exit status and what a sweeper is told."""
     from irnn.config import ConfigError
-    from irnn.runs.directory import BusyError
     from irnn.runs.files import StorageError
+    from irnn.runs.ownership import BusyError
     from irnn.training.loop import Interrupted
     from irnn.training.session import run
 

@@ -24,6 +24,9 @@ from irnn.training.divergence import Event
 from irnn.training.loop import Interrupted, fit
 from irnn.training.trainer import Trainer
 
+ONCE = ("force=true", "unlock=true")
+"""Overrides that are about one call, not about the run."""
+
 
 def run(config: Config, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Train a run to its end, continuing where it stands; a finished one is answered from its folder.
@@ -47,17 +50,16 @@ def run(config: Config, overrides: Sequence[str] = ()) -> dict[str, Any]:
     device = hardware.choose_device(config.runtime)
     hardware.set_up(config.runtime, device)
     kernel = kernel_name(config, device)
-    with directory.locked():
+    with directory.locked(patience=config.runtime.takeover_seconds, unlock=config.unlock):
         if (finished := _finished(config, directory)) is not None:
             return finished  # by another process, since the look above
         if config.force:
             directory.clear()
-        directory.remove_leftovers()
         runtime = config.runtime
         directory.describe(
             config,
             provenance.session(
-                [word for word in overrides if word != "force=true"],
+                [word for word in overrides if word not in ONCE],
                 device=str(device) if device.type != "cuda" else torch.cuda.get_device_name(device),
                 kernel=kernel,
                 threads=torch.get_num_threads(),
