@@ -31,7 +31,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
             patch.setattr(ownership, "is_local", lambda _: local)
             patch.setattr(ownership.socket, "gethostname", lambda: name)
             owner = Ownership(tmp_path, patience=PATIENCE, unlock=unlock)
-        owner._kernel = KernelLock(tmp_path / f".lock.{name}")
+        owner._kernel = KernelLock(tmp_path / f"kernel.{name}")
         made.append(owner)
         return owner
 
