@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 from irnn.runs.metrics import read_records
-from irnn.train import DIVERGED_OBJECTIVE, objective
+from irnn.sweeps.job import DIVERGED_OBJECTIVE, objective
 from tests.command import LONG, folders, start, wait_for_step
 from tests.conftest import SMALL, Cli
 from tests.training.test_divergence import EXPLODING

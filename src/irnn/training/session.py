@@ -2,8 +2,9 @@
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -28,12 +29,17 @@ ONCE = ("force=true", "unlock=true")
 """Overrides that are about one call, not about the run."""
 
 
-def run(config: Config, overrides: Sequence[str] = ()) -> dict[str, Any]:
+def run(
+    config: Config,
+    overrides: Sequence[str] = (),
+    display: Callable[[Path, int | None], Display] = Display,
+) -> dict[str, Any]:
     """Train a run to its end, continuing where it stands; a finished one is answered from its folder.
 
     Args:
         config: the run.
         overrides: what was typed to get this configuration, for `provenance.json`.
+        display: makes what shows the run, from its log file and the updates in its budget.
 
     Returns:
         What is in `result.json`.
@@ -67,7 +73,7 @@ def run(config: Config, overrides: Sequence[str] = ()) -> dict[str, Any]:
                 deterministic=runtime.deterministic,
             ),
         )
-        return _train(config, directory, device, kernel)
+        return _train(config, directory, device, kernel, display)
 
 
 def _finished(config: Config, directory: RunDirectory) -> dict[str, Any] | None:
@@ -95,13 +101,17 @@ def kernel_name(config: Config, device: torch.device) -> str:
 
 
 def _train(
-    config: Config, directory: RunDirectory, device: torch.device, kernel: str
+    config: Config,
+    directory: RunDirectory,
+    device: torch.device,
+    kernel: str,
+    show: Callable[[Path, int | None], Display],
 ) -> dict[str, Any]:
     name = run_id(config)
     trainer = Trainer(config, name, directory, device)
     resumed = trainer.resume()
     try:
-        display = Display(directory.log, trainer.total_updates)
+        display = show(directory.log, trainer.total_updates)
     except OSError as error:
         raise storage_error(directory.log, error) from error
     with display, _signals() as signals:
