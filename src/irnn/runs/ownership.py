@@ -246,11 +246,22 @@ class Ownership:
         return True
 
     def _claims(self) -> list[_Claim]:
-        found = [(path, _NAME.fullmatch(path.name)) for path in self._folder.iterdir()]
-        return [_Claim(path, int(name[1]), bool(name[2])) for path, name in found if name]
+        return _claims(self._folder)
 
     def _latest(self) -> _Claim | None:
         return max(self._claims(), key=lambda claim: claim.number, default=None)
+
+
+def _claims(folder: Path) -> list[_Claim]:
+    found = [(path, _NAME.fullmatch(path.name)) for path in folder.iterdir()]
+    return [_Claim(path, int(name[1]), bool(name[2])) for path, name in found if name]
+
+
+def sign_of_life(folder: Path) -> tuple[int, int] | None:
+    """Give something that changes while the folder's owner lives; None: nobody owns the folder."""
+    latest = max(_claims(folder), key=lambda claim: claim.number, default=None)
+    sign = None if latest is None or latest.free else latest.sign()
+    return None if latest is None or sign is None else (latest.number, sign)
 
 
 def is_lock(path: Path) -> bool:

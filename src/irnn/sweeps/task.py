@@ -3,7 +3,7 @@
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from irnn.runs.files import StorageError
 from irnn.runs.ownership import BusyError
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import FAILED, Job, objective
-from irnn.sweeps.launch import in_sweep, look_up, make_jobs, note, train_here
+from irnn.sweeps.launch import Engine, Here, in_sweep, look_up, make_jobs, note, train
 from irnn.sweeps.view import View, tally, where_to_look
 
 _MOST_NAMED = 10  # failed jobs in the last lines
@@ -69,7 +69,13 @@ class SweepTask:
             raise
 
     def run_here(self, batch: Sequence[Sequence[str]], wanted: int | None) -> list[JobReturn]:
-        """Train jobs in processes of this machine, for the launcher of this project.
+        """Train jobs in processes of this machine, for the launcher of this project."""
+        return self.run_on(batch, lambda job: Here(job.config.sweep.jobs or wanted, self.command))
+
+    def run_on(
+        self, batch: Sequence[Sequence[str]], engine: Callable[[Job], Engine]
+    ) -> list[JobReturn]:
+        """Train jobs with what is made from the first of them.
 
         Raises:
             SystemExit: One of them cannot work, and `refusal` says why.
@@ -81,7 +87,7 @@ class SweepTask:
                 self._view = View()
             self._view.earlier, self._view.expected = list(self.jobs), self.expected
             self.jobs += jobs
-            train_here(jobs, jobs[0].config.sweep.jobs or wanted, self.command, self._view)
+            train(jobs, engine(jobs[0]), self.command, self._view)
         return [as_return(job) for job in jobs]
 
     def run_with(self, launcher: Launcher, batch: Sequence[Sequence[str]]) -> Sequence[JobReturn]:

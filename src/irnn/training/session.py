@@ -48,7 +48,7 @@ def run(
         ConfigError: The configuration cannot work on this machine; nothing was made.
         BusyError: Another process trains this run.
         StorageError: The disk is full; the last checkpoint is good.
-        Interrupted: SIGINT or SIGTERM came; the checkpoint is written.
+        Interrupted: A signal came; the checkpoint is written.
     """
     directory = RunDirectory.of(config)
     if (finished := _finished(config, directory)) is not None:
@@ -165,9 +165,14 @@ class _Watcher:
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM while the context lasts; a second one has its usual effect."""
+    """Collect what asks a run to end while the context lasts; a second one has its usual effect.
+
+    That is SIGINT, SIGTERM, and a user signal for which somebody waits, as submitit does.
+    """
     received: list[int] = []
-    candidates = (signal.SIGINT, signal.SIGTERM)
+    users = (signal.SIGUSR1, signal.SIGUSR2)
+    expected = [each for each in users if callable(signal.getsignal(each))]
+    candidates = [signal.SIGINT, signal.SIGTERM, *expected]
     watched = [each for each in candidates if signal.getsignal(each) is not signal.SIG_IGN]
 
     def remember(number: int, _: FrameType | None) -> None:
