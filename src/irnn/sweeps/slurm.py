@@ -1,6 +1,7 @@
 """Send the jobs of a sweep to a Slurm cluster through submitit, and follow them until they have ended."""
 
 import contextlib
+import re
 import shutil
 import signal
 import subprocess
@@ -141,8 +142,9 @@ class Slurm:
         """Take in what a job left, or where it stands."""
         job, paths = sent.job, sent.submitted.paths
         _refresh(paths.folder)
-        if paths.result_pickle.exists():
-            self._end(sent, *_outcome(sent.submitted), watcher)
+        outcome = _outcome(sent.submitted) if paths.result_pickle.exists() else None
+        if outcome is not None and (outcome[0] != "raised" or sent.state not in _WAITING | _GOING):
+            self._end(sent, *outcome, watcher)  # what raised while it was requeued is no end
         elif sent.state in _WAITING:
             if job.state == RUNNING:
                 job.end(LEFT)
@@ -230,9 +232,9 @@ def _outcome(submitted: Any) -> tuple[str, Any]:
     if error is None:
         kind, content = submitted.result()
         return kind, content
-    lines = [line for line in str(error).splitlines() if line and not line.startswith(" ")]
-    raised = next((line for line in reversed(lines) if ":" in line and "--" not in line), "failed")
-    return "failed", f"{raised}; see {submitted.paths.stderr}"
+    trace = re.split(r"\n-{10,}\n", str(error))
+    last = (trace[1] if len(trace) > 1 else trace[0]).strip().splitlines()[-1]
+    return "raised", f"{last}; see {submitted.paths.stderr}"
 
 
 def _progress(job: Job) -> dict[str, Any]:

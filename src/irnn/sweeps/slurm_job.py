@@ -71,7 +71,12 @@ def end(number: int) -> None:
     if number == signal.SIGTERM and is_preempted():
         number = next((each for each in ASKING if callable(signal.getsignal(each))), number)
     if number in ASKING:
-        signal.raise_signal(number)
+        try:
+            signal.raise_signal(number)
+        except subprocess.CalledProcessError as error:
+            if error.returncode > 0:
+                raise
+            # Slurm took the request and, with the rest of the job, ended the command that made it.
     raise SystemExit(128 + number)
 
 
@@ -82,9 +87,11 @@ ASKING = (signal.SIGUSR2, signal.SIGUSR1)
 def is_preempted() -> bool:
     """Whether this Slurm job makes room for another one, rather than being cancelled.
 
-    One that ends by itself in the grace time would count as finished.
+    One that ends by itself in the grace time would count as finished. An array's last task has the
+    array's own id besides its own, hence the names with both.
     """
-    job = os.environ.get("SLURM_JOB_ID", "")
+    array, task = (os.environ.get(f"SLURM_ARRAY_{name}_ID") for name in ("JOB", "TASK"))
+    job = f"{array}_{task}" if array else os.environ.get("SLURM_JOB_ID", "")
     try:
         shown = subprocess.run(
             ["scontrol", "--oneliner", "show", "job", job],
