@@ -31,13 +31,16 @@ def in_sweep(config: Config) -> Config:
     return replace(config, tracker=replace(config.tracker, group=config.sweep.name))
 
 
-def make_jobs(batch: Sequence[Sequence[str]], composer: Composer) -> list[Job]:
+def make_jobs(
+    batch: Sequence[Sequence[str]], composer: Composer, shared: frozenset[str] = frozenset()
+) -> list[Job]:
     """Compose jobs; label them by what not all of them share.
 
     Raises:
         ConfigError: One of them cannot work.
     """
-    shared = set.intersection(*(set(words) for words in batch)) if len(batch) > 1 else set()
+    if len(batch) > 1:
+        shared = shared.union(frozenset.intersection(*(frozenset(words) for words in batch)))
     jobs = []
     for words in batch:
         config = in_sweep(composer.compose(words))
@@ -121,7 +124,7 @@ def announce(jobs: Sequence[Job], distinct: Sequence[Job], at_once: int, view: V
     view.say(f"  {folder_of(config) / 'sweep.json'}")
     if len(distinct) < len(jobs):
         view.say(f"  {len(jobs) - len(distinct)} of {len(jobs)} jobs are the same run as another")
-    view.say(f"  {tally(distinct)}")
+    view.say(f"  {tally(distinct, view.more(distinct))}")
     if at_once:
         threads = next(job.config.runtime.threads for job in distinct if job.state == LEFT)
         view.say(f"  {at_once} at a time, {threads} thread{'s' if threads != 1 else ''} each")
