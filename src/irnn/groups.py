@@ -11,7 +11,7 @@ NUMERIC_GROUPS = {"seq_len": "task.seq_len", "clip": "clip.max_norm", "init_scal
 """Groups in whose place a number works, and the setting that the number is for."""
 
 _NUMBER = re.compile(r"[+-]?(\d[\d_]*\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?inf|nan", re.IGNORECASE)
-_NUMERIC_SWEEP = re.compile(r"(range|interval)\(.*\)")
+_NUMERIC_SWEEP = re.compile(r"(tag\([^()]*,\s*)?(range|interval)\(.*\)")
 
 
 def conf_dir() -> Path:

@@ -91,7 +91,7 @@ def _sweep(words: list[str]) -> int:
         raise ConfigError(f"{others[0]}: not together with -m")
     overrides = [word for word in words if word not in _MULTIRUN]
     request = read_request(overrides, composer)
-    task = SweepTask(words, composer)
+    task = SweepTask(words, composer, request.shared)
     known = [f"sweep.name={request.name}", f"hydra.sweep.dir={_quoted(str(request.folder))}"]
     try:
         ended = _call_hydra(task, [_MULTIRUN[0], *overrides, *known])

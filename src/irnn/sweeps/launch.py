@@ -32,13 +32,16 @@ def in_sweep(config: Config) -> Config:
     return replace(config, tracker=replace(config.tracker, group=config.sweep.name))
 
 
-def make_jobs(batch: Sequence[Sequence[str]], composer: Composer) -> list[Job]:
+def make_jobs(
+    batch: Sequence[Sequence[str]], composer: Composer, shared: frozenset[str] = frozenset()
+) -> list[Job]:
     """Compose jobs; label them by what not all of them share.
 
     Raises:
         ConfigError: One of them cannot work.
     """
-    shared = set.intersection(*(set(words) for words in batch)) if len(batch) > 1 else set()
+    if len(batch) > 1:
+        shared = shared.union(frozenset.intersection(*(frozenset(words) for words in batch)))
     jobs = []
     for words in batch:
         config = in_sweep(composer.compose(words))
@@ -161,7 +164,7 @@ def announce(jobs: Sequence[Job], distinct: Sequence[Job], where: str | None, vi
     view.say(f"  {folder_of(config) / 'sweep.json'}")
     if len(distinct) < len(jobs):
         view.say(f"  {len(jobs) - len(distinct)} of {len(jobs)} jobs are the same run as another")
-    view.say(f"  {tally(distinct)}")
+    view.say(f"  {tally(distinct, view.more(distinct))}")
     if where:
         view.say(f"  {where}")
 

@@ -20,10 +20,11 @@ _GRIDS = ("GridSweeper", "BasicSweeper")
 
 @dataclass(frozen=True)
 class Request:
-    """A sweep that can work: its name and where its record is."""
+    """A sweep that can work: its name, where its record is, and the overrides that all its jobs have."""
 
     name: str
     folder: Path
+    shared: tuple[str, ...]
 
 
 def read_request(overrides: Sequence[str], composer: Composer) -> Request:
@@ -49,7 +50,7 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
     name = sweep_name(configs[0], parsed)
     folder = sweep_folder(configs[0], name)
     record.read(folder)
-    return Request(name, folder)
+    return Request(name, folder, tuple(for_all))
 
 
 def forgotten_multirun(overrides: Sequence[str]) -> bool:

@@ -35,11 +35,15 @@ class SweepTask:
     Args:
         command: the words of the command.
         composer: composes its jobs.
+        shared: overrides that all jobs have, which do not name one.
     """
 
-    def __init__(self, command: Sequence[str], composer: Composer) -> None:
+    def __init__(
+        self, command: Sequence[str], composer: Composer, shared: Sequence[str] = ()
+    ) -> None:
         self.command = list(command)
         self.composer = composer
+        self.shared = frozenset(shared)
         self.jobs: list[Job] = []
         self.expected: int | None = None
         """How many jobs a search will ask for; None: those that are known."""
@@ -81,8 +85,8 @@ class SweepTask:
             SystemExit: One of them cannot work, and `refusal` says why.
             Stopped: A signal came.
         """
-        with self._refusing():
-            jobs = make_jobs(batch, self.composer)
+        with self.refusing():
+            jobs = make_jobs(batch, self.composer, self.shared)
             if self._view is None:
                 self._view = View()
             self._view.earlier, self._view.expected = list(self.jobs), self.expected
@@ -97,8 +101,8 @@ class SweepTask:
             SystemExit: One of them cannot work, and `refusal` says why; nothing was made.
         """
         first = len(self.jobs)
-        with self._refusing():
-            jobs = make_jobs(batch, self.composer)
+        with self.refusing():
+            jobs = make_jobs(batch, self.composer, self.shared)
             if not getattr(launcher, "keeps_record", False):
                 note(jobs, self.command)
         returns = launcher.launch(batch, initial_job_idx=first)
@@ -113,7 +117,8 @@ class SweepTask:
         return returns
 
     @contextmanager
-    def _refusing(self) -> Iterator[None]:
+    def refusing(self) -> Iterator[None]:
+        """End the sweep, with `refusal` saying why, instead of with Hydra's traceback."""
         try:
             yield
         except (ConfigError, BusyError, StorageError) as error:
@@ -124,6 +129,7 @@ class SweepTask:
         """Say how the sweep ended; give whether every job has a result."""
         jobs = list({job.run_id: job for job in self.jobs}.values())
         if not jobs:
+            print("\n".join(self.extra_lines))
             return True
         failed = [job for job in jobs if job.state == FAILED]
         before = sum(job.before for job in jobs)

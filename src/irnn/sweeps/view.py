@@ -102,9 +102,12 @@ class View:
         return Group(head, bar, table) if running else Group(head, bar)
 
     def _head(self, jobs: Sequence[Job], at_once: int) -> str:
-        known = [*self.earlier, *jobs]
-        more = max(0, (self.expected or 0) - len(known))
-        return f"{tally(known, more)}{self._times(jobs, at_once)}"
+        more = self.more(jobs)
+        return f"{tally([*self.earlier, *jobs], more)}{self._times(jobs, at_once)}"
+
+    def more(self, jobs: Sequence[Job]) -> int:
+        """Count the jobs that are still to be asked for."""
+        return max(0, (self.expected or 0) - len(self.earlier) - len(jobs))
 
     def _times(self, jobs: Sequence[Job], at_once: int) -> str:
         elapsed = _shown(time.monotonic() - self._began)
