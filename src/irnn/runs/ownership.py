@@ -1,4 +1,4 @@
-"""Who trains in a run's folder: one process, on whatever machine. `docs/decisions/0008` has the argument.
+"""Who trains in a run's folder: one process, on whatever machine. `docs/decisions/0009` has the argument.
 
 Two things are held. The kernel's lock on `.lock` dies with its process, but may not reach other machines.
 So there is a chain of claims besides, made of nothing but names: the owner has `.lock.N`, whose time of

@@ -75,8 +75,14 @@ class Slurm:
                 )
             runtime = replace(job.config.runtime, threads=threads)
             job.config = replace(job.config, runtime=runtime)
+        if shutil.which("srun") is None:
+            raise ConfigError(
+                "hydra/launcher=slurm: no Slurm here, for there is no srun; run this where sbatch works"
+            )
         submitted = self._submit(to_do)
-        return f"Slurm {submitted.partition('_')[0]}, {cpus} thread{'s' if cpus > 1 else ''} each"
+        threads = f"{cpus} thread{'s' if cpus > 1 else ''} each"
+        logs = submitted.paths.folder
+        return f"Slurm job {submitted.job_id.partition('_')[0]}, {threads}; logs in {logs}"
 
     def run(self, jobs: Sequence[Job], watcher: Watcher) -> int | None:
         """Follow the jobs to their ends; give the signal that ended it, if one did."""
@@ -102,8 +108,8 @@ class Slurm:
             not self._stopping and any(job.state == ELSEWHERE for job in jobs)
         )
 
-    def _submit(self, jobs: Sequence[Job]) -> str:
-        """Submit jobs as one array, and give the id of its first."""
+    def _submit(self, jobs: Sequence[Job]) -> Any:
+        """Submit jobs as one array, and give what submitit knows of the first."""
         import submitit
 
         moment = datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f")
@@ -126,7 +132,7 @@ class Slurm:
             said = [line for line in lines if line.startswith("sbatch:")] or lines[:2]
             raise ConfigError(f"hydra/launcher=slurm: {' '.join(said)}") from error
         self._sent += [_Sent(job, each) for job, each in zip(jobs, submitted, strict=True)]
-        return str(submitted[0].job_id)
+        return submitted[0]
 
     def _ask(self) -> None:
         """Ask Slurm for the state of all jobs; keep the last answer when it gives none."""
