@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,13 @@ import pytest
 from irnn.runs.metrics import read_records
 from tests.command import LONG, checkpoint_weights, timeless, wait_for_step
 
-PATIENCE = "runtime.takeover_seconds=3"
+ARGUMENTS = (
+    *LONG,
+    "budget.updates=40000",
+    "evaluate.every=500",
+    "checkpoint.every=500",
+    "runtime.takeover_seconds=3",
+)
 
 
 @pytest.fixture
@@ -43,17 +50,23 @@ def machines(tmp_path: Path) -> Iterator[list[Path]]:
             subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-def start(machine: Path, *arguments: str) -> "subprocess.Popen[str]":
+@contextmanager
+def start(machine: Path, *arguments: str) -> "Iterator[subprocess.Popen[str]]":
     """Train on one of the machines; kills reach the command itself."""
-    command = [sys.executable, "-m", "irnn.train", *LONG, PATIENCE, f"runs_dir={machine}"]
+    command = [sys.executable, "-m", "irnn.train", *ARGUMENTS, f"runs_dir={machine}"]
     script = f"hostname machine-{machine.name} && exec {shlex.join([*command, *arguments])}"
-    return subprocess.Popen(
+    process = subprocess.Popen(
         ["unshare", "--uts", "sh", "-c", script],
         cwd=machine.parent,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()  # a stopped one would be waited for for ever
 
 
 def test_a_run_moves_to_another_machine_and_the_first_one_wakes_up_too_late(
@@ -61,7 +74,7 @@ def test_a_run_moves_to_another_machine_and_the_first_one_wakes_up_too_late(
 ) -> None:
     a, b = machines
     with start(a) as asleep:
-        wait_for_step(tmp_path, 100)
+        wait_for_step(tmp_path, 500)
         with start(b) as rival:
             output, _ = rival.communicate(timeout=60)
         assert rival.returncode == 1, output
@@ -82,8 +95,8 @@ def test_a_run_moves_to_another_machine_and_the_first_one_wakes_up_too_late(
     log = folder / "train.log"
     for path, content in finished.items():
         assert path == log or path.read_bytes() == content, path
-    undisturbed = start(a, f"runs_dir={tmp_path}/undisturbed")
-    undisturbed.communicate(timeout=120)
+    with start(a, f"runs_dir={tmp_path}/undisturbed") as undisturbed:
+        undisturbed.communicate(timeout=120)
     alone = tmp_path / "undisturbed" / folder.name
     assert timeless(read_records(folder / "metrics.jsonl")) == timeless(
         read_records(alone / "metrics.jsonl")

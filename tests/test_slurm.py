@@ -15,7 +15,7 @@ from tests.slurm_cluster import cluster, slurm, step_of, wait_until
 pytestmark = pytest.mark.slurm
 
 SLURM = ("-m", "hydra/launcher=slurm")
-JOB = (*LONG, "budget.updates=12000", "evaluate.every=200", "checkpoint.every=5000")
+JOB = (*LONG, "budget.updates=40000", "evaluate.every=500", "checkpoint.every=15000")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -50,7 +50,7 @@ def test_preempted_requeued_and_timed_out_jobs_end_as_in_an_undisturbed_local_sw
     tmp_path: Path, cli: Cli
 ) -> None:
     with start(tmp_path, *SLURM, *JOB, "seed=0,1,2,3") as sweep:
-        wait_for_steps(tmp_path, seeds=4, step=100)
+        wait_for_steps(tmp_path, seeds=4, step=500)
         announced, requeued, *_ = queued()
         slurm("scancel", "--signal=USR2", announced)  # what Slurm sends before a time limit
         slurm("scontrol", "requeue", requeued)
@@ -99,7 +99,7 @@ def test_a_killed_job_fails_alone_and_the_next_call_does_what_is_left(
 ) -> None:
     arguments = (*SLURM, *JOB, "seed=0,1")
     with start(tmp_path, *arguments) as sweep:
-        wait_for_steps(tmp_path, seeds=2, step=100)
+        wait_for_steps(tmp_path, seeds=2, step=500)
         slurm("scancel", "--signal=KILL", queued()[0])
         output, _ = sweep.communicate(timeout=120)
     assert sweep.returncode == 1, output
