@@ -19,7 +19,8 @@ from irnn.runs.directory import BusyError
 from irnn.runs.files import StorageError
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import FAILED, Job, objective
-from irnn.sweeps.launch import in_sweep, look_up, make_jobs, note, train_here
+from irnn.sweeps.launch import counted_as_joblib, look_up, make_jobs, note, train_here
+from irnn.sweeps.naming import in_sweep
 from irnn.sweeps.view import View, tally, where_to_look
 
 _MOST_NAMED = 10  # failed jobs in the last lines
@@ -72,8 +73,10 @@ class SweepTask:
                 traceback.print_exc()
             raise
 
-    def run_here(self, batch: Sequence[Sequence[str]], wanted: int | None) -> list[JobReturn]:
+    def run_here(self, batch: Sequence[Sequence[str]], n_jobs: int) -> list[JobReturn]:
         """Train jobs in processes of this machine, for the launcher of this project.
+
+        `n_jobs` is how many at once, as joblib counts; `sweep.jobs` comes first.
 
         Raises:
             SystemExit: One of them cannot work, and `refusal` says why.
@@ -85,7 +88,8 @@ class SweepTask:
                 self._view = View()
             self._view.earlier, self._view.expected = list(self.jobs), self.expected
             self.jobs += jobs
-            train_here(jobs, jobs[0].config.sweep.jobs or wanted, self.command, self._view)
+            wanted = jobs[0].config.sweep.jobs or counted_as_joblib(n_jobs)
+            train_here(jobs, wanted, self.command, self._view)
         return [as_return(job) for job in jobs]
 
     def run_with(self, launcher: Launcher, batch: Sequence[Sequence[str]]) -> Sequence[JobReturn]:
