@@ -9,6 +9,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
@@ -48,6 +49,17 @@ def _writable(node: DictConfig) -> DictConfig:
 
 
 @contextmanager
+def _finding_groups() -> Iterator[None]:
+    """Let Hydra's `compose` find conf/, also while `hydra.main` is at work."""
+    outer, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = outer
+
+
+@contextmanager
 def composing(overrides: Sequence[str]) -> Iterator[None]:
     """Let Hydra's `compose` find conf/, and explain what it refuses.
 
@@ -56,7 +68,7 @@ def composing(overrides: Sequence[str]) -> Iterator[None]:
     """
     register_schema()
     try:
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        with _finding_groups():
             yield
     except _ABOUT_OVERRIDES as error:
         raise explained(error, overrides) from error
@@ -122,6 +134,7 @@ class Composer:
         self._groups = group_names()
         self._parsed: dict[str, Override] = {}
         self._bases: dict[tuple[str, ...], tuple[Config, DictConfig] | None] = {}
+        self._sections: dict[tuple[Any, ...], dict[str, Any]] = {}
         self._composed: dict[tuple[str, ...], Config] = {}
         scalars = [field for field in fields(Config) if not is_dataclass(field.type)]
         self._scalars = OmegaConf.structured(
@@ -143,10 +156,9 @@ class Composer:
         """Compose what the shortcut is right for; None for what it is not, or what is refused."""
         try:
             chosen, values = self._split(rewrite_numbers(overrides))
-            base = None if chosen is None else self._base(tuple(chosen))
-            if base is None:
+            if chosen is None or (base := self._base(tuple(chosen))) is None:
                 return None
-            config = self._with_values(*base, values)
+            config = self._with_values(tuple(chosen), *base, values)
         except _ABOUT_OVERRIDES:
             return None
         check(config)
@@ -181,7 +193,7 @@ class Composer:
     def _base(self, chosen: tuple[str, ...]) -> tuple[Config, DictConfig] | None:
         """Compose choices of groups; None if a value depends on another, which may yet be set."""
         if chosen not in self._bases:
-            with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            with _finding_groups():
                 composed = compose(CONFIG_NAME, overrides=list(chosen))
             if _has_references(OmegaConf.to_container(composed, resolve=False)):
                 self._bases[chosen] = None
@@ -192,20 +204,27 @@ class Composer:
                 self._bases[chosen] = config, typed
         return self._bases[chosen]
 
-    def _with_values(self, base: Config, typed: DictConfig, values: Mapping[str, Any]) -> Config:
-        sections: dict[str, DictConfig] = {}
-        changes: dict[str, Any] = {}
+    def _with_values(
+        self, chosen: tuple[str, ...], base: Config, typed: DictConfig, values: Mapping[str, Any]
+    ) -> Config:
+        sections: dict[str, dict[str, Any]] = {}
         for key, value in values.items():
             section, dot, name = key.partition(".")
-            if not dot:
-                scalar = copy.copy(self._scalars)
-                OmegaConf.update(scalar, key, value)
-                changes[key] = scalar[key]
-                continue
-            if section not in sections:
-                sections[section] = copy.deepcopy(typed[section])
-            OmegaConf.update(sections[section], name, value)
-        changes.update({name: OmegaConf.to_object(node) for name, node in sections.items()})
+            sections.setdefault(section if dot else "", {})[name or key] = value
+        changes: dict[str, Any] = {}
+        for section, settings_there in sections.items():
+            # True and 1 are equal, but not the same setting.
+            kept = (chosen, section, *((name, repr(v)) for name, v in settings_there.items()))
+            if kept not in self._sections:
+                node = copy.deepcopy(typed[section] if section else self._scalars)
+                for name, value in settings_there.items():
+                    OmegaConf.update(node, name, value)
+                self._sections[kept] = (
+                    {section: OmegaConf.to_object(node)}
+                    if section
+                    else {name: node[name] for name in settings_there}
+                )
+            changes.update(self._sections[kept])
         return replace(base, **changes)
 
 

@@ -7,8 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from irnn.tasks.adding import BASELINE_MSE
-
 _LINE_SECONDS = 2.0  # between plain lines of ordinary progress
 _TICK_SECONDS = 0.2
 
@@ -88,6 +86,8 @@ class Display:
 
     def evaluated(self, record: dict[str, Any]) -> None:
         """Show an evaluation: in the bar on a terminal, as a line now and then elsewhere."""
+        from irnn.tasks.adding import BASELINE_MSE  # needs torch, which a sweep's view does without
+
         train, test = shown_mse(record["train_mse"]), shown_mse(record["test_mse"])
         self._latest = f"train {train}  held-out {test}  (1/6 = {BASELINE_MSE:.4f})"
         rate = record["steps_per_second"]

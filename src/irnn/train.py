@@ -31,12 +31,13 @@ def _main(argv: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     from irnn import composition, help  # Hydra, but not torch
     from irnn.config import ConfigError
-    from irnn.sweeps.launch import in_sweep
-    from irnn.sweeps.request import forgotten_multirun
 
     if "-h" in words or "--help" in words:
         print(help.text())
         return SOLVED_OR_EXHAUSTED
+    from irnn.sweeps.naming import in_sweep
+    from irnn.sweeps.request import forgotten_multirun
+
     flags = {word for word in words if word.startswith("-")}
     try:
         if flags & set(_MULTIRUN) and not flags & set(_ASKS):

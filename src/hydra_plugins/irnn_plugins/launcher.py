@@ -32,9 +32,5 @@ class LocalLauncher(Launcher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """Train a batch of jobs to their ends."""
-        from irnn.sweeps.launch import counted_as_joblib
-
-        returned: list[JobReturn] = self.task.run_here(
-            job_overrides, counted_as_joblib(self.n_jobs)
-        )
+        returned: list[JobReturn] = self.task.run_here(job_overrides, self.n_jobs)
         return returned

@@ -13,7 +13,7 @@ from irnn.runs.provenance import available_cores
 from irnn.sweeps import pool, record
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import FAILED, LEFT, Job
-from irnn.sweeps.naming import sweep_folder
+from irnn.sweeps.naming import in_sweep, sweep_folder
 from irnn.sweeps.view import View, tally
 
 
@@ -23,13 +23,6 @@ class Stopped(KeyboardInterrupt):
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)
         self.signal_number = signal_number
-
-
-def in_sweep(config: Config) -> Config:
-    """Group a run's tracker by its sweep, unless a group was given."""
-    if config.sweep.name is None or config.tracker.group is not None:
-        return config
-    return replace(config, tracker=replace(config.tracker, group=config.sweep.name))
 
 
 def make_jobs(

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hydra.core.override_parser.types import Override
@@ -43,7 +44,9 @@ def sweep_name(config: Config, parsed: Sequence[Override]) -> str:
             file = str(override.value())
         if override.is_sweep_override():
             varying[key] = None
-        elif key == "sweep" or key.partition(".")[0] not in (*NOT_SCIENCE, "hydra", "seed"):
+        elif key == "sweep" or not (
+            override.is_hydra_override() or key.partition(".")[0] in (*NOT_SCIENCE, "seed")
+        ):
             fixed.append(override.input_line)
     content = json.dumps([sorted({*varying, "seed"}), sorted(str(line) for line in fixed)])
     digest = hashlib.sha256(content.encode()).hexdigest()[:6]
@@ -54,3 +57,10 @@ def sweep_name(config: Config, parsed: Sequence[Override]) -> str:
 def sweep_folder(config: Config, name: str) -> Path:
     """Name the folder of a sweep's record."""
     return Path(config.runs_dir).expanduser() / FOLDER / name
+
+
+def in_sweep(config: Config) -> Config:
+    """Group a run's tracker by its sweep, unless a group was given."""
+    if config.sweep.name is None or config.tracker.group is not None:
+        return config
+    return replace(config, tracker=replace(config.tracker, group=config.sweep.name))

@@ -19,7 +19,16 @@ from irnn.runs.files import StorageError
 from irnn.runs.ownership import BusyError
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import FAILED, Job, objective
-from irnn.sweeps.launch import Engine, Here, in_sweep, look_up, make_jobs, note, train
+from irnn.sweeps.launch import (
+    Engine,
+    Here,
+    counted_as_joblib,
+    look_up,
+    make_jobs,
+    note,
+    train,
+)
+from irnn.sweeps.naming import in_sweep
 from irnn.sweeps.view import View, tally, where_to_look
 
 _MOST_NAMED = 10  # failed jobs in the last lines
@@ -72,9 +81,16 @@ class SweepTask:
                 traceback.print_exc()
             raise
 
-    def run_here(self, batch: Sequence[Sequence[str]], wanted: int | None) -> list[JobReturn]:
-        """Train jobs in processes of this machine, for the launcher of this project."""
-        return self.run_on(batch, lambda job: Here(job.config.sweep.jobs or wanted, self.command))
+    def run_here(self, batch: Sequence[Sequence[str]], n_jobs: int) -> list[JobReturn]:
+        """Train jobs in processes of this machine, for the launcher of this project.
+
+        `n_jobs` is how many at once, as joblib counts; `sweep.jobs` comes first.
+        """
+
+        def here(first: Job) -> Here:
+            return Here(first.config.sweep.jobs or counted_as_joblib(n_jobs), self.command)
+
+        return self.run_on(batch, here)
 
     def run_on(
         self, batch: Sequence[Sequence[str]], engine: Callable[[Job], Engine]

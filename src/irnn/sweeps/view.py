@@ -129,7 +129,7 @@ def tally(jobs: Sequence[Job], more: int = 0) -> str:
     ]
     if count[ELSEWHERE]:
         parts.insert(2, f"{count[ELSEWHERE]} in another process")
-    return f"{len(jobs) + more} jobs: {', '.join(parts)}"
+    return f"{number(len(jobs) + more)}: {', '.join(parts)}"
 
 
 def ending(job: Job) -> str:
@@ -201,3 +201,8 @@ def _numbers(job: Job) -> str:
 
 def _shown(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
+
+
+def number(jobs: int) -> str:
+    """Write how many jobs."""
+    return f"{jobs} job{'' if jobs == 1 else 's'}"
