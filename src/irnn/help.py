@@ -3,8 +3,9 @@
 import textwrap
 from pathlib import Path
 
-from irnn.composition import NUMERIC_GROUPS, compose_config, conf_dir
+from irnn.composition import compose_config
 from irnn.config import Setting, plain, settings
+from irnn.groups import NUMERIC_GROUPS, conf_dir
 
 GROUPS = (
     "task",
@@ -17,6 +18,7 @@ GROUPS = (
     "runtime",
     "tracker",
     "experiment",
+    "sweep",
 )
 
 USAGE = """\
