@@ -7,10 +7,10 @@ BENCH_READY := $(VENV)/.bench-ready
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-all lint format bench report clean
+.PHONY: help setup train test test-all lint format bench bench-report report clean
 
 help: ## Show what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml setup.py constraints.txt $(wildcard src/irnn/kernels/cpp/*)
 	$(PYTHON) -m venv $(VENV)
@@ -43,6 +43,9 @@ $(BENCH_READY): $(READY)
 
 bench: $(BENCH_READY) ## Check parity, then time an update against its peers (installs JAX)
 	$(BIN)/python benchmarks/update.py $(ARGS)
+
+bench-report: $(READY) ## Time a report on 1,000 runs, and measure its memory
+	$(BIN)/python benchmarks/report.py $(ARGS)
 
 report: $(READY) ## Report on every run in runs/ (table, report/report.html, report/summary.csv)
 	$(BIN)/python -m irnn.report runs --out report $(ARGS)

@@ -5,6 +5,7 @@ bookkeeping over lists of parameters takes longer than the arithmetic on 10 000 
 docs/decisions/0004-flat-optimizers.md). The formulas and the settings' names are PyTorch's.
 """
 
+import math
 from typing import Protocol
 
 import torch
@@ -142,11 +143,14 @@ class Optimizer:
         self._optim, self._parameters, self._scale = optim, parameters, scale
         self._rule: Rule = _RULES[optim.name](optim, parameters)
         self._count = 0
+        self._factor = math.nan
         self.set_lr(1.0)
 
     def set_lr(self, factor: float) -> None:
         """Set the learning rates to `factor` times what the configuration says."""
-        self._rate = self._scale * (self._optim.lr * factor)
+        if factor != self._factor:
+            self._factor = factor
+            self._rate = self._scale * (self._optim.lr * factor)
 
     def step(self, gradient: Tensor) -> None:
         """Apply a gradient (N,), whose content is lost."""
