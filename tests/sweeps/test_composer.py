@@ -47,7 +47,6 @@ def test_true_is_no_number() -> None:
     [
         ["optim.lrr=1"],
         ["+sweep=paper_grid"],
-       
         ["seed=abc"],
         ["optim.lr=-1"],
         ["nonsense"],
