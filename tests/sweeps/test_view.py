@@ -43,7 +43,6 @@ def test_a_terminal_shows_counts_losses_and_time_left_at_once(
 ) -> None:
     screen = Console(file=io.StringIO(), width=120, height=20, force_terminal=True)
     with view.View(live=True) as shown:
-        monkeypatch.setattr(shown._screen, "console", screen, raising=False)
         drawn: list[object] = []
         monkeypatch.setattr(shown._screen, "update", lambda what, refresh: drawn.append(what))
         shown.refresh(some_jobs(), at_once=2)
