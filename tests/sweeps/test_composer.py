@@ -11,11 +11,10 @@ JOBS = [
     ["seq_len=175", "clip=none", "optim.lr=1"],
     ["experiment=fast", "seq_len=150"],
     ["model=lstm", "optim=sgd", "optim.momentum=0.9", "optim.nesterov=true"],
-    ["optim=rmsprop", "optim=rmsprop", "seed=1", "seed=2"],
+    ["optim=rmsprop", "seed=1", "seed=2"],
     ["init_scale=none", "init=gaussian", "init.recurrent_std=0.1"],
     ["init_scale=none", "init.gain=0.5"],
     ["runs_dir='a b'", "force=true", "batch_size=8", "tracker.group=g"],
-    ["+sweep=paper_grid", "seed=1"],
     ["sweep=paper_grid", "optim.lr=1e-3", "clip.max_norm=100"],
     ["evaluate.every=${checkpoint.every}", "checkpoint.every=7"],
     ["runs_dir=${oc.env:HOME}/x"],
@@ -26,14 +25,7 @@ JOBS = [
 
 @pytest.mark.parametrize("overrides", JOBS, ids=" ".join)
 def test_a_job_of_a_sweep_is_composed_as_a_run_alone(overrides: list[str]) -> None:
-    try:
-        alone = compose_config(overrides)
-    except ConfigError as error:
-        with pytest.raises(ConfigError, match=r".") as refused:
-            Composer().compose(overrides)
-        assert str(refused.value) == str(error)
-    else:
-        assert Composer().compose(overrides) == alone
+    assert Composer().compose(overrides) == compose_config(overrides)
 
 
 def test_values_of_one_job_never_reach_another() -> None:
@@ -51,7 +43,15 @@ def test_true_is_no_number() -> None:
 
 
 @pytest.mark.parametrize(
-    "overrides", [["optim.lrr=1"], ["seed=abc"], ["optim.lr=-1"], ["nonsense"], ["clip=five"]]
+    "overrides",
+    [
+        ["optim.lrr=1"],
+        ["+sweep=paper_grid"],
+        ["seed=abc"],
+        ["optim.lr=-1"],
+        ["nonsense"],
+        ["clip=five"],
+    ],
 )
 def test_what_is_refused_is_refused_in_the_same_words(overrides: list[str]) -> None:
     with pytest.raises(ConfigError) as alone:

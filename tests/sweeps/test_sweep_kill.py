@@ -18,8 +18,9 @@ from tests.conftest import SMALL
 
 JOBS = (
     *SMALL[1:],
-    "budget.updates=400",
+    "budget.updates=200",
     "evaluate.every=50",
+    "checkpoint.every=20",
     "stop.test_mse=null",
     "optim=adam,sgd",
     "seq_len=10,12,14,16",

@@ -50,7 +50,9 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
     name = sweep_name(configs[0], parsed)
     folder = sweep_folder(configs[0], name)
     record.read(folder)
-    return Request(name, folder, tuple(for_all))
+    swept = {each.get_key_element() for each in asked if each.is_sweep_override()}
+    shared = [word for word in for_all if word.partition("=")[0] not in swept]
+    return Request(name, folder, tuple(shared))
 
 
 def forgotten_multirun(overrides: Sequence[str]) -> bool:

@@ -40,6 +40,7 @@ class View:
 
             self._screen = Live(auto_refresh=False, transient=True)
             self._screen.start()
+            self._next = 0.0
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -99,7 +100,9 @@ class View:
             table.add_row(Text(job.label), *_cells(job))
         if len(running) > room:
             table.add_row(Text(f"and {len(running) - room} more"))
-        return Group(head, bar, table) if running else Group(head, bar)
+        line = Table.grid()
+        line.add_row(bar)
+        return Group(head, line, table) if running else Group(head, line)
 
     def _head(self, jobs: Sequence[Job], at_once: int) -> str:
         more = self.more(jobs)
