@@ -12,8 +12,8 @@
 #endif
 
 #define IRNN_VECTOR_BYTES 32
-#define IRNN_HALF_BYTES 16
-#define IRNN_TILE_ROWS 4
+#define IRNN_ROWS_OF_3 4
+#define IRNN_ROWS_OF_2 6
 #include "variant.hpp"
 
 #ifdef __clang__

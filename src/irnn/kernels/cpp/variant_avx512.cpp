@@ -13,8 +13,8 @@
 #endif
 
 #define IRNN_VECTOR_BYTES 64
-#define IRNN_HALF_BYTES 32
-#define IRNN_TILE_ROWS 8
+#define IRNN_ROWS_OF_3 8
+#define IRNN_ROWS_OF_2 8
 #include "variant.hpp"
 
 #ifdef __clang__

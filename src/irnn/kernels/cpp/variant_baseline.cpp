@@ -5,8 +5,8 @@
 #include "call.hpp"
 
 #define IRNN_VECTOR_BYTES 16
-#define IRNN_HALF_BYTES 16
-#define IRNN_TILE_ROWS 4
+#define IRNN_ROWS_OF_3 4
+#define IRNN_ROWS_OF_2 4
 #include "variant.hpp"
 
 IRNN_VARIANT(baseline, [] { return true; })
