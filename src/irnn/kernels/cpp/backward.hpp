@@ -121,6 +121,7 @@ template <class T> struct Backward {
         const Index H = call.hidden, F = call.features;
         T *to_hh = static_cast<T *>(call.grad_w_hh), *to_ih = static_cast<T *>(call.grad_w_ih);
         T *to_bias = static_cast<T *>(call.grad_bias);
+        T *also_to = static_cast<T *>(call.grad_second_bias);
         for (Index i = 0; i < H; ++i) {
             T *row = sums + i * stride;
             for (Index p = 1; p < partials; ++p) {
@@ -130,6 +131,7 @@ template <class T> struct Backward {
             std::memcpy(to_hh + i * H, row, H * sizeof(T));
             std::memcpy(to_ih + i * F, row + H, F * sizeof(T));
             if (to_bias) to_bias[i] = row[H + F];
+            if (also_to) also_to[i] = row[H + F];
         }
     }
 };

@@ -82,11 +82,12 @@ template <class T> struct PackedForward {
         const Index H = call.hidden, F = call.features, width = Columns<T>(H).width();
         const T *w_hh = static_cast<const T *>(call.w_hh);
         const T *w_ih = static_cast<const T *>(call.w_ih), *b = static_cast<const T *>(call.bias);
+        const T *also = static_cast<const T *>(call.second_bias);
         pack(weights, H + F, H, [=](Index k) {
             return k < H ? Column<T>{w_hh + k, H} : Column<T>{w_ih + k - H, F};
         });
         bias = weights + (H + F) * width;
-        for (Index j = 0; j < width; ++j) bias[j] = b && j < H ? b[j] : T(0);
+        for (Index j = 0; j < width; ++j) bias[j] = b && j < H ? b[j] + (also ? also[j] : T(0)) : T(0);
     }
 };
 

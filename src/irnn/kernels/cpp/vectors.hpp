@@ -45,6 +45,9 @@ template <class V> IRNN_INLINE V broadcast_pair(const double *from) {
     return value;
 }
 
+IRNN_INLINE float square_root(float x) { return __builtin_sqrtf(x); }
+IRNN_INLINE double square_root(double x) { return __builtin_sqrt(x); }
+
 // As torch.relu: NaN stays NaN, so that a run that diverges is seen to.
 template <class V> IRNN_INLINE V relu(const V &value) { return value < 0 ? V{} : value; }
 
