@@ -55,6 +55,10 @@ REFUSED = {
     "optim.lr=0": "must be a number above 0",
     "optim.lr=nan": "must be a number above 0",
     "optim.lr=inf": "must be a number above 0",
+    "optim.schedule=step": "must be one of cosine, linear",
+    "optim.integrator_lr_scale=-1": "must be a number at least 0",
+    "init.firings=0": "must be a number above 0",
+    "stop.min_updates=0": "must be a number at least 1",
     "optim.weight_decay=inf": "must be a number at least 0",
     "clip=-1": "must be a number above 0",
     "clip=0": "must be a number above 0",
@@ -100,6 +104,14 @@ def test_what_cannot_work_is_refused_by_key_value_and_remedy(override: str) -> N
         (["task.train_size=8", "batch_size=9"], "at most task.train_size"),
         (["optim=sgd", "optim.nesterov=true"], "optim.momentum above 0"),
         (["init=split_identity", "model.hidden_size=1"], "needs at least 2"),
+        (["init=split_identity", "init.firings=null"], "init.threshold_low needs a value"),
+        (["init=split_identity", "init.threshold_low=0.5"], "sets the thresholds already"),
+        (["init=split_identity", "init.firings=150"], "must be below task.seq_len (150)"),
+        (["init.firings=3"], "init=split_identity has it"),
+        (["init=orthogonal", "optim.integrator_lr_scale=0.1"], "has no integrating units"),
+        (["optim.schedule=cosine", "budget.updates=null"], "needs budget.updates or budget.epochs"),
+        (["stop.min_updates=9", "stop.test_mse=null"], "needs stop.test_mse"),
+        (["stop.min_updates=60001"], "at most the budget of 60,000 updates"),
     ],
 )
 def test_settings_that_do_not_fit_together_are_refused(overrides: list[str], remedy: str) -> None:
@@ -197,6 +209,17 @@ def test_irelu_demo_is_the_later_reproduction_at_any_length() -> None:
     assert config.clip.max_norm == 1
     assert config.task.data.value == "fresh"
     assert config.task.seq_len == 210
+
+
+@pytest.mark.parametrize("preset", ["fast", "long"])
+@pytest.mark.parametrize("length", [150, 10_000])
+def test_the_quick_presets_follow_the_sequence_length(preset: str, length: int) -> None:
+    config = compose_config([f"experiment={preset}", f"seq_len={length}"])
+    assert config.optim.integrator_lr_scale == pytest.approx(1 / length)
+    assert config.init.firings == 3
+    assert (config.optim.lr, config.budget.updates) == (0.003, 500)
+    given = compose_config([f"experiment={preset}", "optim.integrator_lr_scale=0.5"])
+    assert given.optim.integrator_lr_scale == 0.5
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -5,7 +5,7 @@ import operator
 from typing import Any
 
 from irnn.choices import Data, Device, Dtype, InitName, KernelName, Marks, ModelName
-from irnn.config import Config, ConfigError, Setting, plain, settings
+from irnn.config import Config, ConfigError, Setting, plain, settings, total_updates
 
 RELATIONS = {
     "above": operator.gt,
@@ -36,8 +36,9 @@ def check(config: Config) -> None:
         )
     _check_task(config)
     _check_model(config)
-    if config.optim.nesterov and not config.optim.momentum:
-        raise _refusal("optim.nesterov", True, "it needs optim.momentum above 0")
+    _check_start(config)
+    _check_optim(config)
+    _check_stop(config)
 
 
 def _refusal(key: str, value: Any, remedy: str) -> ConfigError:
@@ -57,7 +58,7 @@ def _check_bounds(setting: Setting) -> None:
 
 
 def _check_belongs(setting: Setting, section: str, name: str) -> None:
-    if name in setting.only and setting.value is None:
+    if name in setting.only and setting.value is None and not setting.optional:
         raise _refusal(setting.key, None, f"{section}={name} needs a value ({setting.doc})")
     if name not in setting.only and setting.value is not None:
         owners = " or ".join(f"{section}={owner}" for owner in setting.only)
@@ -94,7 +95,50 @@ def _check_model(config: Config) -> None:
             config.runtime.kernel,
             f"model={config.model.name.value} runs through PyTorch only; use auto or torch",
         )
-    if config.init.name is InitName.split_identity and config.model.hidden_size < 2:
+
+
+def _check_start(config: Config) -> None:
+    init, steps = config.init, config.task.seq_len
+    if init.name is not InitName.split_identity:
+        return
+    if config.model.hidden_size < 2:
         raise _refusal(
             "model.hidden_size", config.model.hidden_size, "split_identity needs at least 2"
         )
+    if init.firings is None and init.threshold_low is None:
+        raise _refusal("init.firings", None, "it or init.threshold_low needs a value")
+    if init.firings is not None and init.threshold_low is not None:
+        raise _refusal(
+            "init.threshold_low", init.threshold_low, "init.firings sets the thresholds already"
+        )
+    if init.firings is not None and init.firings >= steps:
+        raise _refusal("init.firings", init.firings, f"must be below task.seq_len ({steps})")
+
+
+def _check_optim(config: Config) -> None:
+    optim = config.optim
+    if optim.nesterov and not optim.momentum:
+        raise _refusal("optim.nesterov", True, "it needs optim.momentum above 0")
+    if optim.integrator_lr_scale is not None and config.init.name not in SQUARE_STARTS:
+        raise _refusal(
+            "optim.integrator_lr_scale",
+            optim.integrator_lr_scale,
+            f"init={config.init.name.value} has no integrating units; init=identity or "
+            "init=split_identity has them",
+        )
+    if optim.schedule is not None and total_updates(config) is None:
+        raise _refusal(
+            "optim.schedule",
+            optim.schedule,
+            "needs budget.updates or budget.epochs, over which it falls",
+        )
+
+
+def _check_stop(config: Config) -> None:
+    least, total = config.stop.min_updates, total_updates(config)
+    if least is None:
+        return
+    if config.stop.test_mse is None:
+        raise _refusal("stop.min_updates", least, "needs stop.test_mse, which it delays")
+    if total is not None and least > total:
+        raise _refusal("stop.min_updates", least, f"at most the budget of {total:,} updates")

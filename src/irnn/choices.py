@@ -53,6 +53,13 @@ class OptimName(Enum):
     rmsprop = "rmsprop"
 
 
+class Schedule(Enum):
+    """How the learning rate falls to 0 over the budget of updates."""
+
+    cosine = "cosine"
+    linear = "linear"
+
+
 class Policy(Enum):
     """What to do about a run that diverged."""
 

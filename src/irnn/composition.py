@@ -51,7 +51,8 @@ def conf_dir() -> Path:
 
 
 def register_schema() -> None:
-    """Make the dataclasses the schema that Hydra composes onto."""
+    """Make the dataclasses the schema that Hydra composes onto, and `${over:A,B}` mean A / B in YAML."""
+    OmegaConf.register_new_resolver("over", lambda a, b: a / b, replace=True)
     ConfigStore.instance().store(name="schema", node=_writable(OmegaConf.structured(Config)))
 
 

@@ -21,6 +21,7 @@ from irnn.choices import (
     ModelName,
     OptimName,
     Policy,
+    Schedule,
     TaskName,
     TrackerMode,
 )
@@ -42,11 +43,16 @@ def option(
     below: float | None = None,
     at_most: float | None = None,
     only: tuple[str, ...] = (),
+    optional: bool = False,
 ) -> Any:
-    """Declare a setting: bounds on a number, and in `only` the names of its section that have it."""
+    """Declare a setting: bounds on a number, and in `only` the names of its section that have it.
+
+    Those need a value for it, unless it is `optional`.
+    """
     bounds = {"above": above, "at least": at_least, "below": below, "at most": at_most}
     bounds = {relation: bound for relation, bound in bounds.items() if bound is not None}
-    return field(default=default, metadata={"doc": doc, "bounds": bounds, "only": only})
+    metadata = {"doc": doc, "bounds": bounds, "only": only, "optional": optional}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -99,12 +105,20 @@ class Init:
     coupling_std: float | None = option(
         None, "std of detector-to-integrator weights", at_least=0, only=("split_identity",)
     )
+    firings: float | None = option(
+        None,
+        "how often a detector fires in a sequence, which sets its threshold",
+        above=0,
+        only=("split_identity",),
+        optional=True,
+    )
     threshold_low: float | None = option(
         None,
-        "lowest firing threshold, as a share of a detector's largest input",
+        "instead of firings: lowest threshold, as a share of a detector's largest input",
         at_least=0,
         below=1,
         only=("split_identity",),
+        optional=True,
     )
     readout_std: float | None = option(
         None, "std of the read-out weights, bias 0; null: PyTorch's start of Linear", at_least=0
@@ -125,6 +139,14 @@ class Optim:
     lr: float = option(0.001, "learning rate", above=0)
     recurrent_lr_scale: float = option(
         1.0, "factor on the learning rate of the recurrent matrices", at_least=0
+    )
+    integrator_lr_scale: float | None = option(
+        None,
+        "factor on the learning rate of what acts on an integrating unit at every step; null: 1",
+        at_least=0,
+    )
+    schedule: Schedule | None = option(
+        None, "how the learning rate falls to 0 over the budget; null: it stays"
     )
     weight_decay: float = option(0.0, "L2 penalty (decoupled in adamw)", at_least=0)
     momentum: float | None = option(None, "momentum", at_least=0, below=1, only=("sgd", "rmsprop"))
@@ -171,6 +193,9 @@ class Stop:
 
     test_mse: float | None = option(
         0.001, "held-out MSE at which a run is solved; null: use the whole budget", above=0
+    )
+    min_updates: int | None = option(
+        None, "updates before which a run does not end as solved; null: none", at_least=1
     )
 
 
@@ -254,6 +279,7 @@ class Setting:
     doc: str
     bounds: dict[str, float]
     only: tuple[str, ...]
+    optional: bool
 
 
 def settings(node: Any, prefix: str = "") -> Iterator[Setting]:
@@ -263,8 +289,7 @@ def settings(node: Any, prefix: str = "") -> Iterator[Setting]:
         if is_dataclass(value):
             yield from settings(value, f"{key}.")
         else:
-            declared = item.metadata
-            yield Setting(key, value, declared["doc"], declared["bounds"], declared["only"])
+            yield Setting(key, value, **item.metadata)
 
 
 def plain(value: Any) -> Any:

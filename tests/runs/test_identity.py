@@ -51,7 +51,7 @@ def test_where_and_how_a_run_is_made_is_not_what_it_is(override: str) -> None:
         (["clip=1"], ["clip.max_norm=1.0"]),
         (["seq_len=150"], ["task.seq_len=150"]),
         (["init_scale=1"], ["init_scale=1.0"]),
-        (["experiment=fast"], ["init=split_identity", "optim.recurrent_lr_scale=0.1"]),
+        (["experiment=fast"], ["experiment=long", "evaluate.every=50"]),
     ],
 )
 def test_the_same_settings_written_otherwise_are_the_same_run(

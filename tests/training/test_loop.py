@@ -66,6 +66,24 @@ def test_a_run_is_solved_at_the_first_evaluation_that_meets_the_stop_rule(small:
     assert result["steps"] == records[-1]["step"]
 
 
+def test_a_run_with_a_least_number_of_updates_goes_on_and_is_judged_later(small: Small) -> None:
+    mse = run(small("seed=5"))["best_test_mse"]
+    goal = (f"stop.test_mse={mse * 1.5}", "evaluate.every=1", "seed=5")
+    early, late = run(small(*goal)), run(small(*goal, "stop.min_updates=40"))
+    assert early["steps"] < late["steps"] == 40
+    assert late["solved_at"] == {**early["solved_at"], **late["solved_at"]}
+    assert late["status"] == ("solved" if late["test_mse"] <= mse * 1.5 else "exhausted")
+
+
+def test_a_goal_that_was_met_and_lost_again_is_not_a_solved_run(small: Small) -> None:
+    noisy = ("seed=5", "optim.lr=0.03", "evaluate.every=1")
+    free = run(small(*noisy, "stop.test_mse=null"))
+    goal = (free["best_test_mse"] + free["test_mse"]) / 2
+    assert free["best_test_mse"] < goal < free["test_mse"]
+    result = run(small(*noisy, f"stop.test_mse={goal}", "stop.min_updates=40"))
+    assert (result["status"], result["steps"]) == ("exhausted", 40)
+
+
 def test_without_a_stop_rule_the_whole_budget_is_used(small: Small) -> None:
     assert run(small("stop.test_mse=null"))["steps"] == 40
 

@@ -90,6 +90,7 @@ def split_identity(
     weights N(0, input_std), bias 0. The others are detectors without memory: input weights
     N(0, detector_std), and a bias of minus U(threshold_low, 1) times the largest input that a unit can
     get from features in [0, 1], so that it fires rarely. Detectors feed integrators by N(0, coupling_std).
+    `irnn.models.calibration` replaces these thresholds by measured ones.
 
     The plain identity makes every unit an integrator and 0.01 x identity makes every unit a detector; a
     task that asks to notice something and then to remember it needs both.
@@ -97,7 +98,7 @@ def split_identity(
     _only_ungated(shape, "split_identity")
     if shape.hidden < 2:
         raise ValueError(f"split_identity needs at least 2 hidden units, not {shape.hidden}")
-    integrators = min(max(round(integrator_fraction * shape.hidden), 1), shape.hidden - 1)
+    integrators = _share(integrator_fraction, shape.hidden)
     detectors = shape.hidden - integrators
     w_hh = torch.zeros(shape.hidden, shape.hidden, dtype=torch.float64)
     w_hh[:integrators, :integrators] = gain * torch.eye(integrators, dtype=torch.float64)
@@ -150,6 +151,20 @@ def pytorch(shape: Shape, generator: Generator | None) -> Weights:
     )
 
 
+def integrators_of(init: Init, hidden: int) -> int:
+    """Count the units that integrate; they are the first ones of a layer of `hidden` units."""
+    if init.name is InitName.identity:
+        return hidden
+    if init.integrator_fraction is None:
+        return 0
+    return _share(init.integrator_fraction, hidden)
+
+
+def _share(fraction: float, hidden: int) -> int:
+    """Round a share of the units, leaving at least one on either side."""
+    return min(max(round(fraction * hidden), 1), hidden - 1)
+
+
 def _only_ungated(shape: Shape, name: str) -> None:
     if shape.gates != 1:
         raise ValueError(f"{name} starts a layer without gates, not one with {shape.gates}")
@@ -167,6 +182,6 @@ def start_from(init: Init) -> Start:
     given = {
         name: value
         for name, value in vars(init).items()
-        if value is not None and not name.startswith(("name", "readout"))
+        if value is not None and not name.startswith(("name", "readout", "firings"))
     }
     return partial(functions[init.name], **given)

@@ -19,7 +19,7 @@ from irnn.tasks import compiled
 BASELINE_MSE = 1 / 6
 """What always answering 1 scores: the variance of a sum of two U[0, 1), 2/12."""
 
-TRAIN, HELD_OUT = "train", "test"
+TRAIN, HELD_OUT, CALIBRATION = "train", "test", "calibration"
 INPUT_SIZE = 2
 
 _BLOCK_ELEMENTS = 1 << 18  # sequence steps made in one go: small enough for the cache
@@ -186,6 +186,12 @@ class AddingProblem:
             order = torch.randperm(self.task.train_size, generator=shuffler)
             self._order = (epoch, order.to(self.device))
         return self._order[1]
+
+    def calibration(self, count: int, part: int) -> Tensor:
+        """Give `count` inputs (T, N, 2) from a stream of their own, in which `part` counts the askings."""
+        index = torch.arange(part * count, (part + 1) * count, device=self.device)
+        block = sequences(self.task, self.seed, CALIBRATION, index)
+        return block.inputs(self.dtype).to(self._target)
 
     def held_out(self, rows: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Walk over the held-out set in blocks of at most `rows`: inputs (T, N, 2), targets (N,)."""

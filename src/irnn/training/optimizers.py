@@ -187,12 +187,12 @@ class Optimizer:
 
     def set_lr(self, factor: float) -> None:
         """Set the learning rates to `factor` times what the configuration says."""
-        self._rate = self._scale * (self._optim.lr * factor)
+        self._lr = self._optim.lr * factor
 
     def step(self, gradient: Tensor) -> None:
         """Apply a gradient (N,), whose content is lost."""
         self._count += 1
-        self._rule.step(self._parameters, gradient, self._rate, self._count)
+        self._rule.step(self._parameters, gradient, self._scale * self._lr, self._count)
 
     def descent(self, kind: "type[Descent]", gradient: Tensor, max_norm: float) -> "Descent":
         """Make what checks, clips and applies `gradient` in one compiled call; for `step_compiled`."""
@@ -200,7 +200,7 @@ class Optimizer:
 
     def step_compiled(self, descent: "Descent", loss: Tensor) -> "Step":
         """Do what `step` does, unless loss or gradient are not finite; say what was done."""
-        done = descent(loss, self._rate, self._count + 1)
+        done = descent(loss, self._scale, self._count + 1, rate_factor=self._lr)
         self._count += done.applied
         return done
 

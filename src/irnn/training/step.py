@@ -16,6 +16,7 @@ from irnn.models.recurrent import RNN
 from irnn.models.regressor import Regressor
 from irnn.training.flat import FlatParameters
 from irnn.training.optimizers import Optimizer
+from irnn.training.rates import parameter_scales
 
 if TYPE_CHECKING:
     from irnn.kernels.regression import Regression
@@ -36,21 +37,15 @@ class Updater:
 
     Clipping is by the norm of the whole gradient (Pascanu, Mikolov & Bengio 2013): a gradient longer than
     `clip.max_norm` is scaled down to that length. A loss or gradient that is not finite is never applied.
+    The first `integrators` units of a layer are those that `optim.integrator_lr_scale` is about.
     """
 
-    def __init__(self, model: Regressor, optim: Optim, clip: Clip) -> None:
+    def __init__(self, model: Regressor, optim: Optim, clip: Clip, integrators: int = 0) -> None:
         self.model = model
         self.max_norm = math.inf if clip.max_norm is None else clip.max_norm
-        recurrent = {id(parameter) for parameter in model.recurrent_parameters()}
         self.flat = FlatParameters(model.parameters())
-        scales = [
-            torch.full_like(
-                parameter, optim.recurrent_lr_scale if id(parameter) in recurrent else 1.0
-            )
-            for parameter in model.parameters()
-        ]
-        scale = torch.cat([each.detach().reshape(-1) for each in scales])
-        self.optimizer = Optimizer(optim, self.flat.vector, scale)
+        scales = parameter_scales(model, optim, integrators)
+        self.optimizer = Optimizer(optim, self.flat.vector, scales)
         kernel = kernel_of(model)
         self._in_one_call = regression_of(model, kernel)
         self._descent = None

@@ -8,6 +8,9 @@ import torch
 
 from irnn.choices import Policy
 from irnn.config import Config, ConfigError, total_updates
+from irnn.models.calibration import SEQUENCES, set_thresholds
+from irnn.models.initializers import integrators_of
+from irnn.models.recurrent import RNN
 from irnn.models.regressor import DTYPES, Regressor, build
 from irnn.runs import checkpoint, metrics
 from irnn.runs.directory import RunDirectory
@@ -16,6 +19,7 @@ from irnn.tasks.adding import INPUT_SIZE, AddingProblem
 from irnn.training.divergence import Event, Reference, judge_evaluation, judge_update
 from irnn.training.evaluate import held_out_mse, recurrence_of
 from irnn.training.progress import Interval, Progress
+from irnn.training.rates import schedule_factor
 from irnn.training.step import Updater
 
 
@@ -41,9 +45,14 @@ class Trainer:
 
     def _begin(self, restarts: int) -> None:
         """Draw a new start; the first and every restart have a random stream of their own."""
-        weights = generator(self.config.seed, "init", restarts)
-        self.model: Regressor = build(self.config, weights, INPUT_SIZE).to(self.device)
-        self.updater = Updater(self.model, self.config.optim, self.config.clip)
+        config, weights = self.config, generator(self.config.seed, "init", restarts)
+        self.model: Regressor = build(config, weights, INPUT_SIZE).to(self.device)
+        integrators = integrators_of(config.init, config.model.hidden_size)
+        if config.init.firings is not None:
+            assert isinstance(self.model.recurrent, RNN)
+            inputs = self.data.calibration(SEQUENCES, restarts)
+            set_thresholds(self.model.recurrent, inputs, config.init.firings, integrators)
+        self.updater = Updater(self.model, config.optim, config.clip, integrators)
 
     def _weights(self) -> dict[str, Any]:
         return copy.deepcopy(
@@ -54,15 +63,23 @@ class Trainer:
         self.model.load_state_dict(weights["model"])
         self.updater.flat.adopt()
         self.updater.optimizer.load_state_dict(weights["optimizer"])
-        self.updater.optimizer.set_lr(self.progress.lr_factor)
 
     def update(self) -> str | None:
         """Make the next update; say why it shows divergence, or None."""
         begun = perf_counter()
+        self.updater.optimizer.set_lr(self.lr_factor())
         outcome = self.updater(*self.data.batch(self.progress.step))
         self.progress.step += 1
         self.progress.interval.add(outcome, perf_counter() - begun)
         return judge_update(outcome)
+
+    def lr_factor(self) -> float:
+        """Give what the learning rate of the next update is of `optim.lr`: schedule and rollbacks."""
+        progress, schedule = self.progress, self.config.optim.schedule
+        if schedule is None:
+            return progress.lr_factor
+        assert self.total_updates is not None
+        return progress.lr_factor * schedule_factor(schedule, progress.step, self.total_updates)
 
     def evaluation_is_due(self) -> bool:
         """Evaluate every start, every `evaluate.every` updates and when the budget is used up."""
@@ -111,7 +128,8 @@ class Trainer:
         progress.interval = Interval()
         if reason is None:
             self._good = self._weights()
-            progress.solved = goal is not None and mse <= goal
+            early = progress.step < (self.config.stop.min_updates or 0)
+            progress.solved = goal is not None and mse <= goal and not early
             if progress.note_crossings(mse):
                 self._save_best()
         return record, reason
@@ -128,7 +146,7 @@ class Trainer:
             "grad_norm": interval.mean(interval.grad_norm),
             "grad_norm_max": interval.largest_grad_norm if interval.updates else None,
             "clip_fraction": interval.mean(interval.clipped),
-            "lr": self.config.optim.lr * progress.lr_factor,
+            "lr": self.config.optim.lr * self.lr_factor(),
             "spectral_radius": recurrence.spectral_radius,
             "identity_distance": recurrence.identity_distance,
             "steps_per_second": interval.updates / interval.seconds if interval.updates else None,

@@ -1,0 +1,44 @@
+"""Learning rates: what each parameter's is of the common one, and how the common one falls."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from irnn.choices import Schedule
+from irnn.config import Optim
+from irnn.models.regressor import Regressor
+
+
+def parameter_scales(model: Regressor, optim: Optim, integrators: int) -> Tensor:
+    """Give the factor on the learning rate of every parameter, in the order of `model.parameters()`: (N,).
+
+    `recurrent_lr_scale` is for the recurrent matrices. `integrator_lr_scale` is for what acts on the first
+    `integrators` units of a layer at every step of a sequence: their input weights and biases, and the
+    recurrent weights between them. An integrator sums such an effect over all T steps, so that a small
+    change of one of these weights moves the last state T times as far as the same change of a weight whose
+    input is silent but for a few steps. Adam moves all weights equally far; a scale of the order of 1 / T
+    makes these steps equal in what they do.
+    """
+    accumulated = 1.0 if optim.integrator_lr_scale is None else optim.integrator_lr_scale
+    pieces = []
+    for name, parameter in model.named_parameters():
+        scale = torch.ones_like(parameter, requires_grad=False)
+        if name.startswith("recurrent.weight_hh"):
+            scale *= optim.recurrent_lr_scale
+            scale[:integrators, :integrators] *= accumulated
+        elif name.startswith("recurrent."):
+            scale[:integrators] *= accumulated
+        pieces.append(scale.reshape(-1))
+    return torch.cat(pieces)
+
+
+def schedule_factor(schedule: Schedule, done: int, total: int) -> float:
+    """Say what is left of the learning rate after `done` of `total` updates: from 1 to 0.
+
+    Cosine: Loshchilov & Hutter 2017 (SGDR), section 3, without restarts.
+    """
+    share = min(done / total, 1.0)
+    if schedule is Schedule.linear:
+        return 1.0 - share
+    return 0.5 * (1.0 + math.cos(math.pi * share))
