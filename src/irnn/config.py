@@ -142,7 +142,7 @@ class Optim:
     )
     integrator_lr_scale: float | None = option(
         None,
-        "factor on the learning rate of what acts on an integrating unit at every step; null: 1",
+        "factor on the learning rate of all that acts through integrators at every step; null: 1",
         at_least=0,
     )
     schedule: Schedule | None = option(

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -12,14 +13,13 @@ from rich.live import Live
 
 from irnn.reporting import table
 from irnn.reporting.compare import Comparison, compare, sentences
-from irnn.reporting.find import find_folders
-from irnn.reporting.load import Loaded, Run, load_runs
+from irnn.reporting.load import Loaded, Run
 from irnn.reporting.provenance import warnings
-from irnn.reporting.settings import meets, parse_condition
+from irnn.reporting.select import check_found, select
 from irnn.reporting.summary import Summary, summarise
 from irnn.reporting.write import write_report
 
-_PIPE_WIDTH = 240
+_PIPE_WIDTH = 1_000  # no line of a table is folded for a file or a pager
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,7 +56,11 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         help="keep only runs with these settings; KEY=1,2 accepts either",
     )
-    parser.add_argument("--sweep", metavar="NAME", help="keep only runs of this tracker.group")
+    parser.add_argument(
+        "--sweep",
+        metavar="NAME",
+        help="keep only the runs of this sweep (PATH/.sweeps/NAME), or else of this tracker.group",
+    )
     return parser
 
 
@@ -67,8 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not console.is_terminal:
         console = Console(width=_PIPE_WIDTH)
     try:
-        loaded = _watch(arguments, console) if arguments.watch else _load(arguments, {})
-        _check_found(loaded, arguments)
+        loaded = _watch(arguments, console) if arguments.watch else _load(arguments)
+        check_found(loaded, arguments.paths, arguments.where)
         summary = summarise(loaded.runs)
         comparison = compare(loaded.runs, *arguments.compare) if arguments.compare else None
         if not (arguments.watch and console.is_terminal):
@@ -76,7 +80,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         for line in sentences(comparison) if comparison else []:
             console.print(line, highlight=False, markup=False)
         if arguments.out:
-            _write(arguments.out, loaded, summary, comparison, console)
+            words = sys.argv[1:] if argv is None else argv
+            command = shlex.join(["python", "-m", "irnn.report", *words])
+            lines = _write(arguments.out, loaded, summary, comparison, command)
+            for line in lines:
+                console.print(line, highlight=False, markup=False, soft_wrap=True)
     except ValueError as error:
         print(f"irnn-report: {error}", file=sys.stderr)
         return 2
@@ -92,37 +100,18 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _load(arguments: argparse.Namespace, cache: dict[Path, Run]) -> Loaded:
-    loaded = load_runs(find_folders(arguments.paths), cache)
-    if not loaded.runs:
-        return loaded
-    known = list(dict.fromkeys(key for run in loaded.runs for key in run.settings))
-    conditions = [parse_condition(text, known) for text in arguments.where]
-    if arguments.sweep is not None:
-        conditions.append({"tracker.group": (arguments.sweep,)})
-    kept = [run for run in loaded.runs if all(meets(run.settings, c) for c in conditions)]
-    return Loaded(tuple(kept), loaded.skipped, loaded.notes)
-
-
-def _check_found(loaded: Loaded, arguments: argparse.Namespace) -> None:
-    if loaded.runs:
-        return
-    where = ", ".join(str(path) for path in arguments.paths)
-    asked = [*arguments.where, *([f"--sweep {arguments.sweep}"] if arguments.sweep else [])]
-    if asked:
-        raise ValueError(f"no run in {where} meets {' '.join(asked)}; leave a condition out")
-    broken = "".join(f"\n  skipped {s.path.name}: {s.reason}" for s in loaded.skipped)
-    raise ValueError(f"no runs found in {where}; train one with python -m irnn.train{broken}")
+def _load(arguments: argparse.Namespace, cache: dict[Path, Run] | None = None) -> Loaded:
+    return select(arguments.paths, arguments.where, arguments.sweep, cache)
 
 
 def _watch(arguments: argparse.Namespace, console: Console) -> Loaded:
-    """Refresh until no run is unfinished; finished runs are read once."""
+    """Refresh until no run is unfinished or left to start; finished runs are read once."""
     cache: dict[Path, Run] = {}
     shown = ""
     with Live(console=console, auto_refresh=False, transient=False) as live:
         while True:
             loaded = _load(arguments, cache)
-            headline = table.headline(loaded.runs, len(loaded.skipped))
+            headline = table.headline(loaded)
             if console.is_terminal:
                 summary = summarise(loaded.runs)
                 live.update(
@@ -131,20 +120,18 @@ def _watch(arguments: argparse.Namespace, console: Console) -> Loaded:
             elif headline != shown:
                 print(headline, flush=True)
                 shown = headline
-            if loaded.runs and all(run.finished for run in loaded.runs):
+            if loaded.runs and not loaded.left and all(run.finished for run in loaded.runs):
                 return loaded
             time.sleep(arguments.watch)
 
 
 def _write(
-    out: Path, loaded: Loaded, summary: Summary, comparison: Comparison | None, console: Console
-) -> None:
+    out: Path, loaded: Loaded, summary: Summary, comparison: Comparison | None, command: str
+) -> list[str]:
     try:
-        written = write_report(out, loaded, summary, comparison)
+        return write_report(out, loaded, summary, comparison, command)
     except OSError as error:
         raise ValueError(f"--out={out} cannot be written: {error.strerror or error}") from error
-    for line in written:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from synthetic_runs import config, write_run, write_sweep
 from irnn.reporting.curve import read_curve
 from irnn.reporting.find import find_folders
 from irnn.reporting.load import load_runs
+from irnn.reporting.summary import summarise
 
 
 def load(*paths, **options):
@@ -175,3 +176,57 @@ def test_config_yaml_and_the_copy_in_the_result_read_the_same(tmp_path):
     from_result = load(folder).runs[0].settings
     (folder / "result.json").unlink()
     assert load(folder).runs[0].settings == from_result
+
+
+def test_a_run_older_than_a_setting_pools_with_those_that_have_it_off(tmp_path):
+    write_run(tmp_path, config(seed=0))
+    write_run(tmp_path, config(seed=1, optim__schedule=None))
+    write_run(tmp_path, config(seed=2, optim__schedule="cosine"))
+    groups = summarise(load(tmp_path).runs).groups
+    assert {group.values: len(group.runs) for group in groups} == {(None,): 2, ("cosine",): 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("steps", 10**300, "impossible steps"),
+        ("steps", -1, "impossible steps"),
+        ("status", ["solved"], "unknown status"),
+    ],
+)
+def test_results_that_cannot_be_are_named(tmp_path, name, value, reason):
+    path = write_run(tmp_path) / "result.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+    assert reason in load(tmp_path).skipped[0].reason
+
+
+def test_numbers_beyond_reason_cost_no_report(tmp_path):
+    path = write_run(tmp_path) / "result.json"
+    result = json.loads(path.read_text())
+    result.update(seconds=math.inf, test_mse=math.nan, restarts=1e99, steps_per_second=10**400)
+    result.update(solved_at={"0.1": 1e300, "0.05": -4}, divergences=[{"step": 10**30}])
+    result["config"].update(task={"seq_len": 10**400, "x": math.nan}, batch_size=-(10**30))
+    path.write_text(json.dumps(result))
+    [run] = load(tmp_path).runs
+    assert run.solved_at == dict.fromkeys(run.solved_at)
+    assert math.isnan(run.seconds)
+    assert math.isnan(run.steps_per_second)
+    assert isinstance(run.settings["task.seq_len"], str)
+    assert len(summarise([run]).groups) == 1
+
+
+def test_a_folder_of_aliases_that_multiply_is_read_at_once(tmp_path):
+    """A few lines of YAML that would print as 9^9 items: no list of lists becomes text."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 9)]
+    folder = write_run(tmp_path, finish=False)
+    (folder / "config.yaml").write_text("\n".join(lines))
+    assert list(load(tmp_path).runs[0].settings) == ["a0"]
+
+
+def test_loops_of_links_end(tmp_path):
+    folder = write_run(tmp_path)
+    (folder / "self").symlink_to(".")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "turning").symlink_to("turning")
+    assert [run.path for run in load(tmp_path).runs] == [folder]

@@ -75,8 +75,14 @@ try {
   point(chart("length"), box.x + box.width / 2, box.y + box.height / 2, "pointermove");
   found.length = tip("length");
   found.published = chart("length").querySelectorAll(".published").length;
-  document.getElementById("length-published").click();
-  found.unpublished = chart("length").querySelectorAll(".published").length;
+  const choose = (value) => {
+    const choice = document.getElementById("length-published");
+    choice.value = value;
+    choice.dispatchEvent(new Event("change"));
+    return chart("length").querySelectorAll(".published").length;
+  };
+  found.all = choose("all");
+  found.unpublished = choose("none");
   found.overfit = chart("overfit").querySelectorAll("path").length;
 
   const heads = [...document.querySelectorAll("#groups th button")];
@@ -86,6 +92,18 @@ try {
   found.sort = heads[rate].parentElement.getAttribute("aria-sort");
   heads[rate].click();
   found.down = column(rate);
+  const median = chart("curves").querySelector(".median").getAttribute("d").match(/[\\d.]+/g);
+  for (const type of ["pointermove", "pointerdown", "pointerup"]) {
+    point(chart("curves"), Number(median[2]), Number(median[3]), type);
+  }
+  found.clicked = location.hash;
+  dispatchEvent(new HashChangeEvent("hashchange"));
+  found.row = document.getElementById(location.hash.slice(1))?.closest("details").open;
+  const entry = document.querySelector("#curves-legend label");
+  entry.dispatchEvent(new PointerEvent("pointerenter"));
+  found.faded = chart("curves").querySelectorAll(".median.away").length;
+  entry.dispatchEvent(new PointerEvent("pointerleave"));
+  found.back = chart("curves").querySelectorAll(".away").length;
   location.hash = "#runs-2";
   dispatchEvent(new HashChangeEvent("hashchange"));
   found.opened = document.getElementById("runs-2").open;
@@ -169,8 +187,8 @@ def test_every_seed_every_median_and_every_divergence_is_drawn(found):
 
 def test_hovering_shows_the_value_and_the_run(found):
     assert re.fullmatch(
-        r"update \d+: held-out MSE 0\.\d+\|.*seq_len=150, optim=adam, seed \d\|irnn-T150-adam.*",
-        found["hover"].replace("\u00a0", ""),
+        r"update [\d,]+: held-out MSE 0\.\d+\|.*seq_len=150, optim=adam, seed \d\|irnn-T150-adam.*",
+        found["hover"],
     )
     assert found["away"] == ""
 
@@ -188,10 +206,20 @@ def test_the_keyboard_reads_values_too(found):
     assert found["keyboard"].startswith("update 0: held-out MSE")
 
 
-def test_the_length_chart_names_its_points_and_hides_published_rows(found):
+def test_the_length_chart_names_its_points_and_chooses_published_rows(found):
     assert re.search(r"T = \d+", found["length"])
-    assert found["published"] > 0
+    assert found["all"] > found["published"] > 0
     assert found["unpublished"] == 0
+
+
+def test_clicking_a_point_leads_to_its_run(found):
+    assert found["clicked"].startswith("#run-irnn-T150-adam")
+    assert found["row"]
+
+
+def test_resting_on_a_name_fades_the_other_groups(found):
+    assert found["faded"] == 7
+    assert found["back"] == 0
 
 
 def test_every_finished_run_with_finite_losses_is_in_the_overfitting_chart(found):
@@ -199,7 +227,7 @@ def test_every_finished_run_with_finite_losses_is_in_the_overfitting_chart(found
 
 
 def test_sorting_orders_numbers_by_size_and_never_last(found):
-    plain = [text.replace(" ", "") for text in found["up"]]
+    plain = [text.replace(",", "") for text in found["up"]]
     assert found["sort"] == "ascending"
     reached = [int(text) for text in plain if text.isdigit()]
     assert reached == sorted(reached)

@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from synthetic_runs import write_run
+from synthetic_runs import config, write_run
 
 from irnn.reporting import export, write
 
@@ -22,7 +22,7 @@ def test_the_table_shows_every_group_from_any_directory(report, sweep, tmp_path,
     assert screen.startswith("24 runs: 12 solved, 5 exhausted, 7 diverged")
     row = next(line for line in screen.splitlines() if "400" in line and "adam" in line)
     assert "67 % (21 to 94)" in row
-    assert "15 000" in row
+    assert "15,000" in row
 
 
 def test_without_out_nothing_is_written(report, sweep, tmp_path, monkeypatch):
@@ -92,7 +92,7 @@ def test_a_run_that_is_still_going_is_named_with_its_loss(report, tmp_path):
     folder = write_run(tmp_path, finish=False, status="exhausted")
     _, screen, _ = report(tmp_path)
     assert "1 run: 1 unfinished" in screen
-    assert f"unfinished: {folder.name} at update 20 000, held-out 0.1" in screen
+    assert f"unfinished: {folder.name} at update 20,000, held-out 0.1" in screen
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_run_that_is_still_going_is_named_with_its_loss(report, tmp_path):
         (["{root}/empty"], "no runs found"),
         (["{sweep}", "--where", "optim=lion"], "no run in .* meets optim=lion"),
         (["{sweep}", "--where", "optimm=adam"], "did you mean optim"),
-        (["{sweep}", "--sweep", "nobody"], "no run in .* meets --sweep nobody"),
+        (["{sweep}", "--sweep", "nobody"], "--sweep nobody: no such sweep in .*; none is there"),
         (["{sweep}", "--compare", "optim=adam", "optim=adam"], "a run is on both sides"),
         (["{sweep}", "--out", "{root}/file/below"], "--out=.*below cannot be written"),
         (["{sweep}", "--watch", "0"], "not between 0.1 and 86400"),
@@ -189,3 +189,27 @@ def test_the_module_runs_as_a_command_and_survives_a_closed_pipe(sweep, tmp_path
     )
     os.close(writer)
     assert b"Traceback" not in done.stderr
+
+
+def test_runs_without_newer_settings_stand_beside_runs_with_them(report, tmp_path):
+    write_run(tmp_path, config(seed=0))
+    folder = write_run(
+        tmp_path, config(seed=1, optim__schedule="cosine", optim__average=0.99, init__new=None)
+    )
+    result = folder / "result.json"
+    result.write_text(result.read_text().replace('"schema": 1', '"schema": 2'))
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    newer = [json.dumps({**line, "average_test_mse": 0.1, "x": [{}]}) for line in lines]
+    (folder / "metrics.jsonl").write_text("\n".join(newer))
+    status, screen, _ = report(tmp_path, "--out", tmp_path / "out")
+    assert status == 0
+    assert "Mixed schema: 1 (1 runs), 2 (1 runs)" in screen
+    assert "schedule" in screen
+    assert "absent" in screen
+
+
+def test_a_run_without_a_curve_costs_no_picture(report, tmp_path):
+    (write_run(tmp_path / "runs") / "metrics.jsonl").unlink()
+    status, _, errors = report(tmp_path / "runs", "--out", tmp_path / "out")
+    assert (status, errors) == (0, "")
+    assert (tmp_path / "out" / "figures" / "learning_curves.png").exists()

@@ -16,6 +16,7 @@ from irnn.reporting.statistics import (
     newcombe,
     permutation_p,
     sooner_share,
+    stratified_exact,
     wilson,
 )
 
@@ -166,3 +167,21 @@ def test_pairs_cannot_be_decided_after_both_were_given_up():
     a = [(10.0, True), (100.0, False)]
     b = [(50.0, True), (60.0, False)]
     assert sooner_share(a, b) == (2, 1, 1)
+
+
+def test_stratified_exact_equals_the_permutation_of_labels_within_strata():
+    tables = [(3, 4, 1, 4), (2, 3, 0, 3)]
+    scores, in_a, strata = [], [], []
+    for number, (a, runs_a, b, runs_b) in enumerate(tables):
+        scores += [1.0] * a + [0.0] * (runs_a - a) + [1.0] * b + [0.0] * (runs_b - b)
+        in_a += [True] * runs_a + [False] * runs_b
+        strata += [number] * (runs_a + runs_b)
+    expected = permutation_p(np.array(scores), np.array(in_a), np.array(strata))
+    assert stratified_exact(tables) == pytest.approx(expected)
+
+
+def test_stratified_exact_of_many_runs_needs_no_drawing():
+    """Enumerated over the product of three hypergeometric distributions: 0.0214 to four places."""
+    tables = [(5, 5, 2, 5), (4, 5, 1, 5), (3, 4, 2, 4)]
+    assert stratified_exact(tables) == pytest.approx(0.0214, abs=5e-5)
+    assert stratified_exact([(0, 3, 0, 3)] * 2) == 1

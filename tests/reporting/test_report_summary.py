@@ -48,7 +48,7 @@ def test_runs_that_never_crossed_push_the_median_beyond_the_budget(tmp_path):
     write_run(tmp_path, seed=1, status="exhausted")
     write_run(tmp_path, seed=2, status="exhausted")
     [group] = summary_of(tmp_path).groups
-    assert wording.quantile(group.crossings["0.05"].median) == ">20 000"
+    assert wording.quantile(group.crossings["0.05"].median) == ">20,000"
     assert group.crossings["0.05"].crossed == 1
 
 
@@ -95,8 +95,8 @@ def test_the_median_curve_breaks_off_when_most_runs_have_blown_up(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (wording.count(1234567.4), "1 234 567"),
-        (wording.quantile(Quantile(math.inf, 20_000)), ">20 000"),
+        (wording.count(1234567.4), "1,234,567"),
+        (wording.quantile(Quantile(math.inf, 20_000)), ">20,000"),
         (wording.quantile(Quantile(math.inf, math.inf)), "never"),
         (wording.quantile(Quantile(math.nan, math.nan)), "-"),
         (wording.rate(Interval(2 / 3, 0.21, 0.94)), "67 % (21 to 94)"),

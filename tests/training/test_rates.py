@@ -26,12 +26,12 @@ def scales(config: Config, integrators: int) -> dict[str, torch.Tensor]:
     return {name: piece.view_as(parameter) for (name, parameter), piece in named}
 
 
-def test_what_acts_on_an_integrator_at_every_step_has_a_rate_of_its_own(small: Small) -> None:
+def test_what_acts_through_integrators_at_every_step_has_a_rate_of_its_own(small: Small) -> None:
     rates = scales(small(*SPLIT, "optim.integrator_lr_scale=0.01"), 2)
     w_hh = rates["recurrent.weight_hh_l0"]
-    assert w_hh[:2, :2].unique().tolist() == pytest.approx([0.01])
+    assert w_hh[:, :2].unique().tolist() == pytest.approx([0.01]), "their states persist"
     assert w_hh[:2, 2:].unique().tolist() == [1], "detectors act on integrators now and then"
-    assert w_hh[2:].unique().tolist() == [1]
+    assert w_hh[2:, 2:].unique().tolist() == [1]
     for name in ("weight_ih_l0", "bias_ih_l0", "bias_hh_l0"):
         assert rates[f"recurrent.{name}"][:2].unique().tolist() == pytest.approx([0.01])
         assert rates[f"recurrent.{name}"][2:].unique().tolist() == [1]
@@ -42,8 +42,8 @@ def test_what_acts_on_an_integrator_at_every_step_has_a_rate_of_its_own(small: S
 def test_both_factors_on_the_recurrent_matrix_multiply(small: Small) -> None:
     config = small(*SPLIT, "optim.integrator_lr_scale=0.5", "optim.recurrent_lr_scale=0.1")
     w_hh = scales(config, 2)["recurrent.weight_hh_l0"]
-    assert w_hh[0, 0].item() == pytest.approx(0.05)
-    assert w_hh[0, 5].item() == w_hh[5, 0].item() == pytest.approx(0.1)
+    assert w_hh[0, 0].item() == w_hh[5, 0].item() == pytest.approx(0.05)
+    assert w_hh[0, 5].item() == w_hh[5, 5].item() == pytest.approx(0.1)
 
 
 def test_in_the_plain_identity_every_unit_integrates(small: Small) -> None:
@@ -57,15 +57,15 @@ def test_in_the_plain_identity_every_unit_integrates(small: Small) -> None:
 
 
 def test_integrators_of_a_run_learn_at_their_rate(small: Small) -> None:
-    """With a factor of 0 nothing that acts on them at every step may move."""
+    """With a factor of 0 nothing that acts through them at every step may move."""
     config = small(*SPLIT, "init.firings=3", "optim.integrator_lr_scale=0")
     run(config)
     weights = torch.load(RunDirectory.of(config).last, weights_only=True)["weights"]["model"]
     w_hh = weights["recurrent.weight_hh_l0"]
-    assert torch.equal(w_hh[:2, :2], torch.eye(2))
+    assert torch.equal(w_hh[:, :2], torch.eye(8)[:, :2])
     assert not weights["recurrent.weight_ih_l0"][:2].any()
     assert not weights["recurrent.bias_ih_l0"][:2].any()
-    assert (w_hh[2:] != 0).any()
+    assert (w_hh[2:, 2:] != 0).any()
 
 
 @pytest.mark.parametrize("schedule", Schedule)

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,14 +10,14 @@ from urllib.parse import quote
 import numpy as np
 
 from irnn.reporting import wording
-from irnn.reporting.curve import Array
+from irnn.reporting.curve import MOST_STEPS, Array
 from irnn.reporting.load import THRESHOLDS, Run
 from irnn.reporting.published import LABELS, PublishedRow, published_rows
-from irnn.reporting.settings import labels, show
 from irnn.reporting.summary import Group, Summary, crossing, time_to
 
 SEQ_LEN = "task.seq_len"
 RATE = "rate"
+NEAR = 4
 _MEDIAN_POINTS = 300
 
 
@@ -27,6 +27,7 @@ def chart_data(summary: Summary) -> dict[str, Any]:
         "groups": [_group(summary.name(group), group) for group in summary.groups],
         "lengths": {name: lengths(summary, name) for name in (*THRESHOLDS, RATE)},
         "published": published_points(),
+        "near": NEAR,
         "overfit": overfit_points(summary),
     }
 
@@ -93,14 +94,11 @@ def _median(curves: list[Array]) -> Array:
 def lengths(summary: Summary, threshold: str) -> list[dict[str, Any]]:
     """Updates to `threshold`, or success rates, against T; a series for each other setting."""
     points = []
-    others = [key for key in summary.keys if key != SEQ_LEN]
-    short = labels(others)
     for group in summary.groups:
         finished = group.finished
-        if not finished or math.isnan(finished[0].seq_len):
+        if not finished or not 0 < finished[0].seq_len <= MOST_STEPS:
             continue
-        values = dict(zip(summary.keys, group.values, strict=True))
-        series = ", ".join(f"{short[key]}={show(values[key])}" for key in others) or "these runs"
+        series = summary.name(group, without=(SEQ_LEN,), nothing="these runs")
         told = _rate(group) if threshold == RATE else _crossing(finished, threshold)
         points.append(
             {"series": series, "T": int(finished[0].seq_len), "of": len(finished), **told}
@@ -133,6 +131,14 @@ def _crossing_of(run: Run, threshold: str) -> dict[str, Any]:
     words = f"{wording.count(moment)} updates" if crossed else gave_up
     at = moment if crossed else None
     return {"id": run.run_id, "seed": run.seed, "at": at, "words": words}
+
+
+def near(
+    lengths: Sequence[int], published: Sequence[Mapping[str, Any]], threshold: str
+) -> list[Mapping[str, Any]]:
+    """Choose the published points of a threshold whose T is within a factor of 4 of `lengths`."""
+    low, high = min(lengths, default=0) / NEAR, max(lengths, default=0) * NEAR
+    return [row for row in published if row["threshold"] == threshold and low <= row["T"] <= high]
 
 
 def published_points() -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from irnn.reporting import wording
 from irnn.reporting.load import Run
@@ -24,6 +25,7 @@ from irnn.reporting.statistics import (
     newcombe,
     permutation_p,
     sooner_share,
+    stratified_exact,
     wilson,
 )
 from irnn.reporting.summary import Crossing, crossing, time_to
@@ -89,10 +91,9 @@ def compare(runs: Sequence[Run], name_a: str, name_b: str) -> Comparison:
     strata_keys = _strata_keys(side_a, side_b, chosen)
     matched_a, matched_b, strata = _match(side_a, side_b, strata_keys)
     if not strata:
-        names = ", ".join(labels(strata_keys).values())
         raise ValueError(
-            f"--compare {name_a} {name_b}: the sides share no setting of {names}; "
-            "narrow one with --where"
+            f"--compare {name_a} {name_b}: the sides share no setting of "
+            f"{_apart(side_a, side_b, strata_keys)}; narrow one with --where"
         )
     both = [*matched_a, *matched_b]
     index = np.array([strata.index(_stratum(run, strata_keys)) for run in both])
@@ -102,9 +103,10 @@ def compare(runs: Sequence[Run], name_a: str, name_b: str) -> Comparison:
     for stratum in range(len(strata)):
         part = np.flatnonzero(index == stratum)
         scores[part] = logrank_scores([times[i][0] for i in part], [times[i][1] for i in part])
-    solved = np.array([run.status == "solved" for run in both], dtype=np.float64)
     a, b = _side(name_a, matched_a), _side(name_b, matched_b)
     margins = (a.solved, len(a.runs), b.solved, len(b.runs))
+    solved = np.array([run.status == "solved" for run in both])
+    tables = []
     pairs = np.zeros(3, dtype=int)
     named = []
     short = labels(strata_keys)
@@ -112,6 +114,8 @@ def compare(runs: Sequence[Run], name_a: str, name_b: str) -> Comparison:
         part_a = [times[i] for i in np.flatnonzero((index == number) & in_a)]
         part_b = [times[i] for i in np.flatnonzero((index == number) & ~in_a)]
         pairs += np.array(sooner_share(part_a, part_b))
+        halves = [solved[(index == number) & side] for side in (in_a, ~in_a)]
+        tables.append((*_margin(halves[0]), *_margin(halves[1])))
         words = zip(strata_keys, values, strict=True)
         name = ", ".join(f"{short[key]}={show(value)}" for key, value in words)
         named.append((name or "all runs", len(part_a), len(part_b)))
@@ -121,11 +125,15 @@ def compare(runs: Sequence[Run], name_a: str, name_b: str) -> Comparison:
         strata=tuple(named),
         left_out=len(side_a) + len(side_b) - len(both),
         difference=newcombe(*margins),
-        rate_p=fisher_exact(*margins) if len(strata) == 1 else permutation_p(solved, in_a, index),
+        rate_p=fisher_exact(*margins) if len(strata) == 1 else stratified_exact(tables),
         time_p=permutation_p(scores, in_a, index),
         pairs=(int(pairs[0]), int(pairs[1]), int(pairs[2])),
         cautions=tuple(_cautions(named, a, b)),
     )
+
+
+def _margin(solved: NDArray[np.bool_]) -> tuple[int, int]:
+    return int(solved.sum()), solved.size
 
 
 def _side(name: str, runs: Sequence[Run]) -> Side:
@@ -152,6 +160,18 @@ def _match(
         [run for run in side if _stratum(run, keys) in shared] for side in (side_a, side_b)
     )
     return matched_a, matched_b, strata
+
+
+def _apart(side_a: Sequence[Run], side_b: Sequence[Run], keys: Sequence[str]) -> str:
+    """Name the settings that keep the sides apart: those without a common value, or else all."""
+    short = labels(keys)
+    told = []
+    for key in keys:
+        values = [{run.settings.get(key, ABSENT) for run in side} for side in (side_a, side_b)]
+        if not values[0] & values[1]:
+            a, b = (" or ".join(show(v) for v in sorted(each, key=order)) for each in values)
+            told.append(f"{short[key]} ({a} against {b})")
+    return ", ".join(told or short.values())
 
 
 def _found(runs: Sequence[Run], condition: dict[str, tuple[Value, ...]]) -> str:

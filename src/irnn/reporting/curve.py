@@ -2,21 +2,35 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
 _CROSSINGS = (("0.1", 0.1), ("0.05", 0.05), ("0.01", 0.01), ("0.001", 0.001))
-_NEWLINE = "\n"
-_COLUMNS = ("step", "test_mse", "train_mse")
-_PICK = itemgetter(*_COLUMNS)
+MOST_STEPS = 2.0**53  # beyond it a float64, and so the page's script, cannot tell updates apart
+
+
+class _Record(msgspec.Struct, gc=False):
+    """The fields of a record that a report needs; the decoder skips all others unread."""
+
+    step: float
+    test_mse: float | None = None
+    train_mse: float | None = None
+    seconds: float | None = None
+    steps_per_second: float | None = None
+    event: Any = None
+
+
+_COLUMNS = attrgetter("step", "test_mse", "train_mse")
+_DECODER = msgspec.json.Decoder(_Record)
 
 
 @dataclass(frozen=True)
@@ -31,7 +45,7 @@ class Event:
     def from_json(entry: Mapping[str, Any], step: int = 0) -> "Event":
         """Read {step, reason, action}; a missing step is that of the record it came with."""
         at = entry.get("step", step)
-        at = int(at) if isinstance(at, int | float) and math.isfinite(at) else step
+        at = int(at) if isinstance(at, int | float) and 0 <= at <= MOST_STEPS else step
         return Event(at, str(entry.get("reason", "unknown")), str(entry.get("action", "unknown")))
 
 
@@ -60,10 +74,13 @@ def read_curve(path: Path, points: int) -> tuple[Curve, int]:
 
     A last line cut mid-way, as a killed run leaves it, is not counted: it is expected.
     """
-    records, table, broken = _records(path)
+    records, broken = _records(path)
     if not records:
         empty = np.empty(0)
         return Curve(empty, empty, empty), broken
+    table = np.array(list(map(_COLUMNS, records)), dtype=np.float64)
+    if (np.diff(table[:, 0]) < 0).any():
+        table = table[np.argsort(table[:, 0], kind="stable")]
     table[~np.isfinite(table)] = np.nan
     step, test, train = table.T
     last = records[-1]
@@ -78,65 +95,51 @@ def read_curve(path: Path, points: int) -> tuple[Curve, int]:
         final_test_mse=float(test[-1]),
         final_train_mse=float(train[-1]),
         best_test_mse=float(finite.min()) if finite.size else math.nan,
-        seconds=_finite(last.get("seconds")),
-        steps_per_second=_finite(last.get("steps_per_second")),
+        seconds=_finite(last.seconds),
+        steps_per_second=_finite(last.steps_per_second),
         first_below=_first_below(step, test),
     )
     return curve, broken
 
 
-def _records(path: Path) -> tuple[list[dict[str, Any]], Array, int]:
-    """Records, their columns (records, 3), and how many lines were neither record nor cut short."""
+def _records(path: Path) -> tuple[list[_Record], int]:
+    """Read the records of `path`, and how many lines were neither a record nor cut short."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace").strip()
+        text = path.read_bytes()
     except FileNotFoundError:
-        return [], np.empty((0, 3)), 0
+        return [], 0
     try:
-        # Sound files, that is nearly all, in one go: several times as fast as line by line.
-        records = json.loads(f"[{text.replace(_NEWLINE, ',')}]")
-        table = np.array(list(map(_PICK, records)), dtype=np.float64).reshape(len(records), 3)
-        if np.isfinite(table[:, 0]).all():
-            return records, table, 0
-    except (ValueError, TypeError, KeyError):
-        pass
-    parsed = [_parse(line) for line in text.splitlines() if line.strip()]
-    if parsed and not _is_record(parsed[-1]):
-        parsed.pop()
-    records = [record for record in parsed if _is_record(record)]
-    return records, _columns(records), len(parsed) - len(records)
-
-
-def _columns(records: list[dict[str, Any]]) -> Array:
-    rows = [
-        (record.get("step"), record.get("test_mse"), record.get("train_mse")) for record in records
-    ]
-    return np.array(rows, dtype=np.float64).reshape(len(rows), len(_COLUMNS))
-
-
-def _parse(line: str) -> object:
-    try:
-        return json.loads(line)
+        records = _DECODER.decode_lines(text)  # sound files, nearly all, in one go
     except ValueError:
+        records = []
+    if records and all(_is_sound(record) for record in records):
+        return records, 0
+    parsed = [_parse(line) for line in text.splitlines() if line.strip()]
+    if parsed and parsed[-1] is None:
+        parsed.pop()
+    sound = [record for record in parsed if record is not None]
+    return sound, len(parsed) - len(sound)
+
+
+def _parse(line: bytes) -> _Record | None:
+    """Read one line, NaN and Infinity included, which JSON does not have and other writers use."""
+    try:
+        record = msgspec.convert(json.loads(line), _Record)
+    except (ValueError, RecursionError):
         return None
+    return record if _is_sound(record) else None
 
 
-def _is_record(value: object) -> bool:
-    if not isinstance(value, dict) or _number(value.get("step")) is None:
-        return False
-    return all(value.get(name) is None or _number(value[name]) is not None for name in _COLUMNS)
+def _is_sound(record: _Record) -> bool:
+    return 0 <= record.step <= MOST_STEPS
 
 
-def _number(value: object) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+def _finite(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
-def _finite(value: object) -> float:
-    read = _number(value)
-    return math.nan if read is None else float(read)
-
-
-def _events(records: list[dict[str, Any]]) -> tuple[Event, ...]:
-    found = [(record["event"], record["step"]) for record in records if record.get("event")]
+def _events(records: Sequence[_Record]) -> tuple[Event, ...]:
+    found = [(record.event, int(record.step)) for record in records if record.event is not None]
     return tuple(Event.from_json(event, step) for event, step in found if isinstance(event, dict))
 
 

@@ -8,25 +8,32 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import NullFormatter
 
 from irnn.reporting import wording
+from irnn.reporting.charts import near
+from irnn.reporting.drawing import (
+    MOST_SERIES,
+    add_legend,
+    left_out,
+    new_axes,
+    plain_numbers,
+    style,
+    whole_numbers,
+)
 from irnn.reporting.heatmap import Heatmap, heatmaps, ramp
 from irnn.reporting.settings import show
 from irnn.reporting.summary import Summary
 
-# Okabe & Ito's palette without its yellow, which thin lines on white lose.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-DASHES = ("-", "--", ":")
 THRESHOLD = "0.05"
 
 _TOP = 10.0
 _MANY_RUNS = 60
 _MOST_GRIDS = 4
-_MOST_SERIES = len(COLOURS) * len(DASHES)
 _STYLE: dict[Any, Any] = {
     "font.size": 9,
     "svg.hashsalt": "irnn",
@@ -39,32 +46,26 @@ _STYLE |= {"axes.spines.right": False, "grid.linewidth": 0.4, "legend.frameon": 
 def write_figures(summary: Summary, data: Mapping[str, Any], folder: Path) -> list[Path]:
     """Draw every figure the runs allow into `folder`, as PNG and SVG; give back their paths."""
     folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("grid_[0-9].*"):  # of a report that had more of them
+        old.unlink()
     draw: dict[str, Callable[[], Figure]] = {"learning_curves": lambda: _curves(data["groups"])}
     if any(data["lengths"].values()):
         draw[f"updates_to_{THRESHOLD}"] = lambda: _lengths(data)
     if data["overfit"]:
-        draw["training_against_held_out"] = lambda: _overfitting(data["overfit"])
+        draw["training_against_held_out"] = lambda: _overfitting(data)
     for number, grid in enumerate(heatmaps(summary)[0][:_MOST_GRIDS]):
         draw[f"grid_{number}"] = partial(_grid, grid)
     written = []
     for name, make in draw.items():
         with rc_context(_STYLE):
             figure = make()
-            for ending, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
-                path = folder / f"{name}.{ending}"
-                figure.savefig(path, dpi=160, metadata=metadata)
-                written.append(path)
+            # What savefig does, without drawing everything once more to find out its size.
+            picture, drawing = folder / f"{name}.png", folder / f"{name}.svg"
+            canvases: tuple[Any, Any] = (FigureCanvasAgg(figure), FigureCanvasSVG(figure))
+            canvases[0].print_png(picture, metadata={"Software": None})
+            canvases[1].print_svg(drawing, metadata={"Date": None})
+            written += [picture, drawing]
     return written
-
-
-def _axes(width: float = 6.4, height: float = 3.8) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.add_subplot()
-
-
-def _style(index: int) -> tuple[str, str]:
-    return COLOURS[index % len(COLOURS)], DASHES[index // len(COLOURS) % len(DASHES)]
 
 
 def _line(steps: Sequence[float], values: Sequence[float | None]) -> list[tuple[float, float]]:
@@ -74,21 +75,21 @@ def _line(steps: Sequence[float], values: Sequence[float | None]) -> list[tuple[
 
 
 def _curves(groups: Sequence[Mapping[str, Any]]) -> Figure:
-    figure, axes = _axes()
-    _say_left_out(axes, len(groups))
-    groups = groups[:_MOST_SERIES]
-    runs = [(run, index) for index, group in enumerate(groups) for run in group["runs"]]
-    many = (
-        len(runs) > _MANY_RUNS
-    )  # drawn coarser: no printer resolves them, no SVG viewer opens them
+    names = [group["name"] for group in groups[:MOST_SERIES]]
+    figure, axes = new_axes(names=names, title=left_out(len(groups)))
+    groups = groups[:MOST_SERIES]
+    numbered = [(run, index) for index, group in enumerate(groups) for run in group["runs"]]
+    runs = [(run, index) for run, index in numbered if run["s"]]
+    # Many are drawn coarser: no printer resolves them, no SVG viewer opens them.
+    many = len(runs) > _MANY_RUNS
     every = 4 if many else 1
     seeds = [_line(run["s"][::every], run["h"][::every]) for run, _ in runs]
-    colours = [_style(index)[0] for _, index in runs]
+    colours = [style(index)[0] for _, index in runs]
     thin = LineCollection(seeds, colors=colours, linewidths=0.5, alpha=0.45, antialiased=not many)
     thin.set_rasterized(many)
     axes.add_collection(thin)
     for index, group in enumerate(groups):
-        colour, dash = _style(index)
+        colour, dash, _ = style(index)
         median = _line(group["median"]["s"], group["median"]["h"])
         axes.plot(
             [x for x, _ in median], [y for _, y in median], dash, color=colour, label=group["name"]
@@ -103,84 +104,110 @@ def _curves(groups: Sequence[Mapping[str, Any]]) -> Figure:
     axes.set_xlim(left=0)
     axes.set_xlabel("updates")
     axes.set_ylabel("held-out MSE")
-    _number_axis(axes.xaxis)
-    _legend(figure)
+    whole_numbers(axes.xaxis)
+    plain_numbers(axes.yaxis)
+    add_legend(figure, names)
     return figure
 
 
 def _lengths(data: Mapping[str, Any]) -> Figure:
-    figure, axes = _axes()
     points = data["lengths"][THRESHOLD]
-    published = [row for row in data["published"] if row["threshold"] == THRESHOLD]
+    names = list(dict.fromkeys(point["series"] for point in points))[:MOST_SERIES]
+    series_found = len({point["series"] for point in points})
+    figure, axes = new_axes(names=names, title=left_out(series_found))
+    published = near([p["T"] for p in points], data["published"], THRESHOLD)
     known = [p["median"] for p in [*points, *published] if p["median"] is not None]
+    known += [p["high"] for p in points if p["high"] is not None]
     never = 2.2 * max(known, default=1e4)
-    for model in dict.fromkeys((row["model"], row["source"]) for row in published):
-        rows = [row for row in published if (row["model"], row["source"]) == model]
-        reached = [row for row in rows if row["median"] is not None]
-        x, y = [row["T"] for row in reached], [row["median"] for row in reached]
-        axes.plot(x, y, ":d", color="0.45", markerfacecolor="white", markersize=5, linewidth=0.9)
-        axes.annotate(
-            model[0], (x[-1], y[-1]), (5, 4), textcoords="offset points", color="0.35", fontsize=7
-        )
-        for row in rows:
-            if row["median"] is None:
-                axes.plot(row["T"], never, "^", color="0.45", markerfacecolor="white")
-    names = list(dict.fromkeys(point["series"] for point in points))
-    _say_left_out(axes, len(names))
-    for index, series in enumerate(names[:_MOST_SERIES]):
-        colour, dash = _style(index)
+    ticks = sorted({row["T"] for row in [*points, *published]})
+    width = max(2.0, ticks[-1] / ticks[0])
+    _draw_published(axes, published, never)
+    for index, series in enumerate(names):
+        colour, dash, marker = style(index)
+        # Side by side, not one upon the other, and still clearly at their own T.
+        aside = width ** (min(0.005, 0.05 / len(names)) * (2 * index - len(names) + 1))
         own = [point for point in points if point["series"] == series]
-        medians = [never if p["median"] is None else p["median"] for p in own]
-        low = [
-            m - (never if p["low"] is None else p["low"]) for p, m in zip(own, medians, strict=True)
+        reached = [point for point in own if point["median"] is not None]
+        ends = [
+            (p["median"] - p["low"], (never if p["high"] is None else p["high"]) - p["median"])
+            for p in reached
         ]
-        high = [
-            (never if p["high"] is None else p["high"]) - m
-            for p, m in zip(own, medians, strict=True)
-        ]
-        lengths = [point["T"] for point in own]
-        axes.errorbar(lengths, medians, (low, high), fmt="o", ls=dash, color=colour, label=series)
+        axes.errorbar(
+            [p["T"] * aside for p in reached],
+            [p["median"] for p in reached],
+            list(zip(*ends, strict=True)) or None,
+            fmt=marker,
+            ls=dash,
+            ms=5,
+            color=colour,
+            label=series,
+        )
+        missed = [point["T"] * aside for point in own if point["median"] is None]
+        axes.plot(missed, [never] * len(missed), "^", ms=5, color=colour)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.axhline(never / 1.25, color="0.8", linewidth=0.6)
-    axes.text(
-        0.995,
-        never / 1.22,
-        "not reached",
-        transform=axes.get_yaxis_transform(),
-        ha="right",
-        va="bottom",
-        fontsize=7,
-        color="0.35",
-    )
-    ticks = sorted({row["T"] for row in [*points, *published]})
-    axes.set_xticks([T for i, T in enumerate(ticks) if i == 0 or T / ticks[i - 1] > 1.3])
+    right = axes.get_yaxis_transform()
+    place: dict[str, Any] = {"transform": right, "ha": "right", "va": "bottom"}
+    axes.text(0.995, never / 1.22, "not reached", fontsize=7, color="0.35", **place)
+    axes.set_xlim(ticks[0] / width**0.06, ticks[-1] * width**0.13)
+    apart = max(1.15, width**0.08)
+    kept: list[int] = []
+    for tick in ticks:
+        kept += [tick] if not kept or tick / kept[-1] > apart else []
+    axes.set_xticks(kept)
     axes.xaxis.set_minor_formatter(NullFormatter())
-    _number_axis(axes.xaxis)
-    _number_axis(axes.yaxis)
+    whole_numbers(axes.xaxis)
+    whole_numbers(axes.yaxis)
     axes.set_xlabel("sequence length T")
     axes.set_ylabel(f"updates to held-out MSE < {THRESHOLD}")
-    _legend(figure)
+    add_legend(figure, names)
     return figure
 
 
-def _overfitting(points: Sequence[Mapping[str, Any]]) -> Figure:
-    figure, axes = _axes(4.2, 3.8)
+def _draw_published(axes: Axes, published: Sequence[Mapping[str, Any]], never: float) -> None:
+    grey: dict[str, Any] = {"color": "0.45", "markerfacecolor": "white", "markersize": 5}
+    for model in dict.fromkeys((row["model"], row["source"]) for row in published):
+        rows = [row for row in published if (row["model"], row["source"]) == model]
+        reached = [row for row in rows if row["median"] is not None]
+        missed = [row["T"] for row in rows if row["median"] is None]
+        x, y = [row["T"] for row in reached], [row["median"] for row in reached]
+        axes.plot(x, y, ":d", linewidth=0.9, **grey)
+        axes.plot(missed, [never] * len(missed), "^", **grey)
+        place = (x[-1], y[-1]) if reached else (missed[-1], never)
+        axes.annotate(model[0], place, (5, 4), textcoords="offset points", color="0.35", fontsize=7)
+
+
+def _overfitting(data: Mapping[str, Any]) -> Figure:
+    points = [point for point in data["overfit"] if point["group"] < MOST_SERIES]
+    shown = sorted({point["group"] for point in points})
+    names = [data["groups"][index]["name"] for index in shown]
+    groups = len({point["group"] for point in data["overfit"]})
+    figure, axes = new_axes(names=names, title=left_out(groups))
     values = [point[name] for point in points for name in ("train", "test")]
     ends = (min(values) / 1.3, max(values) * 1.3)
     axes.plot(ends, ends, color="black", linewidth=0.8, linestyle=(0, (5, 3)))
-    colours = [_style(point["group"])[0] for point in points]
-    train, test = ([point[name] for point in points] for name in ("train", "test"))
-    axes.scatter(train, test, s=18, facecolors="none", edgecolors=colours)
+    for index, name in zip(shown, names, strict=True):
+        colour, _, marker = style(index)
+        own = [point for point in points if point["group"] == index]
+        train, test = ([point[side] for point in own] for side in ("train", "test"))
+        axes.scatter(
+            train, test, s=18, marker=marker, label=name, facecolors="none", edgecolors=colour
+        )
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("final training MSE")
     axes.set_ylabel("final held-out MSE")
+    plain_numbers(axes.xaxis)
+    plain_numbers(axes.yaxis)
+    add_legend(figure, names)
     return figure
 
 
 def _grid(grid: Heatmap) -> Figure:
-    figure, axes = _axes(1.4 + 0.8 * len(grid.columns), 0.9 + 0.5 * len(grid.rows))
+    title = "\n".join(part for part in ("solved, and median updates to 0.001", grid.title) if part)
+    width = max(3.2, 1.4 + 0.8 * len(grid.columns))
+    figure, axes = new_axes(width, 0.9 + 0.5 * len(grid.rows), title=title)
     axes.grid(visible=False)
     for row, column in grid.cells:
         group = grid.cells[row, column]
@@ -199,21 +226,4 @@ def _grid(grid: Heatmap) -> Figure:
     axes.set_ylim(len(grid.rows) - 0.5, -0.5)
     axes.set_xlabel(grid.column_label)
     axes.set_ylabel(grid.row_label)
-    axes.set_title(
-        f"solved, and median updates to 0.001{': ' * bool(grid.title)}{grid.title}", fontsize=8
-    )
     return figure
-
-
-def _say_left_out(axes: Axes, series: int) -> None:
-    """More series than colours and dashes can tell apart are not drawn, and that is said."""
-    if series > _MOST_SERIES:
-        axes.set_title(f"the first {_MOST_SERIES} of {series}; choose with --where", fontsize=8)
-
-
-def _number_axis(axis: Any) -> None:
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}".replace(",", " ")))
-
-
-def _legend(figure: Figure) -> None:
-    figure.legend(loc="outside lower center", ncols=3, fontsize=7)

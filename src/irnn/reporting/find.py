@@ -15,13 +15,14 @@ def find_folders(patterns: Iterable[str]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for pattern in patterns:
-        for root in _expand(pattern):
+        for root in expand(pattern):
             for folder in _walk(root):
                 found.setdefault(folder.resolve())
     return list(found)
 
 
-def _expand(pattern: str) -> list[Path]:
+def expand(pattern: str) -> list[Path]:
+    """List the folders that a path or glob names; raises ValueError when there is none."""
     path = Path(pattern).expanduser()
     if path.is_dir():
         return [path]
@@ -51,3 +52,8 @@ def _refuse_unreadable_root(root: Path) -> Callable[[OSError], None]:
             raise ValueError(f"PATH={root} cannot be read: {error.strerror}")
 
     return onerror
+
+
+def is_run_folder(folder: Path) -> bool:
+    """Whether a folder holds anything that a run leaves behind."""
+    return any((folder / marker).exists() for marker in MARKERS)

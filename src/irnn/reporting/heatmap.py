@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from irnn.reporting.settings import Value, order, show
+from irnn.reporting.settings import UNCLEAR_ALONE, Value, order
 from irnn.reporting.summary import Group, Summary
 
 _MOST = 12
@@ -47,10 +47,9 @@ def heatmaps(summary: Summary) -> tuple[list[Heatmap], int]:
         for group in summary.groups:
             rest = tuple(v for i, v in enumerate(group.values) if i not in (row, column))
             facets.setdefault(rest, []).append(group)
-        for rest, groups in facets.items():
-            names = [label for i, label in enumerate(summary.labels) if i not in (row, column)]
-            pairs = zip(names, rest, strict=True)
-            title = ", ".join(f"{label}={show(value)}" for label, value in pairs)
+        axes = (summary.keys[row], summary.keys[column])
+        for groups in facets.values():
+            title = summary.name(groups[0], without=axes, nothing="")
             grid = _grid(title, groups, summary.labels, row, column)
             if grid is not None:
                 found.append(grid)
@@ -58,6 +57,8 @@ def heatmaps(summary: Summary) -> tuple[list[Heatmap], int]:
 
 
 def _is_numeric(summary: Summary, index: int) -> bool:
+    if summary.keys[index].split(".")[0] in UNCLEAR_ALONE:
+        return False  # how long and how often to look: no axis of an experiment
     values = {group.values[index] for group in summary.groups}
     numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     return bool(numbers) and values <= {*numbers, None}

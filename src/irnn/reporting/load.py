@@ -5,15 +5,16 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from irnn.reporting.curve import Curve, Event, read_curve
+from irnn.reporting.curve import MOST_STEPS, Curve, Event, read_curve
 from irnn.reporting.find import MARKERS
 from irnn.reporting.settings import Settings, flatten
+from irnn.reporting.sweeps import Job, Sweep
 
 THRESHOLDS = ("0.1", "0.05", "0.01", "0.001")
 STATUSES = ("solved", "exhausted", "diverged")
@@ -74,11 +75,17 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Loaded:
-    """Everything found under the paths asked for; `notes` are defects that cost no run."""
+    """Everything found under the paths asked for; `notes` are defects that cost no run.
+
+    `sweep` is the one asked for by name, if it has a file, and `left` those of its jobs that have
+    no readable run yet.
+    """
 
     runs: tuple[Run, ...]
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
+    sweep: Sweep | None = None
+    left: tuple[Job, ...] = ()
 
 
 def load_runs(
@@ -117,7 +124,7 @@ def _load(folders: Sequence[Path], cache: dict[Path, Run], limit: int) -> Loaded
         if run is None:
             try:
                 run = read_run(folder, limit, notes)
-            except (ValueError, OSError) as error:
+            except (ValueError, OSError, RecursionError) as error:
                 skipped.append(Skipped(folder, _one_line(error)))
                 continue
         if run.run_id in seen:
@@ -128,7 +135,18 @@ def _load(folders: Sequence[Path], cache: dict[Path, Run], limit: int) -> Loaded
         if run.finished:
             cache[folder] = run
         runs.append(run)
-    return Loaded(tuple(runs), tuple(skipped), tuple(notes))
+    return Loaded(tuple(_with_nulls(runs)), tuple(skipped), tuple(notes))
+
+
+def _with_nulls(runs: Sequence[Run]) -> list[Run]:
+    """Give runs older than a setting its null, where newer runs have it so: both are without it."""
+    null = {key for run in runs for key, value in run.settings.items() if value is None}
+    return [
+        replace(run, settings={**dict.fromkeys(lacking), **run.settings})
+        if (lacking := [key for key in sorted(null) if key not in run.settings])
+        else run
+        for run in runs
+    ]
 
 
 def read_run(folder: Path, points: int = 300, notes: list[str] | None = None) -> Run:
@@ -141,6 +159,8 @@ def read_run(folder: Path, points: int = 300, notes: list[str] | None = None) ->
             raise ValueError(f"result.json lacks {', '.join(missing)}")
         if result["status"] not in STATUSES:
             raise ValueError(f"result.json has the unknown status {result['status']!r}")
+        if not 0 <= number(result["steps"]) <= MOST_STEPS:
+            raise ValueError(f"result.json has impossible steps, {_one_line(result['steps'])}")
     config = _config(folder, result)
     provenance = _provenance(folder, notes)
     curve, broken_lines = read_curve(folder / "metrics.jsonl", points)
@@ -176,15 +196,18 @@ def read_run(folder: Path, points: int = 300, notes: list[str] | None = None) ->
 
 
 def number(value: object) -> float:
-    """Read a JSON number as a float; null and anything else is NaN."""
+    """Read a JSON number as a float; null, anything else and what is not finite is NaN."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return math.nan
-    return float(value)
+    try:
+        return float(value) if math.isfinite(value) else math.nan
+    except OverflowError:
+        return math.nan
 
 
 def _count(value: object) -> int:
     read = number(value)
-    return int(read) if math.isfinite(read) else 0
+    return int(read) if 0 <= read <= MOST_STEPS else 0
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
@@ -236,7 +259,7 @@ def _solved_at(data: Mapping[str, Any], curve: Curve) -> dict[str, int | None]:
     if not isinstance(stated, dict):
         return {threshold: curve.first_below.get(threshold) for threshold in THRESHOLDS}
     crossings = {key: number(stated.get(key)) for key in THRESHOLDS}
-    return {key: int(at) if math.isfinite(at) else None for key, at in crossings.items()}
+    return {key: int(at) if 0 <= at <= MOST_STEPS else None for key, at in crossings.items()}
 
 
 def _divergences(data: Mapping[str, Any], curve: Curve) -> tuple[Event, ...]:
@@ -251,5 +274,5 @@ def _modified(folder: Path) -> float:
     return max(times, default=math.nan)
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: object) -> str:
     return " ".join(str(error).split())[:200]

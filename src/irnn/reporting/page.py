@@ -8,8 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from irnn.reporting import sections
-from irnn.reporting.compare import Comparison, sentences
+from irnn.reporting import run_lists, sections
+from irnn.reporting.compare import Comparison, Side, sentences
 from irnn.reporting.load import Loaded
 from irnn.reporting.provenance import warnings
 from irnn.reporting.summary import Summary
@@ -27,10 +27,11 @@ def render_page(
     comparison: Comparison | None,
     data: Mapping[str, Any],
     out: Path,
+    command: str = "",
 ) -> str:
     """Write the whole page as it lies in `out`, from which links to run folders are relative.
 
-    `data` is what `chart_data` computed from `summary`.
+    `data` is what `chart_data` computed from `summary`, `command` what was typed to get the page.
     """
     parts = [
         ("groups", "Results", sections.groups(summary)),
@@ -39,8 +40,8 @@ def render_page(
         ("length", "Updates against T", sections.length(summary)),
         ("heatmaps", "Grids", sections.heat(summary)),
         ("overfitting", "Training against held-out loss", sections.overfitting()),
-        ("runs", "Runs and commands", sections.runs(summary, out)),
-        ("provenance", "Provenance", sections.provenance(loaded)),
+        ("runs", "Runs and commands", run_lists.runs(loaded, summary, out)),
+        ("provenance", "Provenance", run_lists.provenance(loaded)),
         ("methods", "How to read this", sections.methods()),
     ]
     shown = [part for part in parts if part[2]]
@@ -48,15 +49,16 @@ def render_page(
     body = "".join(
         f'<section id="{name}"><h2>{title}</h2>{text}</section>' for name, title, text in shown
     )
-    title = headline(loaded.runs, len(loaded.skipped))
+    title = headline(loaded)
     written = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    by = f" by <code>{html.escape(command)}</code>" if command else ""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
         f"<title>irnn report: {html.escape(title)}</title><style>{_asset('page.css')}</style>"
-        f'</head><body><header><h1>{html.escape(title)}</h1><p class="dim">Written {written}</p>'
+        f'</head><body><header><h1>{html.escape(title)}</h1><p class="dim">Written {written}{by}</p>'
         f'<nav aria-label="Sections">{links}</nav></header><main>{_warnings(warnings(loaded))}'
         f"{body}</main>{_script(data)}</body></html>\n"
     )
@@ -98,4 +100,14 @@ def _comparison(comparison: Comparison | None) -> str:
         f"<ul>{lines}</ul><details><summary>Settings compared, and finished runs on each side"
         f'</summary><table><thead><tr><th class="text">setting</th>{heads}</tr></thead>'
         f"<tbody>{rows}</tbody></table></details>"
+        f"{_compared(comparison.a)}{_compared(comparison.b)}"
     )
+
+
+def _compared(side: Side) -> str:
+    links = "".join(
+        f'<li><a href="#{run_lists.anchor(run)}">{html.escape(run.run_id)}</a>: {run.status}</li>'
+        for run in side.runs
+    )
+    name = html.escape(side.name)
+    return f"<details><summary>Runs of {name}: {len(side.runs)}</summary><ul>{links}</ul></details>"

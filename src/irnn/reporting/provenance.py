@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from irnn.reporting.load import Loaded, Run
 from irnn.reporting.settings import show
+from irnn.reporting.sweeps import SCHEMA as SWEEP_SCHEMA
 
 _MIXED: dict[str, str] = {
     "schema": "results of different schema numbers may mean different things by the same name",
@@ -74,6 +75,11 @@ def warnings(loaded: Loaded) -> list[str]:
         if len(values) > 1:
             mix = ", ".join(f"{_short(fact, value)} ({n} runs)" for value, n in values.items())
             lines.append(f"Mixed {fact}: {mix}; {reason}.")
+    if loaded.sweep is not None and loaded.sweep.schema != SWEEP_SCHEMA:
+        lines.append(
+            f"The file of sweep {loaded.sweep.name} has schema {loaded.sweep.schema}, and this "
+            f"report knows {SWEEP_SCHEMA}: runs may be missing."
+        )
     dirty = facts.get("dirty", Counter())["true"]
     if dirty:
         lines.append(f"{dirty} runs were made with uncommitted changes: no commit reproduces them.")

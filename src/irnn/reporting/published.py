@@ -40,7 +40,7 @@ class PublishedRow:
     @property
     def outcome(self) -> str:
         """The result in words."""
-        words = [f"{self.updates:,} updates".replace(",", " ")] if self.updates else []
+        words = [f"{self.updates:,} updates"] if self.updates else []
         if self.solved is not None and self.runs is not None:
             words.append(f"{self.solved} of {self.runs} runs")
         return ", ".join(words)

@@ -23,3 +23,9 @@ def commands(runs: Sequence[Run]) -> list[str]:
     [(template, numbers)] = seeds.items()
     merged = template.replace("seed={}", f"seed={','.join(numbers)}")
     return [re.sub(r"(irnn[.-]train)\b", r"\1 -m", merged, count=1)]
+
+
+def asked(runs: Sequence[Run]) -> list[str]:
+    """List what was typed to start these runs: one line for each sweep or single run."""
+    typed = (run.provenance.get("process") or run.command for run in runs)
+    return list(dict.fromkeys(str(line) for line in typed if line))

@@ -3,67 +3,20 @@
 import html
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 from irnn.reporting import wording
-from irnn.reporting.charts import RATE, SEQ_LEN, relative_link
+from irnn.reporting.charts import RATE, SEQ_LEN
 from irnn.reporting.heatmap import Heatmap, heatmaps, ramp
-from irnn.reporting.load import THRESHOLDS, Loaded, Run
-from irnn.reporting.provenance import census
+from irnn.reporting.load import THRESHOLDS
+from irnn.reporting.markup import TIP, cell, quantile_key, sort_key, table
 from irnn.reporting.published import LABELS, published_rows
-from irnn.reporting.reproduce import commands
 from irnn.reporting.settings import show
-from irnn.reporting.statistics import Quantile
 from irnn.reporting.summary import Group, Summary
 
 _MOST_AT_ONE = 12  # series that can stand side by side above a single T
-_TIP = '<div class="tip" role="status" hidden></div>'
 _NO_SCRIPT = (
     "<noscript><p>Charts need JavaScript; figures/ holds the same as pictures.</p></noscript>"
 )
-
-
-def _cell(text: str, sort: float | str | None = None, link: str = "", css: str = "") -> str:
-    inner = html.escape(text)
-    first, newline, rest = inner.partition("\n")
-    if link:
-        first = f'<a href="{html.escape(link)}">{first}</a>'
-    inner = f"{first}<small>{rest}</small>" if newline else first
-    key = "" if sort is None else f' data-sort="{html.escape(str(sort))}"'
-    name = f' class="{css}"' if css else ""
-    return f"<td{name}{key}>{inner}</td>"
-
-
-def _head(names: Sequence[tuple[str, bool]], sortable: bool) -> str:
-    cells = []
-    for name, is_text in names:
-        inner = html.escape(name)
-        if sortable:
-            inner = f'<button type="button">{inner}</button>'
-        cells.append(f'<th scope="col"{" class=text" * is_text}>{inner}</th>')
-    return f"<thead><tr>{''.join(cells)}</tr></thead>"
-
-
-def _table(
-    names: Sequence[tuple[str, bool]], rows: Sequence[str], label: str, sortable: bool = True
-) -> str:
-    css = ' class="sortable"' if sortable else ""
-    return (
-        f'<div class="scroll" role="region" aria-label="{html.escape(label)}" tabindex="0">'
-        f"<table{css}>{_head(names, sortable)}<tbody>{''.join(rows)}</tbody></table></div>"
-    )
-
-
-def _number(value: float) -> str:
-    """A sort key that JavaScript's Number reads; unknown sorts after everything."""
-    return "Infinity" if math.isnan(value) or math.isinf(value) else repr(value)
-
-
-def _quantile_key(value: Quantile) -> str:
-    """Sort '>20 000' after every median that was reached, and 'never' last."""
-    if math.isfinite(value.value) or not math.isfinite(value.bound):
-        return _number(value.value)
-    return _number(1e15 + value.bound)
 
 
 def groups(summary: Summary) -> str:
@@ -81,7 +34,7 @@ def groups(summary: Summary) -> str:
     follows = "".join(f"<p class=note>{html.escape(line)}</p>" for line in summary.follows)
     return (
         f"<details><summary>Settings that all runs share</summary><dl class=settings>{shared}</dl>"
-        f"</details>{follows}{_table(names, rows, 'Results by setting, seeds pooled')}"
+        f"</details>{follows}{table(names, rows, 'Results by setting, seeds pooled')}"
         "<p class=note>Rates and times are over finished runs. Success rate: Wilson 95 % interval. "
         "Updates: median, and quartiles below it; runs that never crossed count as later than any. "
         "Every number leads to its runs.</p>"
@@ -90,22 +43,22 @@ def groups(summary: Summary) -> str:
 
 def _group_row(number: int, group: Group, seen: Sequence[str]) -> str:
     link = f"#runs-{number}"
-    cells = [_cell(show(value), css="text") for value in group.values]
-    cells.append(_cell(str(len(group.runs)), link=link))
+    cells = [cell(show(value), css="text") for value in group.values]
+    cells.append(cell(str(len(group.runs)), link=link))
     for status in seen:
-        cells.append(_cell(str(group.counts[status]), link=link))
+        cells.append(cell(str(group.counts[status]), link=link))
     rate = wording.rate(group.rate).replace(" (", "\n").rstrip(")")
-    cells.append(_cell(rate, _number(group.rate.estimate), link))
+    cells.append(cell(rate, sort_key(group.rate.estimate), link))
     for threshold in THRESHOLDS:
         crossing = group.crossings[threshold]
         middle, spread = wording.quantile(crossing.median), wording.quartiles(crossing)
         text = middle if spread == middle else f"{middle}\n{spread}"
-        cells.append(_cell(text, _quantile_key(crossing.median), link))
+        cells.append(cell(text, quantile_key(crossing.median), link))
     best = "-" if math.isnan(group.best_test_mse) else wording.loss(group.best_test_mse)
-    cells.append(_cell(best, _number(group.best_test_mse), link))
-    cells.append(_cell(wording.duration(group.seconds), _number(group.seconds), link))
+    cells.append(cell(best, sort_key(group.best_test_mse), link))
+    cells.append(cell(wording.duration(group.seconds), sort_key(group.seconds), link))
     speed = group.steps_per_second
-    cells.append(_cell(wording.speed(speed), _number(speed), link))
+    cells.append(cell(wording.speed(speed), sort_key(speed), link))
     return f"<tr>{''.join(cells)}</tr>"
 
 
@@ -124,10 +77,10 @@ def curves(summary: Summary) -> str:
         '<button type="button" id="curves-none">No groups</button></div>'
         '<figure id="curves-figure"><svg class="chart" tabindex="0" role="img" '
         'aria-label="Loss against updates, one line per run; arrow keys read values"></svg>'
-        f'{_TIP}<div class="legend" id="curves-legend"></div><figcaption>Thin: each seed. Thick: '
+        f'{TIP}<div class="legend" id="curves-legend"></div><figcaption>Thin: each seed. Thick: '
         "median of the group. Crosses: divergences. Dashed line: 1/6, the loss of always answering "
-        f"1. Losses above 10 run along the upper edge. Drag to zoom, double-click to reset.{first}"
-        f"</figcaption></figure>{_NO_SCRIPT}"
+        "1. Losses above 10 run along the upper edge. Drag to zoom, double-click to reset, click for "
+        f"the run.{first}</figcaption></figure>{_NO_SCRIPT}"
     )
 
 
@@ -146,24 +99,25 @@ def length(summary: Summary) -> str:
     names += [("units", False), ("marks", True), ("batch", False), ("optimizer", True)]
     names += [("source", True)]
     rows = [
-        f"<tr>{_cell(row.model, css='text')}{_cell(str(row.seq_len))}{_cell(row.threshold)}"
-        f"{_cell(row.outcome, css='text')}{_cell(row.hidden)}{_cell(row.marks, css='text')}"
-        f"{_cell(str(row.batch))}{_cell(row.optimizer, css='text')}"
-        f"{_cell(f'{row.source} ({LABELS[row.label]})', css='text')}</tr>"
+        f"<tr>{cell(row.model, css='text')}{cell(str(row.seq_len))}{cell(row.threshold)}"
+        f"{cell(row.outcome, css='text')}{cell(row.hidden)}{cell(row.marks, css='text')}"
+        f"{cell(str(row.batch))}{cell(row.optimizer, css='text')}"
+        f"{cell(f'{row.source} ({LABELS[row.label]})', css='text')}</tr>"
         for row in published_rows()
     ]
     return (
         f'<div class="tools"><label>Show <select id="length-threshold">{options}</select>'
-        '</label><label><input type="checkbox" id="length-published" checked> published rows'
-        "</label></div>"
+        '</label><label>Published rows <select id="length-published"><option value="near" selected>'
+        'near these lengths</option><option value="all">all</option><option value="none">none'
+        "</option></select></label></div>"
         '<figure id="length-figure"><svg class="chart" tabindex="0" role="img" aria-label="Updates '
         'to the threshold against sequence length; arrow keys read values"></svg>'
-        f'{_TIP}<div class="legend" id="length-legend"></div><figcaption>Filled: median with '
+        f'{TIP}<div class="legend" id="length-legend"></div><figcaption>Filled: median with '
         "quartiles, or success rate with its Wilson interval. Small: single runs. Triangles at the "
         "top: not reached. Published rows differ in where the marks lie, batch size and data: "
         "compare with care.</figcaption></figure>"
         "<details><summary>Published rows and their sources</summary>"
-        f"{_table(names, rows, 'Published results')}</details>"
+        f"{table(names, rows, 'Published results')}</details>"
     )
 
 
@@ -211,66 +165,11 @@ def overfitting() -> str:
     return (
         '<figure id="overfit-figure"><svg class="chart" tabindex="0" role="img" aria-label="Final '
         'held-out loss against final training loss, one point per run"></svg>'
-        f"{_TIP}<figcaption>One point for each finished run, colours as above. Above the dashed "
+        f'{TIP}<div class="legend" id="overfit-legend"></div>'
+        "<figcaption>One point for each finished run. Above the dashed "
         "line the held-out loss is larger: overfitting. Runs without two finite final losses below "
         "10 are not here.</figcaption></figure>"
     )
-
-
-def runs(summary: Summary, out: Path) -> str:
-    """Every run folder by group, with the command that makes it again."""
-    parts = []
-    for number, group in enumerate(summary.groups):
-        told = commands(group.runs)
-        listed = "".join(f"<code class=command>{html.escape(line)}</code>" for line in told)
-        names = [("run", True), ("status", True), ("seed", False), ("updates", False)]
-        names += [(f"to {threshold}", False) for threshold in THRESHOLDS]
-        names += [(n, False) for n in ("held-out", "best", "training", "time", "updates/s")]
-        names += [("command", True)]
-        rows = [_run_row(run, out) for run in group.runs]
-        name = html.escape(summary.name(group))
-        plural = "s" * (len(group.runs) != 1)
-        parts.append(
-            f'<details id="runs-{number}"><summary>{name}: {len(group.runs)} run{plural}</summary>'
-            f"{listed or '<p class=note>No command recorded.</p>'}"
-            f"{_table(names, rows, f'Runs of {name}')}</details>"
-        )
-    return "".join(parts)
-
-
-def _run_row(run: Run, out: Path) -> str:
-    link = relative_link(run.path, out)
-    cells = [_cell(run.run_id, link=link, css="text")]
-    why = "".join(
-        f"\n{event.reason} at {wording.count(event.step)}" for event in run.divergences[:1]
-    )
-    cells.append(_cell(run.status + why, css="text"))
-    cells += [
-        _cell(str(run.seed)),
-        _cell(wording.count(run.steps), run.steps, f"{link}metrics.jsonl"),
-    ]
-    for threshold in THRESHOLDS:
-        at = run.solved_at[threshold]
-        cells.append(
-            _cell("-" if at is None else wording.count(at), _number(math.inf if at is None else at))
-        )
-    for value in (run.test_mse, run.best_test_mse, run.train_mse):
-        cells.append(_cell(wording.loss(value), _number(value)))
-    cells.append(_cell(wording.duration(run.seconds), _number(run.seconds)))
-    cells.append(_cell(wording.speed(run.steps_per_second), _number(run.steps_per_second)))
-    command = f'<td class="text wrap"><code>{html.escape(run.command)}</code></td>'
-    return f"<tr>{''.join(cells)}{command}</tr>"
-
-
-def provenance(loaded: Loaded) -> str:
-    """What made the runs, counted."""
-    rows = []
-    for fact, counts in census(loaded.runs).items():
-        listed = "; ".join(f"{value} ({n})" for value, n in counts.most_common(12))
-        listed += f"; and {len(counts) - 12} more" if len(counts) > 12 else ""
-        rows.append(f"<tr>{_cell(fact, css='text')}{_cell(listed, css='text wrap')}</tr>")
-    names = [("fact", True), ("value (runs)", True)]
-    return _table(names, rows, "Provenance", sortable=False)
 
 
 def methods() -> str:
@@ -281,7 +180,7 @@ def methods() -> str:
         "<li>Success rates carry Wilson score intervals (Wilson 1927), differences of two rates "
         "Newcombe's hybrid score interval (1998, method 10) and Fisher's exact test.</li>"
         "<li>Updates to a threshold are those of the first evaluation below it. Runs that never "
-        "crossed stay in: &gt;20 000 means that the budget ended first, never that the run had "
+        "crossed stay in: &gt;20,000 means that the budget ended first, never that the run had "
         "diverged.</li><li>Time to solve is compared by a permutation log-rank test, labels "
         "shuffled within settings that differ in nothing else (Peto &amp; Peto 1972); a diverged "
         "run never solves. Below p = 0.05 the page says who wins, else that the data cannot tell."

@@ -16,22 +16,28 @@ NOT_SHOWN = ("seed", "runs_dir", "force", "runtime", "tracker", "checkpoint", "s
 ALIASES = {"clip": "clip.max_norm", "init_scale": "init.gain"}
 LABELS = {full: short for short, full in ALIASES.items()}
 ABSENT = "absent"
+_LARGEST = 2**63
 UNCLEAR_ALONE = ("budget", "evaluate", "stop", "divergence")  # every, updates: of what?
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Value]:
-    """Turn nested mappings into one with dotted keys; lists become text, lists of mappings go."""
+    """Turn nested mappings into one with dotted keys; lists become text, nested lists go.
+
+    Numbers that are not finite, or too large for a table to hold, become text.
+    """
     flat: dict[str, Value] = {}
     for key, value in tree.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
             flat.update(flatten(value, f"{name}."))
         elif isinstance(value, list | tuple):
-            if any(isinstance(item, Mapping) for item in value):
+            if any(isinstance(item, Mapping | list | tuple) for item in value):
                 continue
             flat[name] = " ".join(str(item) for item in value)
-        elif value is None or isinstance(value, bool | int | float):
+        elif value is None or isinstance(value, bool):
             flat[name] = value
+        elif isinstance(value, int | float):
+            flat[name] = value if -_LARGEST < value < _LARGEST else str(value)
         else:
             flat[name] = parse_value(str(value)) if _looks_like_float(str(value)) else str(value)
     return flat
@@ -117,6 +123,22 @@ def _decides(name: str, key: str, settings: Sequence[Settings]) -> bool:
         seen.setdefault(one.get(name, ABSENT), one.get(key, ABSENT)) == one.get(key, ABSENT)
         for one in settings
     )
+
+
+def naming_keys(keys: Sequence[str], settings: Sequence[Settings]) -> list[str]:
+    """List the keys that a group's name needs: not those that any name beside them decides.
+
+    `init=split_identity` says all when only its runs have `optim.recurrent_lr_scale=0.1`. What the
+    task is, its length above all, is always said.
+    """
+    names = [key for key in keys if key.endswith(".name")]
+    return [
+        key
+        for key in keys
+        if key in names
+        or key.startswith("task.")
+        or not any(_decides(name, key, settings) for name in names)
+    ]
 
 
 def labels(keys: Iterable[str]) -> dict[str, str]:

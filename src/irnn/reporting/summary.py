@@ -1,7 +1,7 @@
 """Pool runs that differ only in their seed into groups and summarise each."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from irnn.reporting.load import COUNTED, THRESHOLDS, Run
@@ -10,6 +10,7 @@ from irnn.reporting.settings import (
     Value,
     is_shown,
     labels,
+    naming_keys,
     order,
     show,
     split_dependent,
@@ -55,12 +56,14 @@ class Group:
 class Summary:
     """The groups and the settings that tell them apart.
 
-    `keys` are full keys, `labels` their short names, `constant` what all runs share, and `follows`
-    lines on settings that vary only with a name already shown.
+    `keys` are full keys, `labels` their short names, `naming` those of the keys that a group's name
+    needs, `constant` what all runs share, and `follows` lines on settings that vary only with a
+    name already shown.
     """
 
     keys: tuple[str, ...]
     labels: tuple[str, ...]
+    naming: tuple[str, ...]
     groups: tuple[Group, ...]
     constant: Mapping[str, Value]
     follows: tuple[str, ...]
@@ -71,10 +74,15 @@ class Summary:
         seen = {status for group in self.groups for status, n in group.counts.items() if n}
         return tuple(status for status in COUNTED if status in seen or status == "solved")
 
-    def name(self, group: Group) -> str:
-        """One line that tells this group from the others."""
-        pairs = zip(self.labels, group.values, strict=True)
-        return ", ".join(f"{label}={show(value)}" for label, value in pairs) or "all runs"
+    def name(self, group: Group, without: Collection[str] = (), nothing: str = "all runs") -> str:
+        """One line that tells this group from the others, the keys in `without` left unsaid."""
+        columns = zip(self.keys, self.labels, group.values, strict=True)
+        told = [
+            f"{label}={show(value)}"
+            for key, label, value in columns
+            if key in self.naming and key not in without
+        ]
+        return ", ".join(told) or nothing
 
 
 def summarise(runs: Sequence[Run]) -> Summary:
@@ -93,6 +101,7 @@ def summarise(runs: Sequence[Run]) -> Summary:
     return Summary(
         keys=tuple(keys),
         labels=tuple(names[key] for key in keys),
+        naming=tuple(naming_keys(keys, settings)),
         groups=tuple(_group(values, pooled[values]) for values in ordered),
         constant={key: value for key, value in constant.items() if is_shown(key)},
         follows=_follows(dependent, runs),
@@ -148,7 +157,7 @@ def _follows(dependent: Mapping[str, str], runs: Sequence[Run]) -> tuple[str, ..
     told: dict[tuple[str, Value], dict[str, Value]] = {}
     for key, name in dependent.items():
         for run in runs:
-            if key in run.settings:
+            if run.settings.get(key) is not None:
                 decider = (name, run.settings.get(name))
                 told.setdefault(decider, {})[key] = run.settings[key]
     lines = []

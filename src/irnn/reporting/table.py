@@ -12,6 +12,7 @@ from irnn.reporting import wording
 from irnn.reporting.load import COUNTED, THRESHOLDS, Loaded, Run
 from irnn.reporting.settings import show
 from irnn.reporting.summary import Summary
+from irnn.reporting.sweeps import Job
 
 _WIDE = 150
 
@@ -21,24 +22,29 @@ def render(loaded: Loaded, summary: Summary, warnings: Sequence[str], width: int
 
     A screen narrower than `width` 150 gets two of the four thresholds.
     """
-    parts: list[RenderableType] = [Text(headline(loaded.runs, len(loaded.skipped)), style="bold")]
+    parts: list[RenderableType] = [Text(headline(loaded), style="bold")]
+    if loaded.sweep is not None and loaded.sweep.command:
+        parts += [Text(line, style="dim") for line in loaded.sweep.command.splitlines()]
     known = {key: value for key, value in summary.constant.items() if value is not None}
     if known:
         constant = ", ".join(f"{key}={show(value)}" for key, value in known.items())
         parts.append(Text(f"all runs: {constant}", style="dim"))
     parts += [Text(line, style="dim") for line in summary.follows]
     parts.append(_table(summary, THRESHOLDS if width >= _WIDE else ("0.05", "0.001")))
-    parts += [Text(line) for line in _unfinished(loaded.runs)]
+    parts += [Text(line) for line in (*_unfinished(loaded.runs), *_left(loaded.left))]
     parts += [Text(f"warning: {line}", style="yellow") for line in warnings]
     return Stack(*parts)
 
 
-def headline(runs: Sequence[Run], skipped: int) -> str:
-    """Count the runs by status in one line."""
+def headline(loaded: Loaded) -> str:
+    """Count the runs by status in one line, and what of a sweep is left to start."""
+    runs, skipped, left = loaded.runs, len(loaded.skipped), len(loaded.left)
     counts = {status: sum(run.status == status for run in runs) for status in COUNTED}
     words = [f"{n} {status}" for status, n in counts.items() if n]
+    words += [f"{left} left"] if left else []
     words += [f"{skipped} skipped"] if skipped else []
-    return f"{len(runs)} run{'s' * (len(runs) != 1)}: {', '.join(words)}"
+    name = f"{loaded.sweep.name}: " if loaded.sweep is not None else ""
+    return f"{name}{len(runs)} run{'s' * (len(runs) != 1)}: {', '.join(words) or 'none yet'}"
 
 
 def _table(summary: Summary, thresholds: Sequence[str]) -> Table:
@@ -55,12 +61,13 @@ def _table(summary: Summary, thresholds: Sequence[str]) -> Table:
     table.add_column("success rate", justify="right")
     for threshold in thresholds:
         table.add_column(f"updates to {threshold}", justify="right")
-    table.add_column("time", justify="right")
-    table.add_column("updates/s", justify="right")
+    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column("updates/s", justify="right", no_wrap=True)
     for group in summary.groups:
         cells = [show(value) for value in group.values]
         cells += [str(len(group.runs)), *(str(group.counts[status]) for status in shown)]
-        cells.append(wording.rate(group.rate))
+        rate = wording.rate(group.rate)
+        cells.append(rate if len(thresholds) == len(THRESHOLDS) else rate.replace(" (", "\n("))
         for threshold in thresholds:
             crossing = group.crossings[threshold]
             middle, spread = wording.quantile(crossing.median), wording.quartiles(crossing)
@@ -80,3 +87,9 @@ def _unfinished(runs: Sequence[Run], most: int = 8) -> list[str]:
     ]
     left = len(running) - most
     return [*lines, f"and {left} more unfinished"] if left > 0 else lines
+
+
+def _left(jobs: Sequence[Job], most: int = 4) -> list[str]:
+    lines = [f"left to start: {' '.join(job.overrides) or job.run_id}" for job in jobs[:most]]
+    more = len(jobs) - most
+    return [*lines, f"and {more} more left"] if more > 0 else lines

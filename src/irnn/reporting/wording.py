@@ -9,14 +9,14 @@ NOTHING = "-"
 
 
 def count(value: float) -> str:
-    """A whole number with spaces between thousands: 16 250."""
+    """A whole number with commas between thousands: 16,250."""
     if math.isnan(value):
         return NOTHING
-    return f"{round(value):,}".replace(",", " ")
+    return f"{round(value):,}"
 
 
 def quantile(value: Quantile) -> str:
-    """Updates, or '>20 000' when the budget ended first, or 'never' when no budget would do."""
+    """Updates, or '>20,000' when the budget ended first, or 'never' when no budget would do."""
     if math.isfinite(value.value):
         return count(value.value)
     if math.isnan(value.value):
@@ -25,7 +25,7 @@ def quantile(value: Quantile) -> str:
 
 
 def quartiles(crossing: Crossing) -> str:
-    """The interquartile range: '7 750 to >20 000'."""
+    """The interquartile range: '7,750 to >20,000'."""
     low, high = quantile(crossing.first_quartile), quantile(crossing.third_quartile)
     return low if low == high else f"{low} to {high}"
 

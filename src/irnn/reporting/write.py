@@ -11,9 +11,16 @@ from irnn.reporting.summary import Summary
 
 
 def write_report(
-    out: Path, loaded: Loaded, summary: Summary, comparison: Comparison | None
+    out: Path,
+    loaded: Loaded,
+    summary: Summary,
+    comparison: Comparison | None,
+    command: str = "",
 ) -> list[str]:
-    """Write the page and the summaries into `out`; say in one line each what was written or not."""
+    """Write the page and the summaries into `out`; say in one line each what was written or not.
+
+    `command` is what was typed, for the page to tell.
+    """
     out.mkdir(parents=True, exist_ok=True)
     rows = export.rows(loaded.runs)
     export.write_csv(rows, out / "summary.csv")
@@ -24,7 +31,7 @@ def write_report(
     else:
         lines.append(export.PARQUET_REMEDY)
     data = chart_data(summary)
-    page = render_page(loaded, summary, comparison, data, out.resolve())
+    page = render_page(loaded, summary, comparison, data, out.resolve(), command)
     (out / "report.html").write_text(page, encoding="utf-8")
     lines.append(f"wrote {out / 'report.html'}")
     from irnn.reporting.figures import write_figures  # matplotlib is slow to import

@@ -13,12 +13,12 @@ from irnn.models.regressor import Regressor
 def parameter_scales(model: Regressor, optim: Optim, integrators: int) -> Tensor:
     """Give the factor on the learning rate of every parameter, in the order of `model.parameters()`: (N,).
 
-    `recurrent_lr_scale` is for the recurrent matrices. `integrator_lr_scale` is for what acts on the first
-    `integrators` units of a layer at every step of a sequence: their input weights and biases, and the
-    recurrent weights between them. An integrator sums such an effect over all T steps, so that a small
-    change of one of these weights moves the last state T times as far as the same change of a weight whose
-    input is silent but for a few steps. Adam moves all weights equally far; a scale of the order of 1 / T
-    makes these steps equal in what they do.
+    `recurrent_lr_scale` is for the recurrent matrices. `integrator_lr_scale` is for what acts at every step
+    of a sequence through the first `integrators` units of a layer: their input weights and biases, and the
+    recurrent weights that read their states, which persist. Such an effect adds up over all T steps, so that
+    a small change of one of these weights moves the last state T times as far as the same change of a weight
+    whose input is silent but for a few steps. Adam moves all weights equally far; a scale of the order of
+    1 / T makes these steps equal in what they do.
     """
     accumulated = 1.0 if optim.integrator_lr_scale is None else optim.integrator_lr_scale
     pieces = []
@@ -26,7 +26,7 @@ def parameter_scales(model: Regressor, optim: Optim, integrators: int) -> Tensor
         scale = torch.ones_like(parameter, requires_grad=False)
         if name.startswith("recurrent.weight_hh"):
             scale *= optim.recurrent_lr_scale
-            scale[:integrators, :integrators] *= accumulated
+            scale[:, :integrators] *= accumulated
         elif name.startswith("recurrent."):
             scale[:integrators] *= accumulated
         pieces.append(scale.reshape(-1))

@@ -3,6 +3,8 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const COLOURS = 7;
 const DASHES = ["", "8 3", "2 3"];
 const colour = (index) => `var(--c${index % COLOURS})`;
+const SHAPES = ["dot", "square", "diamond", "down"];
+const shape = (index) => SHAPES[index % SHAPES.length];
 const dash = (index) => DASHES[Math.floor(index / COLOURS) % DASHES.length];
 
 function element(parent, name, attributes = {}, text = "") {
@@ -13,7 +15,7 @@ function element(parent, name, attributes = {}, text = "") {
   return node;
 }
 
-const count = (value) => Math.round(value).toLocaleString("en").replaceAll(",", "\u00a0");
+const count = (value) => Math.round(value).toLocaleString("en");
 const loss = (value) => (value === null ? "not finite" : String(Number(value.toPrecision(3))));
 
 function linearTicks([low, high], wanted) {
@@ -112,15 +114,17 @@ function hideTip(figure) {
   figure.querySelector(".cursor")?.remove();
 }
 
-function swatch(parent, index, shape = "") {
+function swatch(parent, index, outline = "", stroke = "var(--dim)") {
   const svg = element(parent, "svg", { viewBox: "0 0 28 12", "aria-hidden": "true" });
   const line = { x1: 0, x2: 28, y1: 6, y2: 6, "stroke-width": 3, "stroke-dasharray": dash(index) };
-  if (shape) element(svg, "path", { d: marker(shape, 14, 6, 4), fill: "none", stroke: "var(--dim)" });
+  if (outline) element(svg, "path", { d: marker(outline, 14, 6, 4), fill: "none", stroke, "stroke-width": 1.6 });
   else element(svg, "line", { ...line, stroke: colour(index) });
 }
 
 // Outline of a marker; shapes tell series apart where colours do not.
 function marker(shape, x, y, r) {
+  if (shape === "down") return `M${x - r} ${y - r}L${x + r} ${y - r}L${x} ${y + r}Z`;
+  if (shape === "square") return `M${x - r} ${y - r}h${2 * r}v${2 * r}h${-2 * r}Z`;
   if (shape === "up") return `M${x - r} ${y + r}L${x + r} ${y + r}L${x} ${y - r}Z`;
   if (shape === "diamond") return `M${x} ${y - r}L${x + r} ${y}L${x} ${y + r}L${x - r} ${y}Z`;
   if (shape === "cross") return `M${x - r} ${y - r}L${x + r} ${y + r}M${x - r} ${y + r}L${x + r} ${y - r}`;

@@ -70,13 +70,14 @@
       const training = kind.value === "both" && name === "t";
       const style = { stroke: colour(index), "stroke-dasharray": training ? "2 3" : dash(index) };
       const seeds = group.runs.map((run) => path(run.s, run[name])).join("");
-      if (!training) element(layer, "path", { class: "seed", stroke: colour(index), d: seeds });
-      element(layer, "path", { class: "median", ...style, d: path(group.median.s, group.median[name]) });
+      const of = { "data-group": index };
+      if (!training) element(layer, "path", { class: "seed", stroke: colour(index), d: seeds, ...of });
+      element(layer, "path", { class: "median", ...style, ...of, d: path(group.median.s, group.median[name]) });
     }
     for (const [group, index] of visible()) for (const run of group.runs) for (const event of run.e) {
       const at = lastFinite(run, event[0]);
       const d = marker("cross", plot.x(event[0]), clampY(at), 5);
-      element(layer, "path", { class: "divergence", d, stroke: colour(index), "stroke-width": 2.5 });
+      element(layer, "path", { class: "divergence", "data-group": index, d, stroke: colour(index), "stroke-width": 2.5 });
     }
     const place = { class: "halo", x: box.right - 4, y: line - 12, "text-anchor": "end" };
     element(svg, "text", place, "1/6: always answering 1");
@@ -116,6 +117,13 @@
     return [value, `${group.name}, seed ${run.seed}`, `${run.id} (${run.status})`, ...ends];
   }
 
+  // Fade all groups but one while the pointer rests on its name.
+  function single(index) {
+    for (const path of svg.querySelectorAll("[data-group]")) {
+      path.classList.toggle("away", index !== null && Number(path.dataset.group) !== index);
+    }
+  }
+
   function show(point) {
     focus = point;
     if (!point) return hideTip(figure);
@@ -150,9 +158,9 @@
   });
   svg.addEventListener("pointerup", (event) => {
     const to = pointer(svg, event).x;
-    if (dragFrom !== null && Math.abs(to - dragFrom) > 8) {
-      zoom(plot.x.invert(dragFrom), plot.x.invert(to));
-    }
+    const dragged = dragFrom !== null && Math.abs(to - dragFrom) > 8;
+    if (dragged) zoom(plot.x.invert(dragFrom), plot.x.invert(to));
+    else if (dragFrom !== null && focus) openRun(focus.run.id);
     dragFrom = null;
     svg.querySelector(".selection")?.remove();
   });
@@ -162,13 +170,14 @@
   });
   svg.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!step) return;
+    if (event.key === "Enter" && focus) return openRun(focus.run.id);
+    if (!step) return null;
     event.preventDefault();
     const first = visible()[0]?.[0].runs[0];
-    if (!first?.s.length) return;
+    if (!first?.s.length) return null;
     const from = focus ?? { group: visible()[0][0], run: first, name: columns()[0], i: -step };
     const i = Math.min(from.run.s.length - 1, Math.max(0, from.i + step));
-    if (from.run[from.name][i] !== null) show({ ...from, i });
+    return from.run[from.name][i] === null ? null : show({ ...from, i });
   });
 
   function reset() {
@@ -193,6 +202,8 @@
     label.append(box);
     swatch(label, index);
     label.append(group.name);
+    label.addEventListener("pointerenter", () => single(index));
+    label.addEventListener("pointerleave", () => single(null));
     legend.append(label);
     return box;
   });

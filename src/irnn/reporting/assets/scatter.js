@@ -14,13 +14,26 @@ function hoverPoints(figure, state) {
     const index = far.indexOf(Math.min(...far));
     show(far[index] < 900 ? index : -1);
   });
-  svg.addEventListener("pointerleave", () => hideTip(figure));
+  svg.addEventListener("pointerleave", () => {
+    current = -1;
+    hideTip(figure);
+  });
+  const open = () => state.points[current]?.id && openRun(state.points[current].id);
+  svg.addEventListener("click", open);
   svg.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") open();
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!step || !state.points.length) return;
     event.preventDefault();
     show((current + step + state.points.length) % state.points.length);
   });
+}
+
+function key(legend, index, outline, text, stroke) {
+  const span = document.createElement("span");
+  swatch(span, index, outline, stroke);
+  span.append(text);
+  legend.append(span);
 }
 
 function padded(values, by) {
@@ -37,16 +50,15 @@ function padded(values, by) {
   const legend = document.getElementById("length-legend");
   const state = { points: [], plot: null };
 
-  function key(index, shape, text) {
-    const span = document.createElement("span");
-    swatch(span, index, shape);
-    span.append(text);
-    legend.append(span);
-  }
 
   function draw() {
     const chart = DATA.lengths[choice.value];
-    const theirs = published.checked ? DATA.published.filter((row) => row.threshold === choice.value) : [];
+    const span = chart.length ? [chart[0], ...chart].map((p) => p.T) : [0];
+    const low = Math.min(...span) / DATA.near;
+    const high = Math.max(...span) * DATA.near;
+    const close = (row) => published.value === "all" || (row.T >= low && row.T <= high);
+    const theirs = published.value === "none" ? []
+      : DATA.published.filter((row) => row.threshold === choice.value && close(row));
     const all = [...chart.map((p) => p), ...theirs];
     const updates = all.flatMap((p) => [p.median, p.low, p.high, ...(p.runs ?? []).map((r) => r.at)]);
     const known = updates.filter((value) => typeof value === "number" && value > 0);
@@ -63,11 +75,11 @@ function padded(values, by) {
     legend.replaceChildren();
     const { svg, box } = state.plot;
     const never = box.top + 7;
-    const put = (T, at, lines, shape, r, style, shift = 0) => {
+    const put = (T, at, lines, outline, r, style, shift = 0, id = "") => {
       const px = state.plot.x(T) + shift;
       const py = at === null ? never : state.plot.y(at);
-      element(svg, "path", { d: marker(at === null ? "up" : shape, px, py, r), ...style });
-      state.points.push({ x: px, y: py, lines });
+      element(svg, "path", { d: marker(at === null ? "up" : outline, px, py, r), ...style });
+      state.points.push({ x: px, y: py, lines, id });
     };
     const series = [...new Set(chart.map((p) => p.series))];
     series.forEach((name, index) => {
@@ -84,12 +96,12 @@ function padded(values, by) {
         if (p.low !== null) element(svg, "line", { x1: px, x2: px, ...ends, stroke, "stroke-width": 2 });
         for (const run of p.runs) {
           const lines = [`${name}, T = ${p.T}, seed ${run.seed}`, run.words, run.id];
-          put(p.T, run.at, lines, "dot", 3, { fill: "var(--bg)", stroke }, shift);
+          put(p.T, run.at, lines, shape(index), 2.6, { fill: "var(--bg)", stroke }, shift, run.id);
         }
         const lines = [`${name}, T = ${p.T}`, p.words, `${p.crossed} of ${p.of} runs`];
-        put(p.T, p.median, lines, "dot", 5, { fill: stroke, stroke }, shift);
+        put(p.T, p.median, lines, shape(index), 5, { fill: stroke, stroke }, shift);
       }
-      key(index, "", name);
+      key(legend, index, shape(index), name, stroke);
     });
     const models = [...new Set(theirs.map((row) => `${row.model} (${row.source})`))];
     models.forEach((name) => {
@@ -106,8 +118,8 @@ function padded(values, by) {
       }
       own.forEach((row) => put(row.T, row.median, row.lines, "diamond", 5, { fill: "var(--bg)", stroke: "var(--dim)" }));
     });
-    if (theirs.length) key(0, "diamond", "published (sources below)");
-    if (all.some((p) => p.median === null)) key(0, "up", "not within the budget, or never");
+    if (theirs.length) key(legend, 0, "diamond", "published (sources below)");
+    if (all.some((p) => p.median === null)) key(legend, 0, "up", "not within the budget, or never");
     hideTip(figure);
   }
   choice.addEventListener("change", draw);
@@ -135,10 +147,16 @@ function padded(values, by) {
       const px = x(run.train);
       const py = y(run.test);
       const stroke = colour(run.group);
-      element(svg, "path", { d: marker("dot", px, py, 4), fill: "none", stroke, "stroke-width": 2 });
+      element(svg, "path", { d: marker(shape(run.group), px, py, 4), fill: "none", stroke, "stroke-width": 2 });
       const lines = [`training ${loss(run.train)}, held-out ${loss(run.test)}`];
-      return { x: px, y: py, lines: [...lines, `${DATA.groups[run.group].name}, seed ${run.seed}`, run.id] };
+      lines.push(`${DATA.groups[run.group].name}, seed ${run.seed}`, run.id);
+      return { x: px, y: py, lines, id: run.id };
     });
+    const legend = document.getElementById("overfit-legend");
+    legend.replaceChildren();
+    for (const index of new Set(DATA.overfit.map((run) => run.group))) {
+      key(legend, index, shape(index), DATA.groups[index].name, colour(index));
+    }
     hideTip(figure);
   }
   hoverPoints(figure, state);

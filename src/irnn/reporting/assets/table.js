@@ -32,5 +32,9 @@ function openTarget() {
     target.scrollIntoView();
   }
 }
+// Go to a run's row, from which a link leads to its folder.
+function openRun(id) {
+  location.hash = `run-${encodeURIComponent(id)}`;
+}
 addEventListener("hashchange", openTarget);
 openTarget();

@@ -1,0 +1,102 @@
+"""The page's lists of runs, the commands that make them again, and where they came from."""
+
+import html
+import math
+from pathlib import Path
+from urllib.parse import quote
+
+from irnn.reporting import wording
+from irnn.reporting.charts import relative_link
+from irnn.reporting.load import THRESHOLDS, Loaded, Run
+from irnn.reporting.markup import cell, sort_key, table
+from irnn.reporting.provenance import census
+from irnn.reporting.reproduce import asked, commands
+from irnn.reporting.summary import Summary
+
+_MOST_COMMANDS = 12
+_UNESCAPED = "!*'()"  # by encodeURIComponent
+
+
+def runs(loaded: Loaded, summary: Summary, out: Path) -> str:
+    """What to type to get all runs again, then every run folder by group, with its own command."""
+    parts = [_asked(loaded)]
+    names = [("run", True), ("status", True), ("seed", False), ("updates", False)]
+    names += [(f"to {threshold}", False) for threshold in THRESHOLDS]
+    names += [(n, False) for n in ("held-out", "best", "training", "time", "updates/s")]
+    names += [("command", True)]
+    for number, group in enumerate(summary.groups):
+        listed = "".join(_command(line) for line in commands(group.runs))
+        rows = [_run_row(run, out) for run in group.runs]
+        name = summary.name(group)
+        plural = "s" * (len(group.runs) != 1)
+        parts.append(
+            f'<details id="runs-{number}"><summary>{html.escape(name)}: {len(group.runs)} '
+            f"run{plural}</summary>{listed or '<p class=note>No command recorded.</p>'}"
+            f"{table(names, rows, f'Runs of {name}')}</details>"
+        )
+    return "".join(parts)
+
+
+def _asked(loaded: Loaded) -> str:
+    """The command of the sweep, or else those that were typed, and what is left to start."""
+    if loaded.sweep is not None:
+        told = loaded.sweep.command.splitlines()
+        what = f"Sweep {loaded.sweep.name}, {len(loaded.sweep.jobs)} runs"
+    else:
+        told = asked(loaded.runs)
+        what = "Asked for by"
+    listed = "".join(_command(line) for line in told[:_MOST_COMMANDS])
+    if len(told) > _MOST_COMMANDS:
+        listed += f"<p class=note>and {len(told) - _MOST_COMMANDS} more commands</p>"
+    text = f"<p>{html.escape(what)}:</p>{listed}" if listed else ""
+    if not loaded.left:
+        return text
+    jobs = "".join(
+        f"<li><code>{html.escape(' '.join(job.overrides) or job.run_id)}</code></li>"
+        for job in loaded.left
+    )
+    return f"{text}<details><summary>{len(loaded.left)} left to start</summary><ul>{jobs}</ul></details>"
+
+
+def _command(line: str) -> str:
+    return f"<code class=command>{html.escape(line)}</code>"
+
+
+def anchor(run: Run) -> str:
+    """The id of a run's row on the page, escaped as the page's script does."""
+    return f"run-{quote(run.run_id, safe=_UNESCAPED)}"
+
+
+def _run_row(run: Run, out: Path) -> str:
+    link = relative_link(run.path, out)
+    cells = [cell(run.run_id, link=link, css="text")]
+    why = "".join(
+        f"\n{event.reason} at {wording.count(event.step)}" for event in run.divergences[:1]
+    )
+    cells.append(cell(run.status + why, css="text"))
+    cells += [
+        cell(str(run.seed)),
+        cell(wording.count(run.steps), run.steps, f"{link}metrics.jsonl"),
+    ]
+    for threshold in THRESHOLDS:
+        at = run.solved_at[threshold]
+        cells.append(
+            cell("-" if at is None else wording.count(at), sort_key(math.inf if at is None else at))
+        )
+    for value in (run.test_mse, run.best_test_mse, run.train_mse):
+        cells.append(cell(wording.loss(value), sort_key(value)))
+    cells.append(cell(wording.duration(run.seconds), sort_key(run.seconds)))
+    cells.append(cell(wording.speed(run.steps_per_second), sort_key(run.steps_per_second)))
+    command = f'<td class="text wrap"><code>{html.escape(run.command)}</code></td>'
+    return f'<tr id="{html.escape(anchor(run))}">{"".join(cells)}{command}</tr>'
+
+
+def provenance(loaded: Loaded) -> str:
+    """What made the runs, counted."""
+    rows = []
+    for fact, counts in census(loaded.runs).items():
+        listed = "; ".join(f"{value} ({n})" for value, n in counts.most_common(12))
+        listed += f"; and {len(counts) - 12} more" if len(counts) > 12 else ""
+        rows.append(f"<tr>{cell(fact, css='text')}{cell(listed, css='text wrap')}</tr>")
+    names = [("fact", True), ("value (runs)", True)]
+    return table(names, rows, "Provenance", sortable=False)

@@ -1,0 +1,78 @@
+"""Choose the runs of a report: by path, by sweep, by settings."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from irnn.reporting.find import find_folders
+from irnn.reporting.load import Loaded, Run, load_runs
+from irnn.reporting.settings import meets, parse_condition, show
+from irnn.reporting.sweeps import find_sweeps, read_sweep
+
+_GROUP = "tracker.group"
+
+
+def select(
+    paths: Sequence[str],
+    where: Sequence[str] = (),
+    sweep: str | None = None,
+    cache: dict[Path, Run] | None = None,
+) -> Loaded:
+    """Read the runs below `paths` that belong to `sweep` and meet every condition of `where`.
+
+    `cache` keeps finished runs between calls. Raises ValueError for a path, sweep or setting that
+    does not exist; that nothing is left is no error here.
+    """
+    folders = find_folders(paths)
+    loaded = load_runs(folders, cache) if sweep is None else _of(sweep, paths, folders, cache)
+    if not loaded.runs:
+        return loaded
+    known = list(dict.fromkeys(key for run in loaded.runs for key in run.settings))
+    conditions = [parse_condition(text, known) for text in where]
+    kept = [run for run in loaded.runs if all(meets(run.settings, c) for c in conditions)]
+    return replace(loaded, runs=tuple(kept))
+
+
+def _of(
+    name: str, paths: Sequence[str], folders: Sequence[Path], cache: dict[Path, Run] | None
+) -> Loaded:
+    """Read the runs of a sweep by its file, or else those whose tracker group has its name."""
+    sweeps = find_sweeps(paths)
+    if name in sweeps:
+        sweep = read_sweep(sweeps[name])
+        wanted = sweep.run_ids
+        loaded = load_runs([folder for folder in folders if folder.name in wanted], cache)
+        known = {run.run_id for run in loaded.runs}
+        left = tuple(job for job in sweep.jobs if job.run_id not in known)
+        return replace(loaded, sweep=sweep, left=left)
+    loaded = load_runs(folders, cache)
+    kept = tuple(run for run in loaded.runs if run.settings.get(_GROUP) == name)
+    if kept:
+        return replace(loaded, runs=kept)
+    groups = {run.settings.get(_GROUP) for run in loaded.runs} - {None}
+    told = [f"sweeps there: {', '.join(sorted(sweeps))}"] if sweeps else []
+    told += [f"tracker groups: {', '.join(sorted(map(show, groups)))}"] if groups else []
+    raise ValueError(
+        f"--sweep {name}: no such sweep in {', '.join(paths)}; {'; '.join(told) or 'none is there'}"
+    )
+
+
+def check_found(loaded: Loaded, paths: Sequence[str], where: Sequence[str]) -> None:
+    """Raise ValueError, saying what was asked for and what was skipped, when no run is left."""
+    if loaded.runs:
+        return
+    place = ", ".join(paths)
+    if loaded.sweep is not None and loaded.left:
+        name, jobs = loaded.sweep.name, len(loaded.sweep.jobs)
+        raise ValueError(
+            f"--sweep {name}: none of its {jobs} runs is in {place} yet{_broken(loaded)}"
+        )
+    if where:
+        raise ValueError(f"no run in {place} meets {' '.join(where)}; leave a condition out")
+    raise ValueError(
+        f"no runs found in {place}; train one with python -m irnn.train{_broken(loaded)}"
+    )
+
+
+def _broken(loaded: Loaded) -> str:
+    return "".join(f"\n  skipped {s.path.name}: {s.reason}" for s in loaded.skipped)

@@ -1,0 +1,127 @@
+"""Sweeps: chosen by the file that the runner writes, or else by the tracker's group."""
+
+import json
+import threading
+import time
+
+import pytest
+from synthetic_runs import write_run
+
+JOB = {"run_id": "irnn-to-come", "overrides": ["seq_len=150", "seed=7"]}
+COMMAND = ["python", "-m", "irnn.train", "-m", "seq_len=150", "seed=range(3)"]
+
+
+def write_sweep_file(root, name, jobs, **other):
+    folder = root / ".sweeps" / name
+    folder.mkdir(parents=True)
+    entry = {"schema": 1, "name": name, "command": COMMAND, "jobs": jobs, **other}
+    (folder / "sweep.json").write_text(json.dumps(entry))
+    return folder / "sweep.json"
+
+
+def job(folder):
+    return {"run_id": folder.name, "overrides": [folder.name]}
+
+
+def test_a_run_of_two_sweeps_belongs_to_both(report, tmp_path):
+    first, shared, last = (write_run(tmp_path, seed=seed) for seed in range(3))
+    write_sweep_file(tmp_path, "early", [job(first), job(shared)])
+    write_sweep_file(tmp_path, "late", [job(shared), job(last)])
+    for name in ("early", "late"):
+        assert report(tmp_path, "--sweep", name)[1].startswith(f"{name}: 2 runs: 2 solved\n")
+    assert report(tmp_path)[1].startswith("3 runs")
+
+
+def test_a_sweeps_file_counts_more_than_the_trackers_group(report, tmp_path):
+    mine = write_run(tmp_path, seed=0)
+    write_run(tmp_path, seed=1, tracker__group="paper")
+    write_sweep_file(tmp_path, "paper", [job(mine)])
+    assert report(tmp_path, "--sweep", "paper")[1].startswith("paper: 1 run: 1 solved\n")
+
+
+def test_jobs_not_started_are_left_and_named(report, tmp_path):
+    write_sweep_file(tmp_path, "demo", [job(write_run(tmp_path)), JOB])
+    status, screen, _ = report(tmp_path, "--sweep", "demo", "--out", tmp_path / "out")
+    assert status == 0
+    assert screen.startswith("demo: 1 run: 1 solved, 1 left\n")
+    assert "left to start: seq_len=150 seed=7" in screen
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "1 left to start" in page
+    assert "seq_len=150 seed=7" in page
+
+
+def test_the_report_shows_the_command_that_makes_the_sweep_again(report, tmp_path):
+    write_sweep_file(tmp_path, "demo", [job(write_run(tmp_path))])
+    _, screen, _ = report(tmp_path, "--sweep", "demo", "--out", tmp_path / "out")
+    assert "python -m irnn.train -m seq_len=150 'seed=range(3)'" in screen
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "python -m irnn.train -m seq_len=150 &#x27;seed=range(3)&#x27;</code>" in page
+    assert "irnn.report" in page
+
+
+def test_a_run_folder_given_as_path_finds_the_sweeps_of_its_root(report, tmp_path):
+    folder = write_run(tmp_path)
+    write_sweep_file(tmp_path, "demo", [job(folder), JOB])
+    assert report(folder, "--sweep", "demo")[1].startswith("demo: 1 run: 1 solved, 1 left")
+
+
+def test_an_unknown_sweep_is_refused_with_those_that_exist(report, tmp_path):
+    write_sweep_file(tmp_path, "demo", [job(write_run(tmp_path, tracker__group="night"))])
+    status, _, errors = report(tmp_path, "--sweep", "dema")
+    assert status == 2
+    assert "--sweep dema: no such sweep" in errors
+    assert "sweeps there: demo; tracker groups: night" in errors
+
+
+def test_a_sweep_of_which_nothing_has_started_says_so(report, tmp_path):
+    write_sweep_file(tmp_path, "demo", [JOB])
+    status, _, errors = report(tmp_path, "--sweep", "demo")
+    assert status == 2
+    assert "none of its 1 runs is in" in errors
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"jobs": 3}',
+        '{"jobs": [1]}',
+        '{"jobs": [{"run_id": []}]}',
+        "[" * 10**5,
+    ],
+)
+def test_a_damaged_sweep_is_refused_by_name(report, tmp_path, text):
+    write_run(tmp_path)
+    write_sweep_file(tmp_path, "demo", []).write_text(text)
+    status, _, errors = report(tmp_path, "--sweep", "demo")
+    assert status == 2
+    assert "sweep.json is damaged" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_sweep_of_another_schema_is_warned_about(report, tmp_path):
+    write_sweep_file(tmp_path, "demo", [job(write_run(tmp_path))], schema=9)
+    assert "sweep demo has schema 9" in report(tmp_path, "--sweep", "demo")[1]
+
+
+def test_watch_waits_for_the_jobs_left_to_start(report, tmp_path):
+    here = write_run(tmp_path, seed=0)
+    later = write_run(tmp_path / "elsewhere", seed=1)
+    root = tmp_path / "root"
+    root.mkdir()
+    here.rename(root / here.name)
+    write_sweep_file(root, "demo", [job(here), job(later)])
+
+    def start():
+        time.sleep(0.5)
+        later.rename(root / later.name)
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    status, screen, _ = report(root, "--sweep", "demo", "--watch", "0.1")
+    thread.join()
+    assert status == 0
+    assert screen.splitlines()[:2] == ["demo: 1 run: 1 solved, 1 left", "demo: 2 runs: 2 solved"]
