@@ -14,7 +14,14 @@ from irnn.runs.identity import run_id
 
 ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "docs" / "records" / "2026-11-24-default-and-fast"
-ROWS = [json.loads(line) for line in (RECORD / "results.jsonl").read_text().splitlines()]
+LATER = RECORD.with_name("2026-11-24-long")
+
+
+def read(record: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (record / "results.jsonl").read_text().splitlines()]
+
+
+ROWS = read(RECORD)
 LABELS = {
     "default": "| default: identity |",
     "fast": "| `experiment=fast`",
@@ -22,7 +29,11 @@ LABELS = {
 }
 
 
-def group(name: str) -> list[dict[str, Any]]:
+def group(name: str, page: Path) -> list[dict[str, Any]]:
+    """The runs behind a row of a page; fast has a newer record, which the README is about."""
+    if name == "fast" and page.parent == ROOT:
+        words = ("experiment=fast", "task.seq_len=150", "task.marks=anywhere")
+        return [row for row in read(LATER) if all(word in row["command"] for word in words)]
     return [row for row in ROWS if row["group"] == name]
 
 
@@ -36,7 +47,7 @@ def cells(page: Path, label: str) -> list[str]:
 )
 @pytest.mark.parametrize("name", LABELS)
 def test_the_table_of_success_rates_can_be_recomputed(page: Path, name: str) -> None:
-    runs = group(name)
+    runs = group(name, page)
     solved = sum(run["status"] == "solved" for run in runs)
     interval_of = wilson(solved, len(runs))
     _, _, rate, interval, diverged, *updates = cells(page, LABELS[name])
@@ -50,10 +61,10 @@ def test_the_table_of_success_rates_can_be_recomputed(page: Path, name: str) -> 
     assert updates[3] == ("never" if None in slowest else f"{max(slowest):,}")
 
 
-@pytest.mark.parametrize("name", ["default", "fast"])
-def test_every_seed_of_the_readme_is_in_the_record(name: str) -> None:
-    by_seed = {run["seed"]: run for run in group(name)}
-    _, *shown = cells(ROOT / "README.md", f"| {name} |")
+def test_every_seed_of_the_readme_is_in_the_record() -> None:
+    page = ROOT / "README.md"
+    by_seed = {run["seed"]: run for run in group("default", page)}
+    _, *shown = cells(page, "| default |")
     assert shown == [f"{by_seed[seed]['solved_at']['0.001']:,}" for seed in range(10)]
 
 
