@@ -7,10 +7,10 @@ BENCH_READY := $(VENV)/.bench-ready
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-all lint format bench bench-report report clean
+.PHONY: help setup train test test-all lint format bench bench-update bench-data bench-command bench-report report clean
 
 help: ## Show what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml setup.py constraints.txt $(wildcard src/irnn/kernels/cpp/*)
 	$(PYTHON) -m venv $(VENV)
@@ -41,8 +41,16 @@ $(BENCH_READY): $(READY)
 	$(BIN)/pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
-bench: $(BENCH_READY) ## Check parity, then time an update against its peers (installs JAX)
+bench: bench-update bench-data bench-command ## Check parity, then time everything (an hour; installs JAX)
+
+bench-update: $(BENCH_READY) ## Check parity, then time an update against its peers
 	$(BIN)/python benchmarks/update.py $(ARGS)
+
+bench-data: $(READY) ## Time the data against a dataset that makes one sequence at a time
+	$(BIN)/python benchmarks/data.py $(ARGS)
+
+bench-command: $(READY) ## Time the command: --help, first update, solved at T=150, peak memory
+	$(BIN)/python benchmarks/command.py $(ARGS)
 
 bench-report: $(READY) ## Time a report on 1,000 runs, and measure its memory
 	$(BIN)/python benchmarks/report.py $(ARGS)

@@ -17,7 +17,15 @@ CONF = ROOT / "conf"
 KERNEL = Path("src/irnn/kernels/cpp")
 
 # No -march: each instruction set is chosen in its own source file, and at run time.
-FLAGS = ["-std=c++17", "-O3", "-ffp-contract=fast", "-fvisibility=hidden", "-pthread", "-g0"]
+FLAGS = [
+    "-std=c++17",
+    "-O3",
+    "-fno-math-errno",
+    "-ffp-contract=fast",
+    "-fvisibility=hidden",
+    "-pthread",
+    "-g0",
+]
 
 
 class BuildWithConf(build_py):  # type: ignore[misc]  # it has no types

@@ -1,11 +1,16 @@
 """What the numbers were measured on, and how fast it multiplies matrices."""
 
 import importlib.metadata
+import json
 import os
 import platform
+import statistics
+import time
 from pathlib import Path
 from time import perf_counter
 
+RESULTS = Path(__file__).parent / "results"
+SCALES = {"ms": 1e3, "s": 1.0, "MiB": 1.0}
 PACKAGES = ("torch", "numpy", "jax", "jaxlib", "optax")
 
 
@@ -42,6 +47,23 @@ def describe() -> dict[str, object]:
         "system": f"{platform.system()} {platform.machine()}",
         "versions": versions(),
     }
+
+
+def spread(readings: list[float], unit: str) -> str:
+    """Show the median with the smallest and the largest."""
+    low, middle, high = (
+        SCALES[unit] * value
+        for value in (min(readings), statistics.median(readings), max(readings))
+    )
+    return f"{middle:9.3f} {unit}  [{low:.3f} .. {high:.3f}]"
+
+
+def write(path: Path | None, kind: str, content: dict[str, object]) -> None:
+    """Write what was measured as JSON, with the machine, and say where."""
+    path = path or RESULTS / f"{kind}-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"machine": describe(), **content}, indent=1))
+    print(f"written to {path}")
 
 
 def product_rate(seconds: float = 0.3, size: int = 1024) -> float:

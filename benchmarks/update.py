@@ -10,7 +10,6 @@ import itertools
 import json
 import statistics
 import sys
-import time
 from pathlib import Path
 
 import machine
@@ -18,7 +17,6 @@ import parity
 from cases import Case
 from worker import CONTENDERS, Worker
 
-RESULTS = Path(__file__).parent / "results"
 COMPILE_LIMIT = 240.0  # seconds that torch.compile may take for one case
 
 
@@ -114,10 +112,7 @@ def main() -> None:
             print(f"{case}, {threads} thread{'s' * (threads > 1)}", flush=True)
             rows.append(bench.measure(case))
         bench.stop()
-    out = chosen.out or RESULTS / f"update-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps({"machine": about, "parity": errors, "rows": rows}, indent=1))
-    print(f"written to {out}")
+    machine.write(chosen.out, "update", {"parity": errors, "rows": rows})
 
 
 if __name__ == "__main__":

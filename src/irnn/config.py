@@ -235,6 +235,9 @@ class Runtime:
     kernel: KernelName = option(KernelName.auto, "who walks the recurrence over time")
     dtype: Dtype = option(Dtype.float32, "precision")
     deterministic: bool = option(False, "refuse operations that are not deterministic on a GPU")
+    takeover_seconds: float = option(
+        120.0, "silence of this process after which another machine may go on", at_least=1
+    )
 
 
 @dataclass(frozen=True)
@@ -280,6 +283,9 @@ class Config:
     sweep: Sweep = Sweep()
     runs_dir: str = option("runs", "where run folders are; also the variable IRNN_RUNS")
     force: bool = option(False, "start over: forget what the run's folder holds")
+    unlock: bool = option(
+        False, "do not wait for the run's last process: its machine is gone for good"
+    )
 
 
 @dataclass(frozen=True)

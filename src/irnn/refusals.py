@@ -48,6 +48,8 @@ def _unreadable(error: Exception, text: str, overrides: Sequence[str]) -> str | 
 
 
 def _missing_option(text: str) -> str | None:
+    if "Could not load 'hydra/launcher/submitit" in text:
+        return "hydra/launcher=slurm: needs submitit: pip install 'irnn[slurm]'"
     found = re.search(r"Could not find '([\w/]+)/([^']*)'", text)
     if not found:
         return None

@@ -60,8 +60,8 @@ def _say(error: Exception, status: int) -> int:
 def _attempt(make: "Callable[[], Config]", overrides: list[str]) -> int:
     """Train one run and turn how it ended into an exit status."""
     from irnn.config import ConfigError
-    from irnn.runs.directory import BusyError
     from irnn.runs.files import StorageError
+    from irnn.runs.ownership import BusyError
     from irnn.training.loop import Interrupted
     from irnn.training.session import run
 

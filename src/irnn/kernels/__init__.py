@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
+    from irnn.kernels.descent import Descent
     from irnn.kernels.regression import Regression
 
 NAMES = ("auto", "native", "torch", "reference")
@@ -24,12 +25,14 @@ class Kernel:
     """A way to compute one layer's recurrence; see `reference.recurrence` for its contract.
 
     `regression`, where there is one, makes a training step's loss and gradients in one call for a
-    single layer with a linear read-out; see `regression.Regression`.
+    single layer with a linear read-out, see `regression.Regression`; and `descent` all that follows,
+    see `descent.Descent`.
     """
 
     name: str
     recurrence: Callable[..., torch.Tensor]
     regression: type[Regression] | None = None
+    descent: type[Descent] | None = None
 
 
 def choose(name: str, *, device: torch.device | str, dtype: torch.dtype) -> Kernel | None:
@@ -59,10 +62,11 @@ def choose(name: str, *, device: torch.device | str, dtype: torch.dtype) -> Kern
         problem += str(device)
     if not problem:
         from irnn.kernels import compiled
+        from irnn.kernels.descent import Descent
         from irnn.kernels.regression import Regression
 
         compiled.default()  # refuses an instruction set that IRNN_NATIVE_ISA asks for in vain
-        return Kernel("native", native.recurrence, Regression)
+        return Kernel("native", native.recurrence, Regression, Descent)
     if name == "auto":
         return None
     raise ValueError(f"runtime.kernel is 'native', but {problem}; or use 'auto' or 'torch'")

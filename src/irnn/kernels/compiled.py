@@ -121,6 +121,10 @@ class Compiled:
         call.poison = self.poison
         self._run(self._library.regression, call, dtype)
 
+    def step(self, step: Any, dtype: torch.dtype) -> None:
+        """Make the optimizer's step that `irnn.kernels.descent` describes in `step`, by reference."""
+        self._library.step(step, self._index, dtype is torch.float64)
+
     def _run(self, function: Any, call: Call, dtype: torch.dtype) -> None:
         if function(ctypes.byref(call), self._index, dtype is torch.float64):
             raise MemoryError("the native kernel could not allocate its working memory")

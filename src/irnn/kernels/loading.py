@@ -5,7 +5,7 @@ from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
-INTERFACE_VERSION = 2  # as irnn_interface_version() in cpp/module.cpp
+INTERFACE_VERSION = 3  # as irnn_interface_version() in cpp/module.cpp
 
 
 class Call(ctypes.Structure):
@@ -21,6 +21,44 @@ class Call(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("grad_bias", "grad_h0")),
         *((name, ctypes.c_void_p) for name in ("targets", "w_out", "b_out")),
         *((name, ctypes.c_void_p) for name in ("loss", "grad_w_out", "grad_b_out")),
+        *((name, ctypes.c_void_p) for name in ("second_bias", "grad_second_bias")),
+    ]
+
+
+class Step(ctypes.Structure):
+    """`struct Step` of cpp/call.hpp, field by field."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("count", "rule", "nesterov", "centered")),
+        ("parameters", ctypes.c_void_p),
+        ("state", ctypes.c_void_p * 3),
+        *((name, ctypes.c_void_p) for name in ("gradient", "rates", "loss")),
+        *((name, ctypes.c_double) for name in ("rate_factor", "max_norm", "l2_penalty")),
+        *((name, ctypes.c_double) for name in ("decoupled_decay", "momentum", "epsilon")),
+        *((name, ctypes.c_double) for name in ("beta1", "beta2")),
+        *((name, ctypes.c_double) for name in ("mean_correction", "square_correction")),
+        *((name, ctypes.c_double) for name in ("loss_value", "norm")),
+        *((name, ctypes.c_int64) for name in ("clipped", "applied")),
+    ]
+
+
+class Draw(ctypes.Structure):
+    """`struct Draw` of cpp/call.hpp, field by field."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("steps", "count", "key")),
+        *((name, ctypes.c_int64) for name in ("first_bound", "second_start", "second_bound")),
+        ("distinct", ctypes.c_int64),
+        *((name, ctypes.c_void_p) for name in ("positions", "values", "marks")),
+    ]
+
+
+class Layout(ctypes.Structure):
+    """`struct Layout` of cpp/call.hpp, field by field."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("steps", "batches", "batch")),
+        *((name, ctypes.c_void_p) for name in ("values", "marks", "rows", "inputs", "targets")),
     ]
 
 
@@ -42,6 +80,13 @@ class Library:
         self.history_elements = library.irnn_history_elements
         for name in ("irnn_forward", "irnn_backward", "irnn_regression"):
             getattr(library, name).argtypes = (ctypes.POINTER(Call), ctypes.c_int, ctypes.c_int)
+        library.irnn_step.argtypes = (ctypes.POINTER(Step), ctypes.c_int, ctypes.c_int)
+        library.irnn_step.restype = None
+        self.step = library.irnn_step
+        library.irnn_draw.argtypes = (ctypes.POINTER(Draw),)
+        library.irnn_lay_out.argtypes = (ctypes.POINTER(Layout), ctypes.c_int)
+        library.irnn_draw.restype = library.irnn_lay_out.restype = None
+        self.draw, self.lay_out = library.irnn_draw, library.irnn_lay_out
         self.forward = library.irnn_forward
         self.backward = library.irnn_backward
         self.regression = library.irnn_regression

@@ -5,8 +5,6 @@ together, without what they spend between the kernels: each block of rows goes f
 once, while its states are in the cache.
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -36,17 +34,25 @@ class Regression:
         nonlinearity: Nonlinearity,
         kernel: Compiled | None = None,
     ) -> None:
-        """Take the parameters, CPU tensors of one dtype that stay where they are in memory.
+        """Take the parameters, CPU tensors of one dtype.
 
         Raises:
-            ValueError: they are not float32 or float64 on the CPU, or not contiguous.
+            ValueError: they are not float32 or float64 on the CPU, or not contiguous, or one bias is missing.
         """
-        self.biases: Sequence[Tensor] = [b for b in (b_ih, b_hh) if b is not None]
-        self.parameters = [w_ih, w_hh, *self.biases, w_out, b_out]
-        self.matrices, self.readout = (w_ih, w_hh), (w_out, b_out)
+        self.parameters = [p for p in (w_ih, w_hh, b_ih, b_hh, w_out, b_out) if p is not None]
+        self.matrices, self.bias = (w_ih, w_hh), b_ih
         self.nonlinearity: Nonlinearity = nonlinearity
         self.kernel = kernel or default()
         self._room = torch.empty(0, dtype=torch.uint8)
+        self._loss = w_hh.new_empty(())
+        self._gradients: list[Tensor] = []
+        self._call = Call()
+        self._prepared_for: tuple[object, ...] = ()
+        self._names: tuple[str, ...] = ()
+        if (b_ih is None) != (b_hh is None):
+            raise ValueError(
+                "one bias is given; expected both biases of `torch.nn.RNN`, or neither"
+            )
         for parameter in self.parameters:
             if not (applies(parameter.device, parameter.dtype) and parameter.is_contiguous()):
                 raise ValueError(
@@ -59,16 +65,38 @@ class Regression:
                 f"expected {(1, w_hh.shape[0])} and (1,)"
             )
 
-    @torch.no_grad()
     def __call__(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the loss () of inputs (T, B, F), targets (B,); overwrite every parameter's `grad`.
+
+        The tensor that is returned is the same every time, and so is overwritten by the next call.
 
         Raises:
             ValueError: shapes or dtypes do not fit together, or there is nothing in the batch.
         """
+        threads = torch.get_num_threads()
+        places = [parameter.data_ptr() for parameter in self.parameters]
+        batch = (inputs.shape, inputs.stride(), inputs.dtype, targets.shape, targets.dtype)
+        asked = (*batch, threads, places)
+        if asked != self._prepared_for:
+            self._prepare(inputs, targets, threads)
+            self._prepared_for = asked
+        elif self.kernel.poison:
+            self._room.fill_(0xFF)  # NaN, read as float32 or as float64
+        if not targets.is_contiguous():
+            targets = targets.contiguous()
+        call = self._call
+        call.inputs, call.targets = inputs.data_ptr(), targets.data_ptr()
+        for parameter, gradient in zip(self.parameters, self._gradients, strict=True):
+            if parameter.grad is not gradient:
+                self._find_gradients()
+                break
+        self.kernel.regression(call, inputs.dtype)
+        return self._loss
+
+    def _prepare(self, inputs: Tensor, targets: Tensor, threads: int) -> None:
+        """Fill in what stays the same from one batch to the next of its kind."""
         w_ih, w_hh = self.matrices
-        bias = sum(self.biases[1:], self.biases[0]) if self.biases else None
-        check(inputs, w_ih, w_hh, bias, None, self.nonlinearity)
+        check(inputs, w_ih, w_hh, self.bias, None, self.nonlinearity)
         T, B, F = inputs.shape
         H = w_hh.shape[0]
         if targets.shape != (B,) or targets.dtype != inputs.dtype:
@@ -76,38 +104,28 @@ class Regression:
                 f"targets is {targets.dtype} of shape {tuple(targets.shape)}; "
                 f"expected {inputs.dtype} of shape {(B,)}"
             )
-        targets = targets.contiguous()
-        loss = inputs.new_empty(())
-        grads = [self._gradient(parameter) for parameter in self.parameters]
-        pointers = [grad.data_ptr() for grad in grads]
-        threads = torch.get_num_threads()
-        room = self._history(threads, T, B, F, H, inputs.element_size())
-        call = Call(
-            T, B, F, H, *inputs.stride(), self.nonlinearity == "tanh", True, threads, False,
-            inputs.data_ptr(), w_ih.data_ptr(), w_hh.data_ptr(),
-            None if bias is None else bias.data_ptr(), None,
-            None, room, None, None, *pointers[:2], pointers[2] if self.biases else None, None,
-            targets.data_ptr(), *(part.data_ptr() for part in self.readout),
-            loss.data_ptr(), *pointers[-2:],
-        )  # fmt: skip
-        self.kernel.regression(call, inputs.dtype)
-        if len(self.biases) == 2:
-            grads[3].copy_(grads[2])
-        return loss
-
-    @staticmethod
-    def _gradient(parameter: Tensor) -> Tensor:
-        gradient = parameter.grad
-        if gradient is None or not gradient.is_contiguous():
-            gradient = parameter.grad = torch.empty_like(parameter)
-        return gradient
-
-    def _history(self, threads: int, T: int, B: int, F: int, H: int, element_size: int) -> int:
-        """Return the address of room for the states of one block per thread, kept between calls."""
         blocks = min(threads, -(-B // BLOCK_ROWS))
-        size = history_bytes(T, blocks * BLOCK_ROWS, F, H, element_size)
+        size = history_bytes(T, blocks * BLOCK_ROWS, F, H, inputs.element_size())
         if self._room.numel() < size:
             self._room = torch.empty(size, dtype=torch.uint8)
         if self.kernel.poison:
-            self._room.fill_(0xFF)  # NaN, read as float32 or as float64
-        return self._room.data_ptr()
+            self._room.fill_(0xFF)
+        strides, tanh = inputs.stride(), self.nonlinearity == "tanh"
+        self._call = Call(T, B, F, H, *strides, tanh, True, threads, self.kernel.poison)
+        self._call.history, self._call.loss = self._room.data_ptr(), self._loss.data_ptr()
+        names = (
+            ("w_ih", "w_hh", "bias", "second_bias") if self.bias is not None else ("w_ih", "w_hh")
+        )
+        self._names = (*names, "w_out", "b_out")
+        for name, parameter in zip(self._names, self.parameters, strict=True):
+            setattr(self._call, name, parameter.data_ptr())
+        self._find_gradients()
+
+    def _find_gradients(self) -> None:
+        """Take the gradients that there are, and make those that are missing."""
+        for parameter in self.parameters:
+            if parameter.grad is None or not parameter.grad.is_contiguous():
+                parameter.grad = torch.empty_like(parameter)
+        self._gradients = [p.grad for p in self.parameters if p.grad is not None]
+        for name, gradient in zip(self._names, self._gradients, strict=True):
+            setattr(self._call, f"grad_{name}", gradient.data_ptr())

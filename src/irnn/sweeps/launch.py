@@ -1,8 +1,9 @@
-"""From overrides to trained runs on this machine: look up what is finished, train the rest."""
+"""From overrides to trained runs: look up what is finished, train the rest, here or elsewhere."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from irnn.composition import Composer
 from irnn.config import Config, ConfigError
@@ -56,17 +57,55 @@ def look_up(job: Job) -> None:
         job.before = True
 
 
-def train_here(jobs: Sequence[Job], wanted: int | None, command: Sequence[str], view: View) -> None:
-    """Train the jobs that are not finished, in processes of this machine.
+class Engine(Protocol):
+    """What trains jobs: this machine, or a cluster."""
+
+    def prepare(self, to_do: Sequence[Job], view: View) -> str:
+        """Give jobs what they need and say in a few words where they are trained.
+
+        Raises:
+            ConfigError: One of them cannot be trained there.
+        """
+
+    def run(self, jobs: Sequence[Job], watcher: pool.Watcher) -> int | None:
+        """Train those that are left; give the signal that ended it, if one did."""
+
+
+class Here:
+    """Processes of this machine.
+
+    Args:
+        wanted: jobs at once, or None for as many as fit.
+        command: the words of this command.
+    """
+
+    def __init__(self, wanted: int | None, command: Sequence[str]) -> None:
+        self._wanted, self._command = wanted, command
+        self._at_once = 0
+
+    def prepare(self, to_do: Sequence[Job], view: View) -> str:
+        """Find out how many fit."""
+        self._at_once = fit(to_do, self._wanted, view)
+        threads = to_do[0].config.runtime.threads
+        return f"{self._at_once} at a time, {threads} thread{'s' if threads != 1 else ''} each"
+
+    def run(self, jobs: Sequence[Job], watcher: pool.Watcher) -> int | None:
+        """Train them."""
+        fail_fast = jobs[0].config.sweep.fail_fast
+        return pool.Pool(jobs, self._at_once, self._command, fail_fast, watcher).run()
+
+
+def train(jobs: Sequence[Job], engine: Engine, command: Sequence[str], view: View) -> None:
+    """Train the jobs that are not finished.
 
     Args:
         jobs: of one sweep; their states are kept up to date.
-        wanted: jobs at once, or None for as many as fit.
+        engine: trains them.
         command: the words of this command.
         view: says what happens.
 
     Raises:
-        ConfigError: This machine cannot train one of them; nothing was made.
+        ConfigError: One of them cannot be trained there; nothing was made.
         StorageError: The sweep's record cannot be written.
         Stopped: A signal came.
     """
@@ -75,18 +114,19 @@ def train_here(jobs: Sequence[Job], wanted: int | None, command: Sequence[str], 
     for job in distinct:
         look_up(job)
     to_do = [job for job in distinct if job.state == LEFT]
-    at_once = fit(to_do, wanted, view) if to_do else 0
+    if jobs[0].config.sweep.fail_fast and any(job.state == FAILED for job in distinct):
+        to_do = []
+    where = engine.prepare(to_do, view) if to_do else None
     note(jobs, command)
     if not view.earlier:
-        announce(jobs, distinct, at_once, view)
+        announce(jobs, distinct, where, view)
     for job in distinct:
         if job.state == FAILED:
             view.ended(job)
-    fail_fast = jobs[0].config.sweep.fail_fast
     number = None
-    if to_do and not (fail_fast and any(job.state == FAILED for job in distinct)):
+    if to_do:
         with view:
-            number = pool.Pool(distinct, at_once, command, fail_fast, view).run()
+            number = engine.run(distinct, view)
     for job in jobs:
         twin = runs[job.run_id]
         job.state, job.result, job.error = twin.state, twin.result, twin.error
@@ -110,7 +150,7 @@ def folder_of(config: Config) -> Path:
     return sweep_folder(config, config.sweep.name)
 
 
-def announce(jobs: Sequence[Job], distinct: Sequence[Job], at_once: int, view: View) -> None:
+def announce(jobs: Sequence[Job], distinct: Sequence[Job], where: str | None, view: View) -> None:
     """Say what the sweep is."""
     config = jobs[0].config
     view.say(f"sweep {config.sweep.name}")
@@ -118,9 +158,8 @@ def announce(jobs: Sequence[Job], distinct: Sequence[Job], at_once: int, view: V
     if len(distinct) < len(jobs):
         view.say(f"  {len(jobs) - len(distinct)} of {len(jobs)} jobs are the same run as another")
     view.say(f"  {tally(distinct, view.more(distinct))}")
-    if at_once:
-        threads = next(job.config.runtime.threads for job in distinct if job.state == LEFT)
-        view.say(f"  {at_once} at a time, {threads} thread{'s' if threads != 1 else ''} each")
+    if where:
+        view.say(f"  {where}")
 
 
 def fit(jobs: Sequence[Job], wanted: int | None, view: View) -> int:

@@ -30,6 +30,9 @@ class Watcher(Protocol):
     def ended(self, job: Job) -> None:
         """A job was finished, failed, or turned out to be trained elsewhere."""
 
+    def requeued(self, job: Job) -> None:
+        """A cluster took a job's place away; it is in the queue again."""
+
     def stopping(self, why: str) -> None:
         """All running jobs were told to write a checkpoint and end."""
 
@@ -77,7 +80,7 @@ class Pool:
 
     def run(self) -> int | None:
         """Train until nothing is left to do; give the signal that ended it, if one did."""
-        with _received_signals() as self._signals:
+        with received_signals() as self._signals:
             try:
                 while True:
                     self._fill_places()
@@ -251,7 +254,7 @@ def _interrupts_ignored() -> Iterator[None]:
 
 
 @contextmanager
-def _received_signals() -> Iterator[list[int]]:
+def received_signals() -> Iterator[list[int]]:
     """Collect SIGINT and SIGTERM while the context lasts."""
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():

@@ -15,8 +15,8 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from hydra.core.utils import JobReturn, JobStatus
 
 from irnn.config import ConfigError
-from irnn.runs.directory import BusyError
 from irnn.runs.files import storage_error
+from irnn.runs.ownership import BusyError
 from irnn.sweeps.grid import axes, without_bookkeeping
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -15,11 +15,19 @@ from omegaconf import DictConfig
 
 from irnn.composition import Composer, to_config
 from irnn.config import ConfigError
-from irnn.runs.directory import BusyError
 from irnn.runs.files import StorageError
+from irnn.runs.ownership import BusyError
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import FAILED, Job, objective
-from irnn.sweeps.launch import counted_as_joblib, look_up, make_jobs, note, train_here
+from irnn.sweeps.launch import (
+    Engine,
+    Here,
+    counted_as_joblib,
+    look_up,
+    make_jobs,
+    note,
+    train,
+)
 from irnn.sweeps.naming import in_sweep
 from irnn.sweeps.view import View, tally, where_to_look
 
@@ -77,6 +85,17 @@ class SweepTask:
         """Train jobs in processes of this machine, for the launcher of this project.
 
         `n_jobs` is how many at once, as joblib counts; `sweep.jobs` comes first.
+        """
+
+        def here(first: Job) -> Here:
+            return Here(first.config.sweep.jobs or counted_as_joblib(n_jobs), self.command)
+
+        return self.run_on(batch, here)
+
+    def run_on(
+        self, batch: Sequence[Sequence[str]], engine: Callable[[Job], Engine]
+    ) -> list[JobReturn]:
+        """Train jobs with what is made from the first of them.
 
         Raises:
             SystemExit: One of them cannot work, and `refusal` says why.
@@ -88,8 +107,7 @@ class SweepTask:
                 self._view = View()
             self._view.earlier, self._view.expected = list(self.jobs), self.expected
             self.jobs += jobs
-            wanted = jobs[0].config.sweep.jobs or counted_as_joblib(n_jobs)
-            train_here(jobs, wanted, self.command, self._view)
+            train(jobs, engine(jobs[0]), self.command, self._view)
         return [as_return(job) for job in jobs]
 
     def run_with(self, launcher: Launcher, batch: Sequence[Sequence[str]]) -> Sequence[JobReturn]:

@@ -59,6 +59,10 @@ class View:
         """Say how a job ended."""
         self.say(ending(job))
 
+    def requeued(self, job: Job) -> None:
+        """Say that a job lost its place on a cluster."""
+        self.say(f"REQUEUED   {job.label}: it continues from its checkpoint")
+
     def stopping(self, why: str) -> None:
         """Say that all jobs end."""
         self._why = why

@@ -21,8 +21,9 @@ from typing import Any
 
 from irnn.config import Config, ConfigError
 from irnn.display import Display
-from irnn.runs.directory import BusyError, RunDirectory
+from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError
+from irnn.runs.ownership import BusyError
 
 PRELOADED = "irnn.sweeps.preload"
 RESEND_SECONDS = 5.0

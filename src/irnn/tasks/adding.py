@@ -14,6 +14,7 @@ from irnn.choices import Data, Marks
 from irnn.config import Task
 from irnn.kernels.threads import one_thread
 from irnn.seeding import below, generator, random_words, stream_key, uniforms
+from irnn.tasks import compiled
 
 BASELINE_MSE = 1 / 6
 """What always answering 1 scores: the variance of a sum of two U[0, 1), 2/12."""
@@ -48,34 +49,55 @@ class Sequences:
         """Sum the two marked values: (N,)."""
         return self.values.gather(1, self.marks).to(dtype).sum(dim=1)
 
+    def batches(
+        self, count: int, dtype: torch.dtype, rows: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Cut the sequences, or the chosen rows, into K batches: inputs (K, T, B, 2), targets (K, B)."""
+        if (library := compiled.library_for(self.values)) is not None:
+            return compiled.lay_out(library, self.values, self.marks, rows, count, dtype)
+        if rows is not None:
+            return self.rows(rows).batches(count, dtype)
+        values = self.values.view(count, -1, self.values.shape[1])
+        shape = (count, values.shape[2], values.shape[1], INPUT_SIZE)
+        inputs = torch.zeros(shape, dtype=dtype, device=values.device)
+        inputs[..., 0] = values.transpose(1, 2)
+        inputs[..., 1].scatter_(1, self.marks.view(count, -1, 2).transpose(1, 2), 1.0)
+        return inputs, self.targets(dtype).view(count, -1)
+
 
 def sequences(task: Task, seed: int, stream: str, index: Tensor) -> Sequences:
     """Make the sequences at positions `index` (N,) of a stream; on the device of `index`.
 
     A sequence is a function of (task.seq_len, task.marks, seed, stream, position), nothing else.
     """
-    steps = task.seq_len
+    steps, key = task.seq_len, stream_key(seed, stream)
+    bounds = mark_bounds(task.marks, steps)
+    if (library := compiled.library_for(index)) is not None:
+        return Sequences(*compiled.draw(library, key, index, steps, bounds))
     words_each = (steps + 1) // 2 + 1
     offsets = torch.arange(words_each, device=index.device)
-    words = random_words(stream_key(seed, stream), index[:, None] * words_each + offsets)
+    words = random_words(key, index[:, None] * words_each + offsets)
     high, low = uniforms(words[:, :-1])
     values = torch.cat((high, low), dim=1)[:, :steps]
-    return Sequences(values, _marks(task.marks, steps, words[:, -1]))
+    return Sequences(values, _marks(bounds, words[:, -1]))
 
 
-def _marks(rule: Marks, steps: int, words: Tensor) -> Tensor:
+def mark_bounds(rule: Marks, steps: int) -> tuple[int, int, int, bool]:
+    """Say where marks fall: first in [0, a), second in [b, b + c), and whether it skips the first."""
+    half = steps // 2
+    return {
+        Marks.anywhere: (steps, 0, steps - 1, True),
+        Marks.halves: (half, half, steps - half, False),
+        Marks.first_ten: (10, 0, half - 1, True),
+    }[rule]
+
+
+def _marks(bounds: tuple[int, int, int, bool], words: Tensor) -> Tensor:
     """Draw two distinct steps for each word: (N, 2)."""
-    first_word, second_word = words, words >> 32
-    if rule is Marks.halves:
-        half = steps // 2
-        first, second = below(first_word, half), half + below(second_word, steps - half)
-    else:
-        first_bound, second_bound = {
-            Marks.anywhere: (steps, steps),
-            Marks.first_ten: (10, steps // 2),
-        }[rule]
-        first = below(first_word, first_bound)
-        second = below(second_word, second_bound - 1)
+    first_bound, second_start, second_bound, skip = bounds
+    first = below(words, first_bound)
+    second = second_start + below(words >> 32, second_bound)
+    if skip:
         second += second >= first  # distinct, and still uniform over what is left
     return torch.stack((first, second), dim=1)
 
@@ -83,15 +105,17 @@ def _marks(rule: Marks, steps: int, words: Tensor) -> Tensor:
 def _all_sequences(
     task: Task, seed: int, stream: str, count: int, device: torch.device
 ) -> Sequences:
-    """Make sequences 0..count-1 of a stream, block by block."""
+    """Make sequences 0..count-1 of a stream, block by block; in one go where it needs no more memory."""
+    everything = torch.arange(count, device=device)
+    if compiled.library_for(everything) is not None:
+        return sequences(task, seed, stream, everything)
     values = torch.empty(count, task.seq_len, device=device)
     marks = torch.empty(count, 2, dtype=torch.int64, device=device)
     rows = max(1, _BLOCK_ELEMENTS // task.seq_len)
     for start in range(0, count, rows):
-        index = torch.arange(start, min(start + rows, count), device=device)
-        block = sequences(task, seed, stream, index)
-        values[index[0] : index[-1] + 1] = block.values
-        marks[index[0] : index[-1] + 1] = block.marks
+        block = sequences(task, seed, stream, everything[start : start + rows])
+        values[start : start + rows] = block.values
+        marks[start : start + rows] = block.marks
     return Sequences(values, marks)
 
 
@@ -112,7 +136,7 @@ class AddingProblem:
         self.device, self.dtype = torch.device("cpu") if device.type == "mps" else device, dtype
         self._target = device
         self._chunk_batches = max(1, _BLOCK_ELEMENTS // (batch_size * task.seq_len))
-        self._chunk: tuple[int, Tensor, Tensor] | None = None
+        self._chunk: tuple[int, list[tuple[Tensor, Tensor]]] | None = None
         self._order: tuple[int, Tensor] | None = None
         self._train = self._kept(TRAIN, task.train_size) if task.data is Data.fixed else None
         self._held_out = self._kept(HELD_OUT, task.test_size)
@@ -127,26 +151,22 @@ class AddingProblem:
         number, place = divmod(n, self._chunk_batches)
         if self._chunk is None or self._chunk[0] != number:
             with one_thread():
-                self._chunk = (number, *self._make_chunk(number))
-        return self._chunk[1][place], self._chunk[2][place]
+                self._chunk = (number, self._make_chunk(number))
+        return self._chunk[1][place]
 
-    def _make_chunk(self, number: int) -> tuple[Tensor, Tensor]:
-        """Make several batches at once: inputs (K, T, B, 2), targets (K, B)."""
-        count, size, steps = self._chunk_batches, self.batch_size, self.task.seq_len
+    def _make_chunk(self, number: int) -> list[tuple[Tensor, Tensor]]:
+        """Make several batches at once."""
+        count, size = self._chunk_batches, self.batch_size
         first = number * count * size
-        chosen = self._training(self._positions(first, count * size))
-        values = chosen.values.view(count, size, steps)
-        inputs = torch.zeros(count, steps, size, INPUT_SIZE, dtype=self.dtype, device=self.device)
-        inputs[..., 0] = values.transpose(1, 2)
-        marks = chosen.marks.view(count, size, 2).transpose(1, 2)
-        inputs[..., 1].scatter_(1, marks, 1.0)
-        targets = chosen.targets(self.dtype).view(count, size)
-        return inputs.to(self._target), targets.to(self._target)
-
-    def _training(self, index: Tensor) -> Sequences:
+        places = self._positions(first, count * size)
         if self._train is not None:
-            return self._train.rows(index)
-        return sequences(self.task, self.seed, TRAIN, index)
+            inputs, targets = self._train.batches(count, self.dtype, rows=places)
+        else:
+            inputs, targets = sequences(self.task, self.seed, TRAIN, places).batches(
+                count, self.dtype
+            )
+        inputs, targets = inputs.to(self._target), targets.to(self._target)
+        return list(zip(inputs.unbind(), targets.unbind(), strict=True))
 
     def _positions(self, first: int, count: int) -> Tensor:
         """Say which sequences stand at places first..first+count-1 of the training stream: (count,)."""
@@ -181,5 +201,5 @@ class AddingProblem:
                 block = self._held_out.rows(index)
             else:
                 block = sequences(self.task, self.seed, HELD_OUT, index)
-            inputs, targets = block.inputs(self.dtype), block.targets(self.dtype)
-            yield inputs.to(self._target), targets.to(self._target)
+            inputs, targets = block.batches(1, self.dtype)
+            yield inputs[0].to(self._target), targets[0].to(self._target)

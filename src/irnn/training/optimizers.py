@@ -5,14 +5,17 @@ bookkeeping over lists of parameters takes longer than the arithmetic on 10 000 
 docs/decisions/0004-flat-optimizers.md). The formulas and the settings' names are PyTorch's.
 """
 
-import math
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
 
 from irnn.choices import OptimName
 from irnn.config import Optim
+
+if TYPE_CHECKING:
+    from irnn.kernels.descent import Descent
+    from irnn.kernels.loading import Step
 
 
 class Rule(Protocol):
@@ -30,6 +33,9 @@ class Rule(Protocol):
             rate: learning rate of each parameter, (N,).
             count: which step this is, from 1.
         """
+
+    def compiled(self) -> dict[str, Any]:
+        """Say the same to `irnn.kernels.descent.Descent`: its `rule`, `state` and numbers."""
 
 
 class Sgd:
@@ -54,6 +60,16 @@ class Sgd:
             else:
                 gradient = self.velocity
         parameters.addcmul_(gradient, rate, value=-1)
+
+    def compiled(self) -> dict[str, Any]:
+        """See `Rule`."""
+        return {
+            "rule": "sgd",
+            "state": (self.velocity,),
+            "l2_penalty": self.optim.weight_decay,
+            "momentum": self.momentum,
+            "nesterov": self.optim.nesterov or False,
+        }
 
 
 class Adam:
@@ -91,6 +107,18 @@ class Adam:
         direction = torch.div(self.mean, denominator, out=self._room)
         parameters.addcmul_(direction, rate, value=-1 / (1 - self.beta1**count))
 
+    def compiled(self) -> dict[str, Any]:
+        """See `Rule`."""
+        decoupled = self.optim.name is OptimName.adamw
+        return {
+            "rule": "adam",
+            "state": (self.mean, self.square, self.largest),
+            "decoupled_decay" if decoupled else "l2_penalty": self.optim.weight_decay,
+            "beta1": self.beta1,
+            "beta2": self.beta2,
+            "epsilon": self.eps,
+        }
+
 
 class RmsProp:
     """RMSprop (Tieleman & Hinton 2012), with momentum, centred as in Graves 2013."""
@@ -121,6 +149,18 @@ class RmsProp:
             direction = self.velocity.mul_(self.momentum).add_(direction)
         parameters.addcmul_(direction, rate, value=-1)
 
+    def compiled(self) -> dict[str, Any]:
+        """See `Rule`."""
+        return {
+            "rule": "rmsprop",
+            "state": (self.square, self.velocity, self.mean),
+            "l2_penalty": self.optim.weight_decay,
+            "momentum": self.momentum,
+            "centered": self.optim.centered or False,
+            "beta2": self.alpha,
+            "epsilon": self.eps,
+        }
+
 
 _RULES: dict[OptimName, type[Sgd] | type[Adam] | type[RmsProp]] = {
     OptimName.sgd: Sgd,
@@ -143,19 +183,26 @@ class Optimizer:
         self._optim, self._parameters, self._scale = optim, parameters, scale
         self._rule: Rule = _RULES[optim.name](optim, parameters)
         self._count = 0
-        self._factor = math.nan
         self.set_lr(1.0)
 
     def set_lr(self, factor: float) -> None:
         """Set the learning rates to `factor` times what the configuration says."""
-        if factor != self._factor:
-            self._factor = factor
-            self._rate = self._scale * (self._optim.lr * factor)
+        self._lr = self._optim.lr * factor
 
     def step(self, gradient: Tensor) -> None:
         """Apply a gradient (N,), whose content is lost."""
         self._count += 1
-        self._rule.step(self._parameters, gradient, self._rate, self._count)
+        self._rule.step(self._parameters, gradient, self._scale * self._lr, self._count)
+
+    def descent(self, kind: "type[Descent]", gradient: Tensor, max_norm: float) -> "Descent":
+        """Make what checks, clips and applies `gradient` in one compiled call; for `step_compiled`."""
+        return kind(self._parameters, gradient, max_norm, **self._rule.compiled())
+
+    def step_compiled(self, descent: "Descent", loss: Tensor) -> "Step":
+        """Do what `step` does, unless loss or gradient are not finite; say what was done."""
+        done = descent(loss, self._scale, self._count + 1, rate_factor=self._lr)
+        self._count += done.applied
+        return done
 
     def state_dict(self) -> dict[str, Tensor | int]:
         """Everything that the next step depends on besides parameters and settings."""

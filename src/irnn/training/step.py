@@ -46,7 +46,12 @@ class Updater:
         self.flat = FlatParameters(model.parameters())
         scales = parameter_scales(model, optim, integrators)
         self.optimizer = Optimizer(optim, self.flat.vector, scales)
-        self._in_one_call = regression_of(model)
+        kernel = kernel_of(model)
+        self._in_one_call = regression_of(model, kernel)
+        self._descent = None
+        if kernel is not None and kernel.descent is not None:
+            gradient = self.flat.gradient
+            self._descent = self.optimizer.descent(kernel.descent, gradient, self.max_norm)
 
     def __call__(self, inputs: Tensor, targets: Tensor) -> Update:
         """Learn from one batch: inputs (T, B, F), targets (B,)."""
@@ -56,9 +61,14 @@ class Updater:
             self.flat.forget_gradient()
             loss = torch.nn.functional.mse_loss(self.model(inputs), targets)
             loss.backward()  # type: ignore[no-untyped-call]
+            loss = loss.detach()
             self.flat.gather_gradient()
+        if self._descent is not None:
+            done = self.optimizer.step_compiled(self._descent, loss)
+            self.flat.publish()
+            return Update(done.loss_value, done.norm, bool(done.clipped), bool(done.applied))
         with one_thread():
-            return self._apply(loss.detach())
+            return self._apply(loss)
 
     def _apply(self, loss: Tensor) -> Update:
         gradient = self.flat.gradient
@@ -73,21 +83,24 @@ class Updater:
         return Update(mse, grad_norm, clipped, applied=True)
 
 
-def regression_of(model: Regressor) -> Regression | None:
-    """Return what computes the whole loss and gradient in one call, where the kernel offers that."""
+def kernel_of(model: Regressor) -> kernels.Kernel | None:
+    """Return the kernel that the network's recurrence uses; None is PyTorch."""
     if not isinstance(model.recurrent, RNN):
         return None
     layer: Any = model.recurrent
-    if layer.num_layers > 1 or layer.bidirectional:
-        return None
     weight = layer.weight_hh_l0
-    kernel = kernels.choose(layer._kernel, device=weight.device, dtype=weight.dtype)
-    if kernel is None or kernel.regression is None:
+    return kernels.choose(layer._kernel, device=weight.device, dtype=weight.dtype)
+
+
+def regression_of(model: Regressor, kernel: kernels.Kernel | None) -> Regression | None:
+    """Return what computes the whole loss and gradient in one call, where the kernel offers that."""
+    layer: Any = model.recurrent
+    if kernel is None or kernel.regression is None or layer.num_layers > 1 or layer.bidirectional:
         return None
     b_ih, b_hh = (layer.bias_ih_l0, layer.bias_hh_l0) if layer.bias else (None, None)
     return kernel.regression(
         layer.weight_ih_l0,
-        weight,
+        layer.weight_hh_l0,
         b_ih,
         b_hh,
         model.readout.weight,

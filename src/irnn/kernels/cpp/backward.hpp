@@ -36,31 +36,31 @@ template <class T> struct Backward {
         Product<T> step = {};
         step.rows = rows, step.columns = step.depth = call.hidden;
         step.left = dz, step.left_row = step.out_row = step.state_row = stride;
-        step.left_depth = 1, step.right = w_hh, step.out = to, step.state = states;
+        step.right = w_hh, step.out = to, step.state = states;
         if (t > 0 && !call.last_only) {
             put_grad_output(to, t - 1, first, rows);
             step.init = to, step.init_row = stride;
         }
         if (t > 0 && !call.tanh) step.after = After::relu_backward;
-        multiply<false>(step);
+        multiply(step);
         if (t > 0 && call.tanh) differentiate(to, states, rows);
     }
 
     void add_weight_gradient(T *sum, const T *dz, const T *states, Index depth, bool first) const {
         Product<T> outer = {};
         outer.rows = call.hidden, outer.columns = call.hidden + call.features + 1;
-        outer.depth = depth, outer.left = dz, outer.left_row = 1, outer.left_depth = stride;
+        outer.depth = depth, outer.left = dz, outer.left_depth = stride;
         outer.right = states, outer.right_depth = stride, outer.out = sum, outer.out_row = stride;
         if (!first) outer.init = sum, outer.init_row = stride;
-        multiply<true>(outer);
+        multiply_transposed(outer);
     }
 
     void put_grad_inputs(const T *dz, T *room, Index t, Index steps, Index first, Index rows) const {
         Product<T> product = {};
         product.rows = steps * rows, product.columns = call.features, product.depth = call.hidden;
-        product.left = dz, product.left_row = stride, product.left_depth = 1;
+        product.left = dz, product.left_row = stride;
         product.right = w_ih, product.out = room, product.out_row = input_stride;
-        multiply<false>(product);
+        multiply(product);
         T *to = static_cast<T *>(call.grad_inputs) + (t * call.batch + first) * call.features;
         for (Index s = 0; s < steps; ++s, to += call.batch * call.features)
             for (Index r = 0; r < rows; ++r)
@@ -121,6 +121,7 @@ template <class T> struct Backward {
         const Index H = call.hidden, F = call.features;
         T *to_hh = static_cast<T *>(call.grad_w_hh), *to_ih = static_cast<T *>(call.grad_w_ih);
         T *to_bias = static_cast<T *>(call.grad_bias);
+        T *also_to = static_cast<T *>(call.grad_second_bias);
         for (Index i = 0; i < H; ++i) {
             T *row = sums + i * stride;
             for (Index p = 1; p < partials; ++p) {
@@ -130,6 +131,7 @@ template <class T> struct Backward {
             std::memcpy(to_hh + i * H, row, H * sizeof(T));
             std::memcpy(to_ih + i * F, row + H, F * sizeof(T));
             if (to_bias) to_bias[i] = row[H + F];
+            if (also_to) also_to[i] = row[H + F];
         }
     }
 };
@@ -152,9 +154,9 @@ template <class T> struct BackwardRoom {
         const Index H = call.hidden, F = call.features;
         const T *w_hh = static_cast<const T *>(call.w_hh);
         const T *w_ih = static_cast<const T *>(call.w_ih);
-        pack(packed.as<T>(), H, H, [=](Index k, Index j) { return w_hh[k * H + j]; });
+        pack(packed.as<T>(), H, H, [=](Index k) { return w_hh + k * H; });
         if (call.grad_inputs)
-            pack(packed.as<T>() + H * width_hh, H, F, [=](Index k, Index j) { return w_ih[k * F + j]; });
+            pack(packed.as<T>() + H * width_hh, H, F, [=](Index k) { return w_ih + k * F; });
     }
     Backward<T> pass(const Call &call) const {
         return {call, stride, partials, packed.as<T>(), packed.as<T>() + call.hidden * width_hh,

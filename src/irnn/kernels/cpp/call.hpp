@@ -4,11 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#define IRNN_EXPORT extern "C" __attribute__((visibility("default")))
+
 namespace irnn {
 
 using Index = std::ptrdiff_t;
 
-// Mirrored field by field by `_Call` in ../library.py. Every array is dense and row-major except
+// Mirrored field by field by `Call` in ../loading.py. Every array is dense and row-major except
 // `inputs`, which has strides (counted in elements). A null pointer means "absent".
 struct Call {
     std::int64_t time, batch, features, hidden;         // T, B, F, H
@@ -24,6 +26,44 @@ struct Call {
     // For `regression` alone, where `history` is room for one block of rows per thread:
     const void *targets, *w_out, *b_out;  // (B) (H) (1)
     void *loss, *grad_w_out, *grad_b_out;  // (1) (H) (1)
+    // torch.nn.RNN has two biases, which are added, and so two equal gradients: null or (H)
+    const void *second_bias;
+    void *grad_second_bias;
+};
+
+enum class Rule : std::int64_t { sgd, adam, rmsprop };
+
+// One step of an optimizer on a vector of parameters; mirrored by `Step` in ../loading.py.
+struct Step {
+    std::int64_t count, rule, nesterov, centered;
+    void *parameters, *state[3];         // (count); running averages, in the order of the rule
+    const void *gradient, *rates, *loss;  // (count) (count) (1)
+    double rate_factor;                   // on all of `rates`
+    double max_norm;                      // infinity: no clipping
+    double l2_penalty, decoupled_decay, momentum, epsilon;
+    double beta1, beta2;                        // beta2 is RMSprop's alpha
+    double mean_correction, square_correction;  // Adam's 1 - beta^(number of this step)
+    double loss_value, norm;                    // answers; the norm before clipping
+    std::int64_t clipped, applied;
+};
+
+// Sequences of the adding problem at `positions` of a random stream; mirrored by `Draw` in
+// ../loading.py. The second mark is drawn above second_start; with `distinct` the first is left out.
+struct Draw {
+    std::int64_t steps, count, key;
+    std::int64_t first_bound, second_start, second_bound, distinct;
+    const std::int64_t *positions;  // (count)
+    float *values;                  // (count, steps)
+    std::int64_t *marks;            // (count, 2)
+};
+
+// Batches of such sequences for a network; mirrored by `Layout` in ../loading.py.
+struct Layout {
+    std::int64_t steps, batches, batch;
+    const float *values;         // (N, steps)
+    const std::int64_t *marks;   // (N, 2)
+    const std::int64_t *rows;    // (batches, batch) rows of values and marks; null: in their order
+    void *inputs, *targets;      // (batches, steps, batch, 2) (batches, batch)
 };
 
 // The same source, compiled for one instruction set.
@@ -33,6 +73,7 @@ struct Variant {
     void (*forward[2])(const Call &);   // [0] float, [1] double
     void (*backward[2])(const Call &);
     void (*regression[2])(const Call &);
+    void (*step[2])(Step &);
 };
 extern const Variant baseline_variant;
 #if defined(__x86_64__) && defined(__GNUC__)

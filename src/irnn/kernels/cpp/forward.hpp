@@ -41,7 +41,7 @@ template <class T> struct Forward {
         T *const output = call.last_only ? nullptr : static_cast<T *>(call.output);
         Product<T> step = {};
         step.rows = rows, step.columns = call.hidden, step.depth = call.hidden + call.features;
-        step.left_row = step.out_row = stride, step.left_depth = 1;
+        step.left_row = step.out_row = stride;
         step.right = weights, step.init = bias;
         step.after = call.tanh ? After::nothing : After::relu;
         T *now = base;
@@ -50,7 +50,7 @@ template <class T> struct Forward {
             put_inputs(now, t, first, rows);
             T *const next = base + (keep ? t + 1 : (t + 1) & 1) * rows * stride;
             step.left = now, step.out = next;
-            multiply<false>(step);
+            multiply(step);
             if (call.tanh)
                 for (Index r = 0; r < rows; ++r) tanh_row(next + r * stride, call.hidden);
             if (output) get_states(next, output + (t * call.batch + first) * call.hidden, rows);
@@ -82,11 +82,12 @@ template <class T> struct PackedForward {
         const Index H = call.hidden, F = call.features, width = Columns<T>(H).width();
         const T *w_hh = static_cast<const T *>(call.w_hh);
         const T *w_ih = static_cast<const T *>(call.w_ih), *b = static_cast<const T *>(call.bias);
-        pack(weights, H + F, H, [=](Index k, Index j) {
-            return k < H ? w_hh[j * H + k] : w_ih[j * F + k - H];
+        const T *also = static_cast<const T *>(call.second_bias);
+        pack(weights, H + F, H, [=](Index k) {
+            return k < H ? Column<T>{w_hh + k, H} : Column<T>{w_ih + k - H, F};
         });
         bias = weights + (H + F) * width;
-        for (Index j = 0; j < width; ++j) bias[j] = b && j < H ? b[j] : T(0);
+        for (Index j = 0; j < width; ++j) bias[j] = b && j < H ? b[j] + (also ? also[j] : T(0)) : T(0);
     }
 };
 

@@ -1,6 +1,5 @@
-// The C interface that ../library.py loads with ctypes.
+// The C interface that ../loading.py loads with ctypes.
 #include <cstdlib>
-#include <limits>
 #include <new>
 
 #include "call.hpp"
@@ -33,10 +32,8 @@ constexpr int variant_count = sizeof(variants) / sizeof(variants[0]);
 }  // namespace
 }  // namespace irnn
 
-#define IRNN_EXPORT extern "C" __attribute__((visibility("default")))
-
 // Changes with every change of `Call` or of a function below.
-IRNN_EXPORT int irnn_interface_version() { return 2; }
+IRNN_EXPORT int irnn_interface_version() { return 3; }
 
 // The name of the index-th variant, best first, or null past the last.
 IRNN_EXPORT const char *irnn_variant_name(int index) {
@@ -71,6 +68,10 @@ IRNN_EXPORT int irnn_backward(const irnn::Call *call, int variant, int is_double
 
 IRNN_EXPORT int irnn_regression(const irnn::Call *call, int variant, int is_double) {
     return run(irnn::variants[variant]->regression[is_double], call);
+}
+
+IRNN_EXPORT void irnn_step(irnn::Step *step, int variant, int is_double) {
+    irnn::variants[variant]->step[is_double](*step);
 }
 
 // setuptools builds extension modules, and on some systems its linker insists on this symbol.

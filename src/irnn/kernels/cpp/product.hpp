@@ -10,9 +10,9 @@ enum class After { nothing, relu, relu_backward };
 template <class T> struct Product {
     Index rows, columns, depth;
     const T *left;
-    Index left_row, left_depth;  // strides; one of them is 1
+    Index left_row, left_depth;  // strides: the one that the product at hand does not have is 1
     const T *right;
-    Index right_depth;  // stride, or 0: `right` is packed in panels (see `pack`)
+    Index right_depth;  // stride, where `right` is not packed
     const T *init;      // null: zero
     Index init_row;     // stride; 0 repeats one row
     T *out;
@@ -22,51 +22,48 @@ template <class T> struct Product {
     After after;
 };
 
-// How columns are cut: panels of up to three wide vectors, then perhaps one half vector. Writes
-// and reads reach to `width(columns)`, so a row must have room for that many.
+// How columns are cut: panels of one to three wide vectors, then perhaps a tail of at most half a
+// vector. Writes and reads reach to `width()`, so a row must have room for that many.
 template <class T> struct Columns {
-    static constexpr Index wide = sizeof(typename Vectors<T>::Wide) / sizeof(T);
-    static constexpr Index half = sizeof(typename Vectors<T>::Half) / sizeof(T);
-    Index wides, halves;
-    explicit Columns(Index columns) : wides(columns / wide), halves(0) {
+    static constexpr Index wide = sizeof(typename Vectors<T>::Wide) / sizeof(T), half = wide / 2;
+    Index wides;
+    bool tail;
+    explicit Columns(Index columns) : wides(columns / wide), tail(false) {
         const Index rest = columns % wide;
-        if (rest > half || (rest && half == wide)) ++wides;
-        else if (rest) halves = 1;
+        if (rest > half) ++wides;
+        else tail = rest;
     }
-    Index width() const { return wides * wide + halves * half; }
+    Index width() const { return wides * wide + tail * half; }
 
-    // Calls panel(first column, vectors, is_half) from left to right.
-    template <class Panel> IRNN_INLINE void each(const Panel &panel) const {
-        Index left = wides, column = 0;
-        for (; left >= 3; left -= 3, column += 3 * wide) panel(column, 3, false);
-        if (left) panel(column, static_cast<int>(left), false);
-        column += left * wide;
-        if (halves) panel(column, 1, true);
+    // Calls panel(first column, vectors) from left to right; the tail has 0 vectors. Threes first,
+    // and no lonely vector where two pairs do; or pairs first, and at most one three.
+    template <class Panel> IRNN_INLINE void each(bool pairs, const Panel &panel) const {
+        Index column = 0;
+        for (Index left = wides; left > 0;) {
+            const bool three = left >= 3 && (pairs ? left % 2 == 1 : left != 4);
+            const int vectors = three ? 3 : left >= 2 ? 2 : 1;
+            panel(column, vectors);
+            column += vectors * wide, left -= vectors;
+        }
+        if (tail) panel(column, 0);
     }
 };
 
-// ROWS x VECTORS accumulators stay in registers over the whole depth: per step of the depth,
-// VECTORS loads and ROWS broadcasts feed ROWS * VECTORS multiply-adds.
-template <class V, int ROWS, int VECTORS, bool TRANSPOSED, class T>
-void tile(const Product<T> &p, Index row, Index column, const T *right, Index right_depth) {
-    constexpr Index lanes = sizeof(V) / sizeof(T);
+// A tile's sums, ROWS x VECTORS of them, stay in registers over the whole depth: per step of the
+// depth, VECTORS loads and ROWS broadcasts feed ROWS * VECTORS multiply-adds.
+template <class V, int ROWS, int VECTORS, class T> struct Tile {
+    static constexpr Index lanes = sizeof(V) / sizeof(T);
     V sum[ROWS][VECTORS];
-    if (p.init) {
-        const T *init = p.init + row * p.init_row + column;
+
+    IRNN_INLINE void start(const T *init, Index init_row) {
 #pragma GCC unroll 8
         for (int r = 0; r < ROWS; ++r)
 #pragma GCC unroll 4
-            for (int v = 0; v < VECTORS; ++v) sum[r][v] = load<V>(init + r * p.init_row + v * lanes);
-    } else {
-#pragma GCC unroll 8
-        for (int r = 0; r < ROWS; ++r)
-#pragma GCC unroll 4
-            for (int v = 0; v < VECTORS; ++v) sum[r][v] = V{};
+            for (int v = 0; v < VECTORS; ++v)
+                sum[r][v] = init ? load<V>(init + r * init_row + v * lanes) : V{};
     }
-    const Index left_row = TRANSPOSED ? 1 : p.left_row;
-    const Index left_depth = TRANSPOSED ? p.left_depth : 1;
-    const T *left = p.left + row * left_row;
-    for (Index k = p.depth; k > 0; --k) {
+
+    IRNN_INLINE void add(const T *left, Index left_row, const T *right) {
         V factor[VECTORS];
 #pragma GCC unroll 4
         for (int v = 0; v < VECTORS; ++v) factor[v] = load<V>(right + v * lanes);
@@ -76,70 +73,149 @@ void tile(const Product<T> &p, Index row, Index column, const T *right, Index ri
 #pragma GCC unroll 4
             for (int v = 0; v < VECTORS; ++v) sum[r][v] += value * factor[v];
         }
+    }
+
+    template <After AFTER>
+    IRNN_INLINE void finish(T *out, Index out_row, const T *state, Index state_row) const {
+#pragma GCC unroll 8
+        for (int r = 0; r < ROWS; ++r)
+#pragma GCC unroll 4
+            for (int v = 0; v < VECTORS; ++v) {
+                V value = sum[r][v];
+                if (AFTER == After::relu) value = relu(value);
+                if (AFTER == After::relu_backward)
+                    value = relu_backward(value, load<V>(state + r * state_row + v * lanes));
+                store(out + r * out_row + v * lanes, value);
+            }
+    }
+
+    IRNN_INLINE void finish(const Product<T> &p, Index row, Index column) const {
+        T *const out = p.out + row * p.out_row + column;
+        const T *const state = p.state + row * p.state_row + column;
+        if (p.after == After::nothing) finish<After::nothing>(out, p.out_row, state, p.state_row);
+        else if (p.after == After::relu) finish<After::relu>(out, p.out_row, state, p.state_row);
+        else finish<After::relu_backward>(out, p.out_row, state, p.state_row);
+    }
+};
+
+template <class V, int ROWS, int VECTORS, bool TRANSPOSED, class T>
+void tile(const Product<T> &p, Index row, Index column, const T *right, Index right_depth) {
+    Tile<V, ROWS, VECTORS, T> tile;
+    if (p.init) tile.start(p.init + row * p.init_row + column, p.init_row);
+    else tile.start(nullptr, 0);
+    const Index left_row = TRANSPOSED ? 1 : p.left_row;
+    const Index left_depth = TRANSPOSED ? p.left_depth : 1;
+    const T *left = p.left + row * left_row;
+    for (Index k = p.depth; k > 0; --k) {
+        tile.add(left, left_row, right);
         left += left_depth;
         right += right_depth;
     }
-    T *out = p.out + row * p.out_row + column;
-    const T *state = p.state + row * p.state_row + column;
-#pragma GCC unroll 8
-    for (int r = 0; r < ROWS; ++r)
-#pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; ++v) {
-            V value = sum[r][v];
-            if (p.after == After::relu) value = relu(value);
-            if (p.after == After::relu_backward)
-                value = relu_backward(value, load<V>(state + r * p.state_row + v * lanes));
-            store(out + r * p.out_row + v * lanes, value);
-        }
+    tile.finish(p, row, column);
 }
 
-template <class V, int VECTORS, bool TRANSPOSED, class T>
-void panel(const Product<T> &p, Index column, const T *right, Index right_depth) {
-    Index row = 0;
-    for (; row + IRNN_TILE_ROWS <= p.rows; row += IRNN_TILE_ROWS)
-        tile<V, IRNN_TILE_ROWS, VECTORS, TRANSPOSED>(p, row, column, right, right_depth);
-    const Index rest = p.rows - row;
-    if (IRNN_TILE_ROWS > 4 && (rest & 4)) {
-        tile<V, 4, VECTORS, TRANSPOSED>(p, row, column, right, right_depth);
-        row += 4;
-    }
-    if (rest & 2) {
-        tile<V, 2, VECTORS, TRANSPOSED>(p, row, column, right, right_depth);
-        row += 2;
-    }
-    if (rest & 1) tile<V, 1, VECTORS, TRANSPOSED>(p, row, column, right, right_depth);
-}
-
-// The order of additions into one element is that of the depth, whatever tile it falls in: a
-// row's result does not depend on which rows it is computed with.
-template <bool TRANSPOSED, class T> void multiply(const Product<T> &p) {
+// The tail of a packed product: one wide vector takes two steps of the depth at once, as the tail's
+// columns come in pairs (depth k, depth k + 1). The two sums of a column are added at the end.
+template <int ROWS, class T>
+void paired_tile(const Product<T> &p, Index row, Index column, const T *right) {
     typedef typename Vectors<T>::Wide Wide;
     typedef typename Vectors<T>::Half Half;
-    const Columns<T> columns(p.columns);
-    columns.each([&](Index column, int vectors, bool is_half) {
-        const Index packed = is_half ? columns.half : vectors * columns.wide;
-        const T *right = p.right + (p.right_depth ? column : column * p.depth);
-        const Index step = p.right_depth ? p.right_depth : packed;
-        if (is_half) panel<Half, 1, TRANSPOSED>(p, column, right, step);
-        else if (vectors == 3) panel<Wide, 3, TRANSPOSED>(p, column, right, step);
-        else if (vectors == 2) panel<Wide, 2, TRANSPOSED>(p, column, right, step);
-        else panel<Wide, 1, TRANSPOSED>(p, column, right, step);
+    constexpr Index half = Columns<T>::half;
+    Wide sum[ROWS];
+#pragma GCC unroll 8
+    for (int r = 0; r < ROWS; ++r) sum[r] = Wide{};
+    const T *left = p.left + row * p.left_row;
+    for (Index k = p.depth; k > 1; k -= 2, left += 2, right += 2 * half) {
+        const Wide factor = load<Wide>(right);
+#pragma GCC unroll 8
+        for (int r = 0; r < ROWS; ++r) sum[r] += broadcast_pair<Wide>(left + r * p.left_row) * factor;
+    }
+    Tile<Half, ROWS, 1, T> tile;
+    if (p.init) tile.start(p.init + row * p.init_row + column, p.init_row);
+    else tile.start(nullptr, 0);
+#pragma GCC unroll 8
+    for (int r = 0; r < ROWS; ++r)
+#pragma GCC unroll 8
+        for (Index j = 0; j < half; ++j) {
+            tile.sum[r][0][j] += sum[r][2 * j] + sum[r][2 * j + 1];
+            if (p.depth % 2) tile.sum[r][0][j] += left[r * p.left_row] * right[j];
+        }
+    tile.finish(p, row, column);
+}
+
+// Calls work(row, std::integral_constant<int, N>) for N rows at a time: as many as may be, then the rest.
+template <int ROWS, class Work> IRNN_INLINE void by_rows(Index rows, const Work &work) {
+    Index row = 0;
+    for (; row + ROWS <= rows; row += ROWS) work(row, std::integral_constant<int, ROWS>());
+    if (ROWS > 4 && rows - row >= 4) work(row, std::integral_constant<int, 4>()), row += 4;
+    if (rows - row >= 2) work(row, std::integral_constant<int, 2>()), row += 2;
+    if (rows - row >= 1) work(row, std::integral_constant<int, 1>());
+}
+
+// The order of additions into one element is a function of its column and the depth, whatever tile
+// it falls in: a row's result does not depend on which rows it is computed with.
+template <bool TRANSPOSED, int ROWS, class V, int VECTORS, class T>
+void panel(const Product<T> &p, Index column, const T *right, Index right_depth) {
+    by_rows<ROWS>(p.rows, [&](Index row, auto rows) {
+        tile<V, rows(), VECTORS, TRANSPOSED>(p, row, column, right, right_depth);
     });
 }
 
-// Lays a matrix out as `multiply` reads it: panel by panel, in each one depth after the other.
-// element(k, j) must accept every k < depth, j < columns; the padding is zero.
-template <class T, class Element>
-void pack(T *to, Index depth, Index columns, const Element &element) {
-    const Columns<T> cut(columns);
-    cut.each([&](Index column, int vectors, bool is_half) {
-        const Index width = is_half ? cut.half : vectors * cut.wide;
-        T *panel = to + column * depth;
-        for (Index j = 0; j < width; ++j)
-            for (Index k = 0; k < depth; ++k)
-                panel[k * width + j] = column + j < columns ? element(k, column + j) : T(0);
+// out = after(init + left . right) with `right` packed by `pack`.
+template <class T> void multiply(const Product<T> &p) {
+    typedef typename Vectors<T>::Wide Wide;
+    Columns<T>(p.columns).each(false, [&](Index column, int vectors) {
+        const T *right = p.right + column * p.depth;
+        const Index step = vectors * Columns<T>::wide;
+        if (vectors == 3) panel<false, IRNN_ROWS_OF_3, Wide, 3>(p, column, right, step);
+        else if (vectors == 2) panel<false, IRNN_ROWS_OF_3, Wide, 2>(p, column, right, step);
+        else if (vectors == 1) panel<false, 8, Wide, 1>(p, column, right, step);
+        else
+            by_rows<8>(p.rows, [&](Index row, auto rows) {
+                paired_tile<rows()>(p, row, column, right);
+            });
     });
 }
+
+// out = after(init + left^T . right) with `right` as it is, many rows.
+template <class T> void multiply_transposed(const Product<T> &p) {
+    typedef typename Vectors<T>::Wide Wide;
+    typedef typename Vectors<T>::Half Half;
+    Columns<T>(p.columns).each(IRNN_ROWS_OF_2 > IRNN_ROWS_OF_3, [&](Index column, int vectors) {
+        const T *right = p.right + column;
+        if (vectors == 3) panel<true, IRNN_ROWS_OF_3, Wide, 3>(p, column, right, p.right_depth);
+        else if (vectors == 2) panel<true, IRNN_ROWS_OF_2, Wide, 2>(p, column, right, p.right_depth);
+        else if (vectors == 1) panel<true, 8, Wide, 1>(p, column, right, p.right_depth);
+        else panel<true, 8, Half, 1>(p, column, right, p.right_depth);
+    });
+}
+
+// Lays a matrix out as `multiply` reads it: panel by panel, in each one depth after the other, in
+// the tail two. row(k) must accept every k < depth and give what [j], j < columns, gives the element
+// of; the padding is zero.
+template <class T, class Row> void pack(T *to, Index depth, Index columns, const Row &row) {
+    const Columns<T> cut(columns);
+    cut.each(false, [&](Index column, int vectors) {
+        const Index width = vectors ? vectors * cut.wide : cut.half;
+        const Index filled = columns - column < width ? columns - column : width;
+        T *const panel = to + column * depth;
+        for (Index k = 0; k < depth; ++k) {
+            const auto from = row(k);
+            const bool paired = vectors == 0 && (k | 1) < depth;
+            const Index step = paired ? 2 : 1;
+            T *const at = panel + (paired ? k / 2 * 2 * width + k % 2 : k * width);
+            for (Index j = 0; j < filled; ++j) at[j * step] = from[column + j];
+            for (Index j = filled; j < width; ++j) at[j * step] = T(0);
+        }
+    });
+}
+
+// A column of a row-major matrix, read like a row.
+template <class T> struct Column {
+    const T *top;
+    Index stride;
+    T operator[](Index j) const { return top[j * stride]; }
+};
 
 }  // namespace
 }  // namespace irnn

@@ -9,13 +9,15 @@
 #include "forward.hpp"
 #include "backward.hpp"
 #include "regression.hpp"
+#include "optimizers.hpp"
 // clang-format on
 
-#define IRNN_VARIANT(NAME, SUPPORTED)                                   \
-    namespace irnn {                                                    \
-    extern const Variant NAME##_variant = {#NAME,                       \
-                                           SUPPORTED,                   \
+#define IRNN_VARIANT(NAME, SUPPORTED)                                           \
+    namespace irnn {                                                            \
+    extern const Variant NAME##_variant = {#NAME,                               \
+                                           SUPPORTED,                           \
                                            {forward<float>, forward<double>},   \
                                            {backward<float>, backward<double>}, \
-                                           {regression<float>, regression<double>}}; \
+                                           {regression<float>, regression<double>}, \
+                                           {apply_step<float>, apply_step<double>}}; \
     }

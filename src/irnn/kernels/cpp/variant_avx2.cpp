@@ -1,5 +1,6 @@
 // 256-bit vectors and fused multiply-add: 16 registers hold a tile of 4 rows x 3 vectors.
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 #include "call.hpp"
@@ -12,8 +13,8 @@
 #endif
 
 #define IRNN_VECTOR_BYTES 32
-#define IRNN_HALF_BYTES 16
-#define IRNN_TILE_ROWS 4
+#define IRNN_ROWS_OF_3 4
+#define IRNN_ROWS_OF_2 6
 #include "variant.hpp"
 
 #ifdef __clang__

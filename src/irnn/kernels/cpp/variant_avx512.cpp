@@ -1,5 +1,6 @@
 // 512-bit vectors: 32 registers hold a tile of 8 rows x 3 vectors.
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 #include "call.hpp"
@@ -13,8 +14,8 @@
 #endif
 
 #define IRNN_VECTOR_BYTES 64
-#define IRNN_HALF_BYTES 32
-#define IRNN_TILE_ROWS 8
+#define IRNN_ROWS_OF_3 8
+#define IRNN_ROWS_OF_2 8
 #include "variant.hpp"
 
 #ifdef __clang__

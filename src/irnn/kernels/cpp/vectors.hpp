@@ -13,11 +13,12 @@ namespace {
 template <class T> struct Vectors;
 template <> struct Vectors<float> {
     typedef float Wide __attribute__((vector_size(IRNN_VECTOR_BYTES)));
-    typedef float Half __attribute__((vector_size(IRNN_HALF_BYTES)));
+    typedef float Half __attribute__((vector_size(IRNN_VECTOR_BYTES / 2)));
+    typedef std::int64_t Pairs __attribute__((vector_size(IRNN_VECTOR_BYTES)));
 };
 template <> struct Vectors<double> {
     typedef double Wide __attribute__((vector_size(IRNN_VECTOR_BYTES)));
-    typedef double Half __attribute__((vector_size(IRNN_HALF_BYTES)));
+    typedef double Half __attribute__((vector_size(IRNN_VECTOR_BYTES / 2)));
 };
 
 template <class V, class T> IRNN_INLINE V load(const T *from) {
@@ -29,6 +30,23 @@ template <class V, class T> IRNN_INLINE V load(const T *from) {
 template <class V, class T> IRNN_INLINE void store(T *to, const V &value) {
     std::memcpy(to, &value, sizeof(V));
 }
+
+// from[0], from[1], from[0], from[1], ...
+template <class V> IRNN_INLINE V broadcast_pair(const float *from) {
+    std::int64_t both;
+    std::memcpy(&both, from, sizeof(both));
+    return (V)(Vectors<float>::Pairs{} + both);
+}
+
+template <class V> IRNN_INLINE V broadcast_pair(const double *from) {
+    V value;
+#pragma GCC unroll 8
+    for (unsigned lane = 0; lane < sizeof(V) / sizeof(double); ++lane) value[lane] = from[lane % 2];
+    return value;
+}
+
+IRNN_INLINE float square_root(float x) { return __builtin_sqrtf(x); }
+IRNN_INLINE double square_root(double x) { return __builtin_sqrt(x); }
 
 // As torch.relu: NaN stays NaN, so that a run that diverges is seen to.
 template <class V> IRNN_INLINE V relu(const V &value) { return value < 0 ? V{} : value; }

@@ -1,0 +1,122 @@
+"""What follows a gradient gives in one compiled call what `irnn.training.optimizers` gives in PyTorch."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from irnn.config import Config
+from irnn.kernels import native
+from irnn.kernels.compiled import Compiled
+from irnn.kernels.descent import Descent
+from irnn.kernels.loading import Library, load
+from irnn.training.optimizers import Optimizer
+
+pytestmark = pytest.mark.skipif(not native.is_available(), reason="the kernel was not built")
+Small = Callable[..., Config]
+SIZE = 1003  # no multiple of any vector
+SETTINGS = [
+    ["optim=sgd"],
+    ["optim=sgd", "optim.weight_decay=0.1"],
+    ["optim=sgd", "optim.momentum=0.9"],
+    ["optim=sgd", "optim.momentum=0.9", "optim.nesterov=true", "optim.weight_decay=0.01"],
+    ["optim=adam"],
+    ["optim=adam", "optim.amsgrad=true", "optim.weight_decay=0.1"],
+    ["optim=adam", "optim.beta1=0.5", "optim.beta2=0.9", "optim.eps=1e-3"],
+    ["optim=adamw", "optim.weight_decay=0.1"],
+    ["optim=rmsprop"],
+    ["optim=rmsprop", "optim.momentum=0.5", "optim.weight_decay=0.1"],
+    ["optim=rmsprop", "optim.centered=true"],
+    ["optim=rmsprop", "optim.centered=true", "optim.momentum=0.5"],
+]
+VARIANTS = list(library.variants) if isinstance(library := load(), Library) else []
+
+
+def draw(seed: int, dtype: torch.dtype) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(SIZE, generator=generator, dtype=torch.float64).to(dtype)
+
+
+def optimizer(config: Config, dtype: torch.dtype) -> tuple[Optimizer, torch.Tensor]:
+    parameters = draw(0, dtype)
+    return Optimizer(config.optim, parameters, draw(1, dtype).abs()), parameters
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("overrides", SETTINGS, ids=" ".join)
+def test_steps_are_those_in_pytorch(
+    small: Small, overrides: list[str], dtype: torch.dtype, variant: str
+) -> None:
+    max_norm = 30.0  # about the length of these gradients: some are clipped
+    config = small(*overrides, "optim.lr=0.01")
+    fast, fast_parameters = optimizer(config, dtype)
+    plain, plain_parameters = optimizer(config, dtype)
+    gradient, loss = torch.empty(SIZE, dtype=dtype), torch.ones((), dtype=dtype)
+    descent = Descent(
+        fast_parameters, gradient, max_norm, **fast._rule.compiled(), kernel=Compiled(variant)
+    )
+    seen = set()
+    for number in range(30):
+        gradient.copy_(draw(2 + number, dtype) * (0.9 + 0.02 * (number % 10)))
+        norm = float(gradient.norm())
+        done = fast.step_compiled(descent, loss)
+        assert done.norm == pytest.approx(norm, rel=1e-6)
+        assert (done.loss_value, bool(done.clipped), done.applied) == (1.0, norm > max_norm, 1)
+        seen.add(done.clipped)
+        plain.step(gradient * min(1.0, max_norm / norm))
+        if number == 15:
+            fast.set_lr(0.5)
+            plain.set_lr(0.5)
+    assert seen == {0, 1}
+    tolerance = 1e-5 if dtype is torch.float32 else 1e-13
+    torch.testing.assert_close(fast_parameters, plain_parameters, rtol=tolerance, atol=tolerance)
+    assert (fast_parameters - draw(0, dtype)).abs().max() > 0.01
+    expected = plain.state_dict()
+    for name, value in fast.state_dict().items():
+        torch.testing.assert_close(value, expected[name], rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("where", ["loss", "gradient", "square"])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_changes_nothing(small: Small, bad: float, where: str) -> None:
+    config = small("optim=adam", "optim.amsgrad=true")
+    made, parameters = optimizer(config, torch.float32)
+    gradient, loss = draw(2, torch.float32), torch.ones(())
+    descent = made.descent(Descent, gradient, 1.0)
+    made.step_compiled(descent, loss)
+    before = [parameters.clone(), *(torch.as_tensor(v).clone() for v in made.state_dict().values())]
+    if where == "loss":
+        loss.fill_(bad)
+    else:  # 1e25 is finite, but its square is not: the norm is infinite, as PyTorch's is
+        gradient[SIZE - 1] = bad if where == "gradient" else 1e25
+        assert not gradient.norm().isfinite()
+    done = made.step_compiled(descent, loss)
+    assert not done.applied
+    assert not (math.isfinite(done.loss_value) and math.isfinite(done.norm))
+    after = [parameters, *(torch.as_tensor(value) for value in made.state_dict().values())]
+    assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
+
+
+def test_a_factor_on_all_rates_is_a_factor_on_each(small: Small) -> None:
+    results = []
+    for factor, rates in ((0.25, draw(1, torch.float64)), (1.0, draw(1, torch.float64) * 0.25)):
+        made, parameters = optimizer(small("optim=adam"), torch.float64)
+        descent = made.descent(Descent, draw(2, torch.float64), math.inf)
+        descent(torch.zeros((), dtype=torch.float64), rates, 1, rate_factor=factor)
+        results.append(parameters)
+    torch.testing.assert_close(*results, rtol=1e-14, atol=1e-15)
+
+
+def test_tensors_that_do_not_fit_are_refused(small: Small) -> None:
+    made, parameters = optimizer(small("optim=sgd"), torch.float32)
+    with pytest.raises(ValueError, match="expected contiguous"):
+        made.descent(Descent, draw(2, torch.float64), 1.0)
+    with pytest.raises(ValueError, match=r"of shape \(1003,\)"):
+        made.descent(Descent, draw(2, torch.float32)[:-1], 1.0)
+    descent = made.descent(Descent, draw(2, torch.float32), 1.0)
+    with pytest.raises(ValueError, match="expected contiguous"):
+        descent(torch.zeros(1), torch.ones_like(parameters))
+    with pytest.raises(ValueError, match="expected contiguous"):
+        descent(torch.zeros(()), torch.ones(SIZE, 2)[:, 0])
