@@ -30,13 +30,14 @@ JOBS = (
 
 def ask(place: Path, at_once: int, *more: str) -> "subprocess.Popen[bytes]":
     place.mkdir(exist_ok=True)
-    return subprocess.Popen(
-        [sys.executable, "-m", "irnn.train", "-m", *JOBS, f"sweep.jobs={at_once}", *more],
-        cwd=place,
-        stdout=(place / "out.txt").open("ab"),
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    with (place / "out.txt").open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "irnn.train", "-m", *JOBS, f"sweep.jobs={at_once}", *more],
+            cwd=place,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def finished(place: Path) -> list[Path]:
@@ -53,6 +54,7 @@ def outcome(folder: Path) -> tuple[Any, ...]:
     return records, [result[key] for key in keys], {k: v.tolist() for k, v in weights.items()}
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("at_once", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_sweep_killed_three_times_ends_as_one_that_was_not(tmp_path: Path, at_once: int) -> None:
     seed = time.time_ns() % 10**6
