@@ -4,6 +4,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from irnn.runs.metrics import read_records
 from tests.conftest import SMALL
@@ -38,3 +41,15 @@ def wait_for_step(tmp_path: Path, step: int) -> None:
                 return
         time.sleep(0.01)
     raise AssertionError("the run did not get that far in a minute")
+
+
+def timeless(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out what a clock says."""
+    clocked = ("seconds", "steps_per_second")
+    return [{key: record[key] for key in record if key not in clocked} for record in records]
+
+
+def checkpoint_weights(folder: Path) -> dict[str, Any]:
+    """Give the weights of a run's last checkpoint as lists, which compare exactly."""
+    content = torch.load(folder / "checkpoints" / "last.pt", weights_only=True)
+    return {name: tensor.tolist() for name, tensor in content["weights"]["model"].items()}

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from irnn.composition import compose_config, conf_dir, load_config, rewrite_numbers
+from irnn.composition import compose_config, load_config
 from irnn.config import Config, ConfigError, plain, settings, total_updates
+from irnn.groups import conf_dir, rewrite_numbers
 from irnn.help import GROUPS, described, text
 from irnn.training.session import run
 

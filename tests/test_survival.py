@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from irnn.runs.metrics import read_records
-from tests.command import LONG, folders, start, wait_for_step
+from tests.command import LONG, checkpoint_weights, folders, start, timeless, wait_for_step
 from tests.conftest import Cli
 
 
@@ -53,20 +52,12 @@ def test_a_run_killed_at_random_points_ends_bitwise_as_one_that_was_not(
     (killed,) = folders(tmp_path)
     undisturbed = tmp_path / "undisturbed" / killed.name
     assert not list(killed.rglob("*.part"))
-    readings = []
-    for folder in (killed, undisturbed):
-        records = read_records(folder / "metrics.jsonl")
-        for record in records:
-            del record["seconds"], record["steps_per_second"]
-        readings.append(records)
+    readings = [
+        timeless(read_records(folder / "metrics.jsonl")) for folder in (killed, undisturbed)
+    ]
     assert readings[0] == readings[1]
     assert len(readings[0]) == 41
-    weights = [
-        torch.load(folder / "checkpoints" / "last.pt", weights_only=True)["weights"]["model"]
-        for folder in (killed, undisturbed)
-    ]
-    for name, tensor in weights[0].items():
-        assert torch.equal(tensor, weights[1][name]), name
+    assert checkpoint_weights(killed) == checkpoint_weights(undisturbed)
 
 
 def test_two_processes_cannot_train_one_run(cli: Cli, tmp_path: Path) -> None:

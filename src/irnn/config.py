@@ -235,6 +235,9 @@ class Runtime:
     kernel: KernelName = option(KernelName.auto, "who walks the recurrence over time")
     dtype: Dtype = option(Dtype.float32, "precision")
     deterministic: bool = option(False, "refuse operations that are not deterministic on a GPU")
+    takeover_seconds: float = option(
+        120.0, "silence of this process after which another machine may go on", at_least=1
+    )
 
 
 @dataclass(frozen=True)
@@ -244,8 +247,19 @@ class Tracker:
     mode: TrackerMode = option(TrackerMode.offline, "offline, online or disabled")
     project: str = option("irnn", "W&B project")
     entity: str | None = option(None, "W&B user or team")
-    group: str | None = option(None, "W&B group; null: the run id without its seed")
+    group: str | None = option(None, "W&B group; null: the sweep, or the run id without its seed")
     timeout: float = option(15.0, "seconds to wait for it when a run ends", at_least=0)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Many runs asked for together, with -m. Says nothing about any one of them."""
+
+    name: str | None = option(None, "name of the sweep; null: made from what varies")
+    jobs: int | None = option(
+        None, "jobs at once; null: as many as there are cores for, one on a GPU", at_least=1
+    )
+    fail_fast: bool = option(False, "stop all jobs when the first one fails")
 
 
 @dataclass(frozen=True)
@@ -266,8 +280,12 @@ class Config:
     seed: int = option(0, "seed of every random stream", at_least=0, below=2**63)
     runtime: Runtime = Runtime()
     tracker: Tracker = Tracker()
+    sweep: Sweep = Sweep()
     runs_dir: str = option("runs", "where run folders are; also the variable IRNN_RUNS")
     force: bool = option(False, "start over: forget what the run's folder holds")
+    unlock: bool = option(
+        False, "do not wait for the run's last process: its machine is gone for good"
+    )
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from irnn.tasks.adding import BASELINE_MSE
-
 _LINE_SECONDS = 2.0  # between plain lines of ordinary progress
 _TICK_SECONDS = 0.2
 
@@ -58,6 +56,9 @@ class Display:
     def say(self, text: str) -> None:
         """Print a line, above the progress bar if there is one, and log it."""
         self.note(text)
+        self._show(text)
+
+    def _show(self, text: str) -> None:
         if self._bar is not None:
             self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
         else:
@@ -85,7 +86,9 @@ class Display:
 
     def evaluated(self, record: dict[str, Any]) -> None:
         """Show an evaluation: in the bar on a terminal, as a line now and then elsewhere."""
-        train, test = _mse(record["train_mse"]), _mse(record["test_mse"])
+        from irnn.tasks.adding import BASELINE_MSE  # needs torch, which a sweep's view does without
+
+        train, test = shown_mse(record["train_mse"]), shown_mse(record["test_mse"])
         self._latest = f"train {train}  held-out {test}  (1/6 = {BASELINE_MSE:.4f})"
         rate = record["steps_per_second"]
         speed = f"  {rate:,.0f} updates/s" if rate else ""
@@ -96,7 +99,7 @@ class Display:
         now = time.monotonic()
         if self._bar is None and now >= self._next_line:
             self._next_line = now + _LINE_SECONDS
-            print(line, flush=True)
+            self._show(line)
 
     def _left(self, step: int, rate: float) -> str:
         if self._total is None or rate <= 0:
@@ -104,7 +107,7 @@ class Display:
         return str(timedelta(seconds=round((self._total - step) / rate)))
 
 
-def _mse(value: float | None) -> str:
+def shown_mse(value: float | None) -> str:
     """Write an MSE in eight characters."""
     if value is None:
         return "      --"
@@ -120,7 +123,7 @@ def summary(result: dict[str, Any], folder: Path) -> str:
     }[result["status"]]
     lines = [
         f"{verdict}. T={result['seq_len']}, seed {result['seed']}, "
-        f"best held-out MSE {_mse(result['best_test_mse']).strip()} (answering 1 scores 0.1667)",
+        f"best held-out MSE {shown_mse(result['best_test_mse']).strip()} (answering 1 scores 0.1667)",
         f"  {result['steps']:,} updates in {result['seconds']:.1f} s"
         + (
             f" ({result['steps_per_second']:,.0f} updates/s while updating)"

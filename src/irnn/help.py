@@ -3,8 +3,9 @@
 import textwrap
 from pathlib import Path
 
-from irnn.composition import NUMERIC_GROUPS, compose_config, conf_dir
+from irnn.composition import compose_config
 from irnn.config import Setting, plain, settings
+from irnn.groups import NUMERIC_GROUPS, conf_dir
 
 GROUPS = (
     "task",
@@ -17,6 +18,7 @@ GROUPS = (
     "runtime",
     "tracker",
     "experiment",
+    "sweep",
 )
 
 USAGE = """\
@@ -26,7 +28,8 @@ Train a recurrent network on a long-dependency task, and record the run.
   irnn-train experiment=fast               the same, solved several times sooner
   irnn-train seq_len=175 clip=5 seed=3     any number works for seq_len, clip and init_scale
   irnn-train optim.lr=3e-4 budget.updates=20000
-  irnn-train -m seq_len=150,200 seed=0,1,2 a sweep: every combination, one run each
+  irnn-train -m seq_len=150,200 seed=0,1,2 a sweep: every combination, side by side
+  irnn-train -m sweep=paper_grid seq_len=200  a sweep from a file, the same for sweep=search
 
 A run is kept in runs_dir/<run id>/. Asking again for a finished run answers at once, for an
 interrupted one continues it; force=true starts over.

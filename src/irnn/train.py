@@ -1,4 +1,4 @@
-"""`python -m irnn.train`: compose a run from YAML groups and train it; with -m, a Hydra multirun."""
+"""`python -m irnn.train`: compose a run from YAML groups and train it; with -m, a sweep of many runs."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -10,14 +10,15 @@ if TYPE_CHECKING:
     from irnn.config import Config
 
 SOLVED_OR_EXHAUSTED, FAILED, REFUSED, DIVERGED = 0, 1, 2, 3
-DIVERGED_OBJECTIVE = 1e6
-"""What a sweeper is told about a diverged run: worse than any that ran, and finite."""
+_MULTIRUN = ("-m", "--multirun")
+_ASKS = ("-c", "--cfg", "-i", "--info", "--hydra-help", "--version", "-sc", "--shell-completion")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and give its exit status.
 
-    0 solved or exhausted, 1 failed, 2 refused, 3 diverged, 130 or 143 interrupted by SIGINT or SIGTERM.
+    One run: 0 solved or exhausted, 1 failed, 2 refused, 3 diverged. A sweep: 0 every job has a result, of
+    which diverged is one; 1 a job failed; 2 refused. 130 or 143: interrupted by SIGINT or SIGTERM.
     """
     try:
         return _main(argv)
@@ -34,13 +35,21 @@ def _main(argv: Sequence[str] | None) -> int:
     if "-h" in words or "--help" in words:
         print(help.text())
         return SOLVED_OR_EXHAUSTED
+    from irnn.sweeps.naming import in_sweep
+    from irnn.sweeps.request import forgotten_multirun
+
+    flags = {word for word in words if word.startswith("-")}
     try:
-        if any(word.startswith("-") for word in words):
+        if flags & set(_MULTIRUN) and not flags & set(_ASKS):
+            return _sweep(words)
+        if flags:
             return _through_hydra(words)
-        config = composition.compose_config(words)
+        config = in_sweep(composition.compose_config(words))
+        if forgotten_multirun(words):
+            raise ConfigError("sweep=NAME asks for many runs, which needs -m (--multirun)")
     except ConfigError as error:
         return _say(error, REFUSED)
-    return _attempt(lambda: config, words)[0]
+    return _attempt(lambda: config, words)
 
 
 def _say(error: Exception, status: int) -> int:
@@ -48,82 +57,97 @@ def _say(error: Exception, status: int) -> int:
     return status
 
 
-def _attempt(make: "Callable[[], Config]", overrides: list[str]) -> tuple[int, float]:
-    """Train one run; turn how it ended into an exit status and what a sweeper is told."""
+def _attempt(make: "Callable[[], Config]", overrides: list[str]) -> int:
+    """Train one run and turn how it ended into an exit status."""
     from irnn.config import ConfigError
-    from irnn.runs.directory import BusyError
     from irnn.runs.files import StorageError
+    from irnn.runs.ownership import BusyError
     from irnn.training.loop import Interrupted
     from irnn.training.session import run
 
     try:
         result = run(make(), overrides)
     except ConfigError as error:
-        return _say(error, REFUSED), DIVERGED_OBJECTIVE
+        return _say(error, REFUSED)
     except (BusyError, StorageError) as error:
-        return _say(error, FAILED), DIVERGED_OBJECTIVE
+        return _say(error, FAILED)
     except Interrupted as interruption:
-        return 128 + interruption.signal_number, DIVERGED_OBJECTIVE
+        return 128 + interruption.signal_number
     except KeyboardInterrupt:
-        return _say(RuntimeError("interrupted before its first update"), 130), DIVERGED_OBJECTIVE
-    diverged = result["status"] == "diverged"
-    return DIVERGED if diverged else SOLVED_OR_EXHAUSTED, objective(result)
+        return _say(RuntimeError("interrupted before its first update"), 130)
+    return DIVERGED if result["status"] == "diverged" else SOLVED_OR_EXHAUSTED
 
 
-def objective(result: dict[str, Any]) -> float:
-    """Tell a sweeper how good a run was: its best held-out MSE, finite whatever happened."""
-    best = result["best_test_mse"]
-    return DIVERGED_OBJECTIVE if result["status"] == "diverged" or best is None else float(best)
+def _sweep(words: list[str]) -> int:
+    """Let Hydra's sweeper and launcher make many runs, once all of them are known to be able to work."""
+    from irnn.composition import Composer
+    from irnn.config import ConfigError
+    from irnn.sweeps.launch import Stopped
+    from irnn.sweeps.request import read_request
+    from irnn.sweeps.task import SweepTask
+
+    composer = Composer()
+    others = [word for word in words if word.startswith("-") and word not in _MULTIRUN]
+    if others:
+        raise ConfigError(f"{others[0]}: not together with -m")
+    overrides = [word for word in words if word not in _MULTIRUN]
+    request = read_request(overrides, composer)
+    task = SweepTask(words, composer, request.shared)
+    known = [f"sweep.name={request.name}", f"hydra.sweep.dir={_quoted(str(request.folder))}"]
+    try:
+        ended = _call_hydra(task, [_MULTIRUN[0], *overrides, *known])
+    except Stopped as stopped:
+        task.conclude()
+        print("irnn-train: interrupted; the same command continues", file=sys.stderr)
+        return 128 + stopped.signal_number
+    if task.refusal is not None:
+        return _say(task.refusal, REFUSED if isinstance(task.refusal, ConfigError) else FAILED)
+    complete = task.conclude()
+    return ended or (SOLVED_OR_EXHAUSTED if complete else FAILED)
 
 
-class _Stopped(KeyboardInterrupt):
-    """A job was interrupted: the sweep ends."""
+def _quoted(text: str) -> str:
+    """Write a text so that Hydra reads it as one value."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _through_hydra(words: list[str]) -> int:
-    """Let Hydra run what is more than one run (or none: --cfg, --info, --shell-completion).
-
-    A diverged job is a result of a sweep; one that is refused or fails is told, and the others go on.
-    """
-    import hydra
+    """Let Hydra do what is not just a run: --cfg, --info, --shell-completion, its own settings."""
     from hydra.core.hydra_config import HydraConfig
 
     from irnn import composition
 
-    multirun = any(word in ("-m", "--multirun") for word in words)
-    if multirun:
-        composition.check_sweep([word for word in words if not word.startswith("-")])
-    composition.register_schema()
     statuses: list[int] = []
 
-    def job(composed: "DictConfig") -> float:
+    def job(composed: "DictConfig") -> None:
         chosen = list(HydraConfig.get().overrides.task)
-        status, told = _attempt(lambda: composition.to_config(composed), chosen)
-        statuses.append(status)
-        if status >= 128:
-            raise _Stopped
-        return told
+        statuses.append(_attempt(lambda: composition.to_config(composed), chosen))
 
-    rest = [word for word in words if word not in ("-m", "--multirun")]
-    flag = ["--multirun"] if multirun else []  # first, for Hydra wants all overrides on one side
-    sys.argv = [sys.argv[0], *flag, *composition.rewrite_numbers(rest)]
-    command = hydra.main(
-        version_base="1.3",
-        config_path=str(composition.conf_dir()),
-        config_name=composition.CONFIG_NAME,
-    )
+    return _call_hydra(job, words) or max(statuses, default=SOLVED_OR_EXHAUSTED)
+
+
+def _call_hydra(task: "Callable[[DictConfig], Any]", words: list[str]) -> int:
+    """Call `hydra.main` as the command line would; give the exit status that Hydra ends with."""
+    import hydra
+
+    from irnn import composition
+    from irnn.groups import CONFIG_NAME, conf_dir, rewrite_numbers
+
+    composition.register_schema()
+    before = sys.argv
+    # Flags first, for Hydra wants all overrides on one side.
+    rest = [word for word in words if word not in _MULTIRUN]
+    flag = ["--multirun"] if len(rest) < len(words) else []
+    sys.argv = [sys.argv[0], *flag, *rewrite_numbers(rest)]
+    command = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=CONFIG_NAME)
     try:
-        command(job)()
-    except _Stopped:
-        return statuses[-1]
+        command(task)()
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else FAILED
-    if not multirun:
-        return max(statuses, default=SOLVED_OR_EXHAUSTED)
-    failed = [status for status in statuses if status in (FAILED, REFUSED)]
-    if failed:
-        print(f"irnn-train: {len(failed)} of {len(statuses)} jobs failed", file=sys.stderr)
-    return FAILED if failed else SOLVED_OR_EXHAUSTED
+    finally:
+        sys.argv = before
+    return SOLVED_OR_EXHAUSTED
 
 
 if __name__ == "__main__":

@@ -13,9 +13,10 @@ import torch
 
 from irnn.config import ConfigError
 from irnn.runs import checkpoint
-from irnn.runs.directory import BusyError, RunDirectory
+from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError, write_atomically, write_json
 from irnn.runs.metrics import append_record, read_records, truncate
+from irnn.runs.ownership import BusyError
 
 
 @pytest.fixture
@@ -141,5 +142,9 @@ def test_starting_over_forgets_all_but_the_lock(tmp_path: Path) -> None:
         directory.result.write_text("{}")
         directory.last.write_text("x")
         directory.clear()
-        assert {path.name for path in directory.path.iterdir()} == {".lock", "checkpoints"}
+        assert {path.name for path in directory.path.iterdir()} == {
+            ".lock",
+            ".lock.1",
+            "checkpoints",
+        }
         assert not list(directory.last.parent.iterdir())

@@ -12,7 +12,17 @@ T = TypeVar("T")
 # Nothing under these keys changes what a run computes, or (seed) is what a report pools; the
 # precision alone of the run-time settings does.
 ALWAYS_SHOWN = ("runtime.dtype",)
-NOT_SHOWN = ("seed", "runs_dir", "force", "runtime", "tracker", "checkpoint", "sweep", "hydra")
+NOT_SHOWN = (
+    "seed",
+    "runs_dir",
+    "force",
+    "unlock",
+    "runtime",
+    "tracker",
+    "checkpoint",
+    "sweep",
+    "hydra",
+)
 ALIASES = {"clip": "clip.max_norm", "init_scale": "init.gain"}
 LABELS = {full: short for short, full in ALIASES.items()}
 ABSENT = "absent"

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from irnn.config import ConfigError
-from irnn.runs.files import write_atomically
+from irnn.runs.files import Guard, unguarded, write_atomically
 
 
-def save(path: Path, content: dict[str, Any]) -> None:
+def save(path: Path, content: dict[str, Any], guard: Guard = unguarded) -> None:
     """Write a checkpoint atomically.
 
     Raises:
@@ -20,7 +20,7 @@ def save(path: Path, content: dict[str, Any]) -> None:
     """
     serialized = io.BytesIO()
     torch.save(content, serialized)
-    write_atomically(path, serialized.getbuffer())
+    write_atomically(path, serialized.getbuffer(), guard)
 
 
 def load(path: Path, device: torch.device) -> dict[str, Any]:

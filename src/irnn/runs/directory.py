@@ -8,17 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock, Timeout
 
-from irnn.config import Config, ConfigError, plain
+from irnn.config import Config, plain
+from irnn.runs import metrics
 from irnn.runs.files import read_json, storage_error, write_atomically, write_json
 from irnn.runs.identity import run_id
-
-_LOCK = ".lock"
-
-
-class BusyError(RuntimeError):
-    """Another process is training this run."""
+from irnn.runs.ownership import PATIENCE, Ownership, is_lock
 
 
 class RunDirectory:
@@ -34,6 +29,7 @@ class RunDirectory:
         self.result = path / "result.json"
         self.curve = path / "curve.png"
         self.log = path / "train.log"
+        self._owner: Ownership | None = None
 
     @classmethod
     def of(cls, config: Config) -> "RunDirectory":
@@ -47,8 +43,8 @@ class RunDirectory:
         return read_json(self.result, "status", "seed", "steps", "solved_at", "divergences")
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the folder for one process; the lock dies with its process, however that ends.
+    def locked(self, *, patience: float = PATIENCE, unlock: bool = False) -> Iterator[None]:
+        """Hold the folder for one process, and clear up after the last one; see `Ownership`.
 
         Raises:
             BusyError: Another process holds it.
@@ -56,23 +52,28 @@ class RunDirectory:
         """
         try:
             self.last.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / _LOCK, timeout=0)
-            lock.acquire()
-        except Timeout as error:
-            raise BusyError(f"{self.path} is being trained by {self._owner()}") from error
+            owner = Ownership(self.path, patience=patience, unlock=unlock)
+            owner.acquire()
         except OSError as error:
             raise storage_error(self.path, error) from error
+        self._owner = owner
         try:
+            self._remove_leftovers()
+            if owner.taken_over:
+                metrics.renew(self.metrics, self.confirm)
             yield
         finally:
-            lock.release()
+            self._owner = None
+            owner.release()
 
-    def _owner(self) -> str:
-        try:
-            latest = read_json(self.provenance)["sessions"][-1]
-            return f"process {latest['pid']} on {latest['hostname']}"
-        except (ConfigError, KeyError, IndexError, TypeError):
-            return "another process"
+    def confirm(self) -> None:
+        """Make sure that the folder is still this process's, where it is locked.
+
+        Raises:
+            LostError: Another process took it over.
+        """
+        if self._owner is not None:
+            self._owner.confirm()
 
     def clear(self) -> None:
         """Forget everything but the lock that the caller holds.
@@ -86,13 +87,13 @@ class RunDirectory:
             for item in self.path.iterdir():
                 if item.is_dir():
                     shutil.rmtree(item, ignore_errors=True)
-                elif item.name != _LOCK:
+                elif not is_lock(item):
                     item.unlink()
             self.last.parent.mkdir(exist_ok=True)
         except OSError as error:
             raise storage_error(self.path, error) from error
 
-    def remove_leftovers(self) -> None:
+    def _remove_leftovers(self) -> None:
         """Remove what a killed process was writing when it died."""
         for folder in (self.path, self.last.parent):
             for part in folder.glob(".*.part"):
@@ -103,11 +104,12 @@ class RunDirectory:
         known = None
         if self.provenance.exists():
             known = read_json(self.provenance, "token", "sessions")
-        write_atomically(self.config, yaml.safe_dump(plain(config), sort_keys=False).encode())
+        content = yaml.safe_dump(plain(config), sort_keys=False)
+        write_atomically(self.config, content.encode(), self.confirm)
         provenance = known or {**session, "token": secrets.token_hex(3), "sessions": []}
         provenance["sessions"].append(session)
-        write_json(self.provenance, provenance)
+        write_json(self.provenance, provenance, self.confirm)
 
     def finish(self, result: dict[str, Any]) -> None:
         """Write `result.json`: from now on the run is finished."""
-        write_json(self.result, result)
+        write_json(self.result, result, self.confirm)

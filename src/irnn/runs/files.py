@@ -4,6 +4,8 @@ import contextlib
 import json
 import math
 import os
+import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +16,38 @@ class StorageError(OSError):
     """A file could not be written; what was there before is untouched."""
 
 
-def write_atomically(path: Path, content: bytes | memoryview) -> None:
+Guard = Callable[[], None]
+"""Raises where the writer has lost the right to write."""
+
+
+def unguarded() -> None:
+    """Guard what has one writer by its nature."""
+
+
+def write_atomically(path: Path, content: bytes | memoryview, guard: Guard = unguarded) -> None:
     """Write beside `path`, make it durable, then rename it into place.
+
+    The guard is asked between the two: whoever takes a folder over removes what is written beside, so
+    that a writer who was asleep either fails here or finds nothing to rename.
 
     Raises:
         StorageError: The disk is full or not writable. An older file of that name is still whole.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:
         with beside.open("wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
+        guard()
         beside.replace(path)
         make_durable(path.parent)
-    except OSError as error:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             beside.unlink()
-        raise storage_error(path, error) from error
+        if isinstance(error, OSError):
+            raise storage_error(path, error) from error
+        raise
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:
@@ -62,10 +78,10 @@ def json_ready(value: Any) -> Any:
     return value
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, guard: Guard = unguarded) -> None:
     """Write a readable JSON file atomically; numbers that are not finite become null."""
     text = json.dumps(json_ready(value), indent=2, allow_nan=False) + "\n"
-    write_atomically(path, text.encode())
+    write_atomically(path, text.encode(), guard)
 
 
 def read_json(path: Path, *keys: str) -> dict[str, Any]:

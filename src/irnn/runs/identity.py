@@ -6,7 +6,7 @@ from typing import Any
 
 from irnn.config import SCHEMA, Config, plain
 
-NOT_SCIENCE = ("runs_dir", "force", "tracker", "checkpoint", "runtime")
+NOT_SCIENCE = ("runs_dir", "force", "unlock", "tracker", "checkpoint", "runtime", "sweep")
 """Where and how a run is made, never what it is."""
 
 

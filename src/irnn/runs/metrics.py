@@ -6,11 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from irnn.config import ConfigError
-from irnn.runs.files import json_ready, make_durable, storage_error
+from irnn.runs.files import (
+    Guard,
+    json_ready,
+    make_durable,
+    storage_error,
+    unguarded,
+    write_atomically,
+)
 
 
-def append_record(path: Path, record: dict[str, Any]) -> int:
+def append_record(path: Path, record: dict[str, Any], guard: Guard = unguarded) -> int:
     """Append a record durably and return the file's size in bytes.
+
+    The guard is asked once the file is open: whoever takes a folder over puts a copy in its place, so
+    that a writer who was asleep either fails here or writes into a file that has no name any more.
 
     Raises:
         StorageError: The disk is full; the file ends where it ended before.
@@ -22,6 +32,7 @@ def append_record(path: Path, record: dict[str, Any]) -> int:
         raise storage_error(path, error) from error
     before = os.fstat(descriptor).st_size
     try:
+        guard()
         if os.write(descriptor, line) < len(line):
             raise OSError("only part of a record fitted on the disk")
         os.fsync(descriptor)
@@ -48,6 +59,12 @@ def truncate(path: Path, size: int) -> None:
         )
     if present > size:
         os.truncate(path, size)
+
+
+def renew(path: Path, guard: Guard) -> None:
+    """Put a copy in place of the file, so that nobody who has it open writes into it any more."""
+    if path.exists():
+        write_atomically(path, path.read_bytes(), guard)
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:

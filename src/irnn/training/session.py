@@ -2,8 +2,9 @@
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -24,13 +25,21 @@ from irnn.training.divergence import Event
 from irnn.training.loop import Interrupted, fit
 from irnn.training.trainer import Trainer
 
+ONCE = ("force=true", "unlock=true")
+"""Overrides that are about one call, not about the run."""
 
-def run(config: Config, overrides: Sequence[str] = ()) -> dict[str, Any]:
+
+def run(
+    config: Config,
+    overrides: Sequence[str] = (),
+    display: Callable[[Path, int | None], Display] = Display,
+) -> dict[str, Any]:
     """Train a run to its end, continuing where it stands; a finished one is answered from its folder.
 
     Args:
         config: the run.
         overrides: what was typed to get this configuration, for `provenance.json`.
+        display: makes what shows the run, from its log file and the updates in its budget.
 
     Returns:
         What is in `result.json`.
@@ -39,7 +48,7 @@ def run(config: Config, overrides: Sequence[str] = ()) -> dict[str, Any]:
         ConfigError: The configuration cannot work on this machine; nothing was made.
         BusyError: Another process trains this run.
         StorageError: The disk is full; the last checkpoint is good.
-        Interrupted: SIGINT or SIGTERM came; the checkpoint is written.
+        Interrupted: A signal came; the checkpoint is written.
     """
     directory = RunDirectory.of(config)
     if (finished := _finished(config, directory)) is not None:
@@ -47,17 +56,16 @@ def run(config: Config, overrides: Sequence[str] = ()) -> dict[str, Any]:
     device = hardware.choose_device(config.runtime)
     hardware.set_up(config.runtime, device)
     kernel = kernel_name(config, device)
-    with directory.locked():
+    with directory.locked(patience=config.runtime.takeover_seconds, unlock=config.unlock):
         if (finished := _finished(config, directory)) is not None:
             return finished  # by another process, since the look above
         if config.force:
             directory.clear()
-        directory.remove_leftovers()
         runtime = config.runtime
         directory.describe(
             config,
             provenance.session(
-                [word for word in overrides if word != "force=true"],
+                [word for word in overrides if word not in ONCE],
                 device=str(device) if device.type != "cuda" else torch.cuda.get_device_name(device),
                 kernel=kernel,
                 threads=torch.get_num_threads(),
@@ -65,7 +73,7 @@ def run(config: Config, overrides: Sequence[str] = ()) -> dict[str, Any]:
                 deterministic=runtime.deterministic,
             ),
         )
-        return _train(config, directory, device, kernel)
+        return _train(config, directory, device, kernel, display)
 
 
 def _finished(config: Config, directory: RunDirectory) -> dict[str, Any] | None:
@@ -93,13 +101,17 @@ def kernel_name(config: Config, device: torch.device) -> str:
 
 
 def _train(
-    config: Config, directory: RunDirectory, device: torch.device, kernel: str
+    config: Config,
+    directory: RunDirectory,
+    device: torch.device,
+    kernel: str,
+    show: Callable[[Path, int | None], Display],
 ) -> dict[str, Any]:
     name = run_id(config)
     trainer = Trainer(config, name, directory, device)
     resumed = trainer.resume()
     try:
-        display = Display(directory.log, trainer.total_updates)
+        display = show(directory.log, trainer.total_updates)
     except OSError as error:
         raise storage_error(directory.log, error) from error
     with display, _signals() as signals:
@@ -153,9 +165,14 @@ class _Watcher:
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM while the context lasts; a second one has its usual effect."""
+    """Collect what asks a run to end while the context lasts; a second one has its usual effect.
+
+    That is SIGINT, SIGTERM, and a user signal for which somebody waits, as submitit does.
+    """
     received: list[int] = []
-    candidates = (signal.SIGINT, signal.SIGTERM)
+    users = (signal.SIGUSR1, signal.SIGUSR2)
+    expected = [each for each in users if callable(signal.getsignal(each))]
+    candidates = [signal.SIGINT, signal.SIGTERM, *expected]
     watched = [each for each in candidates if signal.getsignal(each) is not signal.SIG_IGN]
 
     def remember(number: int, _: FrameType | None) -> None:

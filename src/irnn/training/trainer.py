@@ -193,7 +193,9 @@ class Trainer:
 
     def append(self, record: dict[str, Any]) -> None:
         """Add a record to `metrics.jsonl`."""
-        self.progress.metrics_bytes = metrics.append_record(self.directory.metrics, record)
+        self.progress.metrics_bytes = metrics.append_record(
+            self.directory.metrics, record, self.directory.confirm
+        )
 
     def save(self) -> None:
         """Write `last.pt`: all that is needed to go on bitwise as if nothing had happened."""
@@ -204,7 +206,7 @@ class Trainer:
             "good": self._good,
             "progress": self.progress.plain(),
         }
-        checkpoint.save(self.directory.last, content)
+        checkpoint.save(self.directory.last, content, self.directory.confirm)
 
     def _save_best(self) -> None:
         content = {
@@ -213,7 +215,7 @@ class Trainer:
             "test_mse": self.progress.test_mse,
             "model": self.model.state_dict(),
         }
-        checkpoint.save(self.directory.best, content)
+        checkpoint.save(self.directory.best, content, self.directory.confirm)
 
     def resume(self) -> bool:
         """Continue from `last.pt`; say whether there was one."""

@@ -1,0 +1,80 @@
+"""Hydra's sweeper `optuna`: a search that resumes from its storage, over Optuna as it is today."""
+
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+class SearchSweeper(Sweeper):
+    """Search for the settings with the least held-out MSE; irnn.sweeps.search does the work.
+
+    Args:
+        n_trials: trials that are complete when the search is over.
+        n_jobs: trials asked for together; None: as many as there are cores. With more, each is asked for
+            knowing less.
+        seed: of the search.
+        n_startup_trials: trials drawn at random before the model of earlier ones is used.
+        params: what to vary, from a file; the command line comes first.
+    """
+
+    def __init__(
+        self,
+        n_trials: int = 50,
+        n_jobs: int | None = None,
+        seed: int = 0,
+        n_startup_trials: int = 10,
+        params: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.n_trials, self.n_jobs, self.seed = n_trials, n_jobs, seed
+        self.n_startup_trials = n_startup_trials
+        self.params = dict(params or {})
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Make the launcher."""
+        self._settings, self._config_loader = config, hydra_context.config_loader
+        self.task: Any = task_function
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Ask, launch and tell until enough trials are complete."""
+        with self.task.refusing():
+            self._sweep(arguments)
+
+    def _sweep(self, arguments: list[str]) -> None:
+        from irnn.config import ConfigError
+        from irnn.groups import rewrite_numbers
+        from irnn.runs.provenance import available_cores
+        from irnn.sweeps import search
+
+        if importlib.util.find_spec("optuna") is None:
+            raise ConfigError("hydra/sweeper=optuna: needs Optuna: pip install 'irnn[optuna]'")
+        words = rewrite_numbers([f"{key}={value}" for key, value in self.params.items()])
+        parser = OverridesParser.create(config_loader=self._config_loader)
+        space = search.read_space(parser.parse_overrides([*words, *arguments]))
+        together = self.n_jobs or self._settings.sweep.jobs or available_cores()
+        plan = search.Plan(self.n_trials, together, self.seed, self.n_startup_trials)
+        folder, name = Path(self._settings.hydra.sweep.dir), self._settings.sweep.name
+        with search.opened(folder, name, space) as study:
+            before = search.complete(study)
+            print(f"search {name}: {before} of {self.n_trials} trials are complete", flush=True)
+            self.task.expected = max(0, self.n_trials - before)
+            try:
+                for batch in search.batches(study, space, plan):
+                    overrides = [search.overrides_of(trial, space.fixed) for trial in batch]
+                    returns = self.task.run_with(self.launcher, overrides)
+                    failed = search.tell(study, batch, returns)
+                    if failed == len(batch) or (failed and self._settings.sweep.fail_fast):
+                        break
+            finally:
+                self.task.extra_lines = search.found(study, space)

@@ -1,0 +1,44 @@
+"""Hydra's launcher `slurm`: jobs on a cluster, with the settings of Hydra's submitit launcher."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+
+class SlurmLauncher(Launcher):
+    """Train the jobs of a sweep on a cluster; irnn.sweeps.slurm does the work.
+
+    Args:
+        params: conf/hydra/launcher/slurm.yaml, onto the schema of hydra-submitit-launcher.
+    """
+
+    keeps_record = True
+
+    def __init__(self, **params: Any) -> None:
+        self.params = {
+            key: OmegaConf.to_container(value, resolve=True)
+            if OmegaConf.is_config(value)
+            else value
+            for key, value in params.items()
+        }
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Remember the sweep."""
+        self.task: Any = task_function
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        """Train a batch of jobs to their ends."""
+        from irnn.sweeps.slurm import Slurm
+
+        returned: list[JobReturn] = self.task.run_on(
+            job_overrides, lambda _: Slurm(self.params, self.task.command)
+        )
+        return returned

@@ -1,0 +1,1 @@
+"""Sweeps: many runs that were asked for together."""

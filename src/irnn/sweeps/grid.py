@@ -1,0 +1,81 @@
+"""Which jobs a sweep asks for: the axes of a command or a file, and every combination of their values."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+from hydra.core.override_parser.types import IntervalSweep, Override
+
+from irnn.config import ConfigError
+
+MOST_JOBS = 100_000
+_ONE_VALUE = ("sweep", "runs_dir")  # of the whole sweep
+
+
+def axes(parsed: Sequence[Override]) -> dict[str, list[str]]:
+    """Give each key's overrides, one per value; of a key given twice, the later counts.
+
+    Raises:
+        ConfigError: An axis without values, without end, or of what one sweep has one value of.
+    """
+    found: dict[str, list[str]] = {}
+    for override in parsed:
+        if override.is_hydra_override():
+            continue
+        key = override.get_key_element()
+        if override.is_discrete_sweep():
+            found[key] = _values(override, key)
+        elif isinstance(override.value(), IntervalSweep):
+            raise ConfigError(
+                f"{override.input_line}: an interval is for a search, hydra/sweeper=optuna; a grid takes "
+                "values: 1,2,3 or range(1,4)"
+            )
+        else:
+            found[key] = [override.input_line or ""]
+    return found
+
+
+def _values(override: Override, key: str) -> list[str]:
+    if key.partition(".")[0] in _ONE_VALUE:
+        raise ConfigError(f"{override.input_line}: one sweep has one value of {key}")
+    values = list(itertools.islice(override.sweep_string_iterator(), MOST_JOBS + 1))
+    if not values:
+        raise ConfigError(f"{override.input_line}: a sweep over nothing")
+    return [f"{key}={value}" for value in values]
+
+
+def combinations(found: dict[str, list[str]]) -> list[tuple[str, ...]]:
+    """Combine all values of all axes; the last axis changes fastest.
+
+    Raises:
+        ConfigError: There are more than MOST_JOBS.
+    """
+    count = math.prod(len(values) for values in found.values())
+    if count > MOST_JOBS:
+        widest = max(found, key=lambda key: len(found[key]))
+        raise ConfigError(
+            f"{widest}: this is a sweep of {'at least ' if len(found[widest]) > MOST_JOBS else ''}"
+            f"{count:,} jobs; one has at most {MOST_JOBS:,}"
+        )
+    return list(itertools.product(*found.values()))
+
+
+def each_value_once(parsed: Sequence[Override]) -> list[tuple[str, ...]]:
+    """Combine so that every value, and both ends of every interval, occurs, with the others' first."""
+    found: dict[str, list[str]] = {}
+    for override in parsed:
+        if isinstance(value := override.value(), IntervalSweep):
+            key = override.get_key_element()
+            found[key] = [f"{key}={value.start}", f"{key}={value.end}"]
+        else:
+            found.update(axes([override]))
+    first = [values[0] for values in found.values()]
+    once = [tuple(first)]
+    for place, values in enumerate(found.values()):
+        once += [(*first[:place], value, *first[place + 1 :]) for value in values[1:]]
+    return once
+
+
+def without_bookkeeping(overrides: Sequence[str]) -> list[str]:
+    """Leave out what says how a sweep is run; the rest makes the job, alone too."""
+    return [word for word in overrides if not word.lstrip("+").startswith("sweep.")]

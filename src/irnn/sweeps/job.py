@@ -1,0 +1,64 @@
+"""One job of a sweep: a run that is to be trained, and where it stands."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from irnn.config import Config
+
+LEFT, RUNNING, ELSEWHERE, STOPPED, FAILED = "left", "running", "elsewhere", "stopped", "failed"
+SOLVED, EXHAUSTED, DIVERGED = "solved", "exhausted", "diverged"
+RESULTS = (SOLVED, EXHAUSTED, DIVERGED)
+
+DIVERGED_OBJECTIVE = 1e6
+"""What a sweeper is told about a diverged run: worse than any that ran, and finite."""
+
+
+@dataclass
+class Job:
+    """A run that a sweep asks for.
+
+    `state` is one of left, running, elsewhere (another process trains it), stopped, failed, or the
+    status of its result: solved, exhausted, diverged.
+    """
+
+    overrides: tuple[str, ...]
+    label: str
+    config: Config
+    run_id: str
+    folder: Path
+    state: str = LEFT
+    result: dict[str, Any] | None = None
+    error: str | None = None
+    before: bool = False
+    """Whether it was finished when the sweep began."""
+    progress: dict[str, Any] = field(default_factory=dict)
+    began: float | None = None
+    seconds: float | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether there is a result; a diverged run is one."""
+        return self.state in RESULTS
+
+    def begin(self) -> None:
+        """Start counting seconds."""
+        self.began, self.progress = time.monotonic(), {}
+
+    def end(self, state: str, *, error: str | None = None) -> None:
+        """Stop counting."""
+        self.state, self.error = state, error
+        if self.began is not None:
+            self.seconds = time.monotonic() - self.began
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Take in the result."""
+        self.result = result
+        self.end(result["status"])
+
+
+def objective(result: dict[str, Any]) -> float:
+    """Tell a sweeper how good a run was: its best held-out MSE, finite whatever happened."""
+    best = result["best_test_mse"]
+    return DIVERGED_OBJECTIVE if result["status"] == DIVERGED or best is None else float(best)

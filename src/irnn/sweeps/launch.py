@@ -1,0 +1,207 @@
+"""From overrides to trained runs: look up what is finished, train the rest, here or elsewhere."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from irnn.composition import Composer
+from irnn.config import Config, ConfigError
+from irnn.runs.directory import RunDirectory
+from irnn.runs.identity import run_id
+from irnn.runs.provenance import available_cores
+from irnn.sweeps import pool, record
+from irnn.sweeps.grid import without_bookkeeping
+from irnn.sweeps.job import FAILED, LEFT, Job
+from irnn.sweeps.naming import in_sweep, sweep_folder
+from irnn.sweeps.view import View, tally
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal ended the sweep; every running job has written its checkpoint."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.signal_number = signal_number
+
+
+def make_jobs(
+    batch: Sequence[Sequence[str]], composer: Composer, shared: frozenset[str] = frozenset()
+) -> list[Job]:
+    """Compose jobs; label them by what not all of them share.
+
+    Raises:
+        ConfigError: One of them cannot work.
+    """
+    if len(batch) > 1:
+        shared = shared.union(frozenset.intersection(*(frozenset(words) for words in batch)))
+    jobs = []
+    for words in batch:
+        config = in_sweep(composer.compose(words))
+        name = run_id(config)
+        own = [word for word in without_bookkeeping(words) if word not in shared]
+        folder = RunDirectory.of(config).path
+        jobs.append(Job(tuple(words), " ".join(own) or name, config, name, folder))
+    return jobs
+
+
+def look_up(job: Job) -> None:
+    """Take in a result that is there."""
+    try:
+        result = None if job.config.force else RunDirectory(job.folder).read_result()
+    except ConfigError as error:
+        job.end(FAILED, error=str(error))
+        return
+    if result is not None:
+        job.finish(result)
+        job.before = True
+
+
+class Engine(Protocol):
+    """What trains jobs: this machine, or a cluster."""
+
+    def prepare(self, to_do: Sequence[Job], view: View) -> str:
+        """Give jobs what they need and say in a few words where they are trained.
+
+        Raises:
+            ConfigError: One of them cannot be trained there.
+        """
+
+    def run(self, jobs: Sequence[Job], watcher: pool.Watcher) -> int | None:
+        """Train those that are left; give the signal that ended it, if one did."""
+
+
+class Here:
+    """Processes of this machine.
+
+    Args:
+        wanted: jobs at once, or None for as many as fit.
+        command: the words of this command.
+    """
+
+    def __init__(self, wanted: int | None, command: Sequence[str]) -> None:
+        self._wanted, self._command = wanted, command
+        self._at_once = 0
+
+    def prepare(self, to_do: Sequence[Job], view: View) -> str:
+        """Find out how many fit."""
+        self._at_once = fit(to_do, self._wanted, view)
+        threads = to_do[0].config.runtime.threads
+        return f"{self._at_once} at a time, {threads} thread{'s' if threads != 1 else ''} each"
+
+    def run(self, jobs: Sequence[Job], watcher: pool.Watcher) -> int | None:
+        """Train them."""
+        fail_fast = jobs[0].config.sweep.fail_fast
+        return pool.Pool(jobs, self._at_once, self._command, fail_fast, watcher).run()
+
+
+def train(jobs: Sequence[Job], engine: Engine, command: Sequence[str], view: View) -> None:
+    """Train the jobs that are not finished.
+
+    Args:
+        jobs: of one sweep; their states are kept up to date.
+        engine: trains them.
+        command: the words of this command.
+        view: says what happens.
+
+    Raises:
+        ConfigError: One of them cannot be trained there; nothing was made.
+        StorageError: The sweep's record cannot be written.
+        Stopped: A signal came.
+    """
+    runs = {job.run_id: job for job in reversed(jobs)}  # the first of those that are the same run
+    distinct = [job for job in jobs if runs[job.run_id] is job]
+    for job in distinct:
+        look_up(job)
+    to_do = [job for job in distinct if job.state == LEFT]
+    if jobs[0].config.sweep.fail_fast and any(job.state == FAILED for job in distinct):
+        to_do = []
+    where = engine.prepare(to_do, view) if to_do else None
+    note(jobs, command)
+    if not view.earlier:
+        announce(jobs, distinct, where, view)
+    for job in distinct:
+        if job.state == FAILED:
+            view.ended(job)
+    number = None
+    if to_do:
+        with view:
+            number = engine.run(distinct, view)
+    for job in jobs:
+        twin = runs[job.run_id]
+        job.state, job.result, job.error = twin.state, twin.result, twin.error
+    if number is not None:
+        raise Stopped(number)
+
+
+def note(jobs: Sequence[Job], command: Sequence[str]) -> None:
+    """Record jobs as asked for by their sweep."""
+    config = jobs[0].config
+    assert config.sweep.name is not None
+    pairs = [(job.run_id, without_bookkeeping(job.overrides)) for job in jobs]
+    record.add(
+        folder_of(config), config.sweep.name, ["python", "-m", "irnn.train", *command], pairs
+    )
+
+
+def folder_of(config: Config) -> Path:
+    """Name the folder of the sweep that a job is of."""
+    assert config.sweep.name is not None
+    return sweep_folder(config, config.sweep.name)
+
+
+def announce(jobs: Sequence[Job], distinct: Sequence[Job], where: str | None, view: View) -> None:
+    """Say what the sweep is."""
+    config = jobs[0].config
+    view.say(f"sweep {config.sweep.name}")
+    view.say(f"  {folder_of(config) / 'sweep.json'}")
+    if len(distinct) < len(jobs):
+        view.say(f"  {len(jobs) - len(distinct)} of {len(jobs)} jobs are the same run as another")
+    view.say(f"  {tally(distinct, view.more(distinct))}")
+    if where:
+        view.say(f"  {where}")
+
+
+def fit(jobs: Sequence[Job], wanted: int | None, view: View) -> int:
+    """Decide how many jobs to train at a time, and give each its threads: never more than cores.
+
+    Raises:
+        ConfigError: One job alone wants more threads than there are cores, or a device that is not here.
+    """
+    kinds = {(job.config.runtime, job.config.model.name): job.config for job in jobs}
+    on_gpu = any(device != "cpu" for device in pool.devices(list(kinds.values())))
+    if wanted is None and on_gpu:
+        wanted = 1
+    cores = available_cores()
+    threads = 1 if wanted != 1 else cores
+    most = max(job.config.runtime.threads or threads for job in jobs)
+    if most > cores:
+        raise ConfigError(
+            f"runtime.threads={most}: a job of a sweep has at most as many threads as there are cores, "
+            f"{cores}"
+        )
+    places = cores // most
+    if wanted is not None and wanted > places:
+        view.say(
+            f"sweep.jobs={wanted}: {places} at a time, since there are {cores} cores and a job has "
+            f"{most} thread{'s' if most > 1 else ''}"
+        )
+    for job in jobs:
+        runtime = job.config.runtime
+        job.config = replace(
+            job.config, runtime=replace(runtime, threads=runtime.threads or threads)
+        )
+    return min(wanted or places, places)
+
+
+def counted_as_joblib(n_jobs: int) -> int | None:
+    """Read joblib's number of jobs: -1 is None, as many as there are cores for.
+
+    Raises:
+        ConfigError: It is 0.
+    """
+    if n_jobs == 0:
+        raise ConfigError("hydra.launcher.n_jobs=0: must be at least 1, or -1 for all cores")
+    if n_jobs == -1:
+        return None
+    return n_jobs if n_jobs > 0 else max(1, available_cores() + 1 + n_jobs)

@@ -1,0 +1,66 @@
+"""The name of a sweep, and the folder that its record is in."""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from hydra.core.override_parser.types import Override
+
+from irnn.config import Config, ConfigError
+from irnn.groups import NUMERIC_GROUPS
+from irnn.runs.identity import NOT_SCIENCE
+
+FOLDER = ".sweeps"
+_FITTING = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")
+_SHORT = {setting: group for group, setting in NUMERIC_GROUPS.items()}
+
+
+def sweep_name(config: Config, parsed: Sequence[Override]) -> str:
+    """Give the name that was asked for, or make one.
+
+    A made name says what varies, and its hash what does not: asking again for the same sweep, or for more
+    values of the same settings, is asking for the same sweep. The seed counts as varying even when one is
+    given.
+
+    Raises:
+        ConfigError: The name asked for is none for a folder.
+    """
+    if config.sweep.name is not None:
+        if not _FITTING.fullmatch(config.sweep.name):
+            raise ConfigError(
+                f"sweep.name={config.sweep.name}: must be letters, digits and ._+-, at most 100, and not "
+                "begin with a dot: it names a folder"
+            )
+        return config.sweep.name
+    varying: dict[str, None] = {}
+    fixed = []
+    file = None
+    for override in parsed:
+        key = override.get_key_element()
+        if key == "sweep":
+            file = str(override.value())
+        if override.is_sweep_override():
+            varying[key] = None
+        elif key == "sweep" or not (
+            override.is_hydra_override() or key.partition(".")[0] in (*NOT_SCIENCE, "seed")
+        ):
+            fixed.append(override.input_line)
+    content = json.dumps([sorted({*varying, "seed"}), sorted(str(line) for line in fixed)])
+    digest = hashlib.sha256(content.encode()).hexdigest()[:6]
+    readable = file or "-".join(_SHORT.get(key, key.rpartition(".")[2]) for key in varying)
+    return f"{re.sub('[^A-Za-z0-9._-]', '', readable)[:60].lstrip('.-') or 'runs'}-{digest}"
+
+
+def sweep_folder(config: Config, name: str) -> Path:
+    """Name the folder of a sweep's record."""
+    return Path(config.runs_dir).expanduser() / FOLDER / name
+
+
+def in_sweep(config: Config) -> Config:
+    """Group a run's tracker by its sweep, unless a group was given."""
+    if config.sweep.name is None or config.tracker.group is not None:
+        return config
+    return replace(config, tracker=replace(config.tracker, group=config.sweep.name))

@@ -1,0 +1,282 @@
+"""Train jobs side by side, each in a process of its own, until none is left or a signal comes."""
+
+import contextlib
+import multiprocessing
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from types import FrameType
+from typing import Any, Protocol
+
+from irnn.config import Config, ConfigError
+from irnn.runs.directory import RunDirectory
+from irnn.sweeps import worker
+from irnn.sweeps.grid import without_bookkeeping
+from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, STOPPED, Job
+
+_LOOK_SECONDS = 0.25
+_ELSEWHERE_SECONDS = 2.0  # between looks at a run that another process trains
+
+
+class Watcher(Protocol):
+    """Whoever looks on."""
+
+    def ended(self, job: Job) -> None:
+        """A job was finished, failed, or turned out to be trained elsewhere."""
+
+    def requeued(self, job: Job) -> None:
+        """A cluster took a job's place away; it is in the queue again."""
+
+    def stopping(self, why: str) -> None:
+        """All running jobs were told to write a checkpoint and end."""
+
+    def refresh(self, jobs: Sequence[Job], at_once: int) -> None:
+        """Time has passed."""
+
+
+@dataclass
+class _Running:
+    job: Job
+    process: ForkServerProcess
+    connection: "Connection[Any, worker.Message]"
+
+
+class Pool:
+    """Train jobs, `at_once` of them at a time.
+
+    Args:
+        jobs: what to train; their states are kept up to date.
+        at_once: jobs at a time.
+        command: the words of this command, for the runs' provenance.
+        fail_fast: end all jobs when one fails.
+        watcher: told what happens.
+    """
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        at_once: int,
+        command: Sequence[str],
+        fail_fast: bool,
+        watcher: Watcher,
+    ) -> None:
+        self._jobs = jobs
+        self._at_once = at_once
+        self._command = list(command)
+        self._fail_fast = fail_fast
+        self._watcher = watcher
+        self._running: list[_Running] = []
+        self._stopping = False
+        self._signals: list[int] = []
+        self._heeded = 0
+        self._next_signal = 0.0
+        self._next_look: dict[str, float] = {}
+
+    def run(self) -> int | None:
+        """Train until nothing is left to do; give the signal that ended it, if one did."""
+        with received_signals() as self._signals:
+            try:
+                while True:
+                    self._fill_places()
+                    if not self._running and not self._is_waiting():
+                        break
+                    self._listen()
+                    self._look_elsewhere()
+                    self._heed_signals()
+                    self._watcher.refresh(self._jobs, self._at_once)
+            finally:
+                self._kill()
+            return self._signals[0] if self._signals else None
+
+    def _is_waiting(self) -> bool:
+        return not self._stopping and any(job.state == ELSEWHERE for job in self._jobs)
+
+    def _fill_places(self) -> None:
+        """Start jobs; last those that another process had."""
+        while not self._stopping and len(self._running) < self._at_once:
+            job = next((job for job in self._jobs if job.state == LEFT), None)
+            if job is not None:
+                job.state = RUNNING
+            elif (job := self._retry()) is None:
+                break
+            job.begin()
+            self._running.append(self._launch(job))
+
+    def _retry(self) -> Job | None:
+        """A job that another process trained when last asked, and may have left since."""
+        busy = {running.job.run_id for running in self._running}
+        now = time.monotonic()
+        for job in self._jobs:
+            if job.state != ELSEWHERE or job.run_id in busy or now < self._next_look[job.run_id]:
+                continue
+            self._next_look[job.run_id] = now + _ELSEWHERE_SECONDS
+            return job
+        return None
+
+    def _launch(self, job: Job) -> _Running:
+        ours, theirs = multiprocessing.Pipe(duplex=False)
+        overrides = without_bookkeeping(job.overrides)
+        process = context().Process(
+            target=worker.work, args=(theirs, job.config, overrides, self._command), daemon=True
+        )
+        process.start()
+        theirs.close()  # so that the end of the process is the end of the pipe
+        return _Running(job, process, ours)
+
+    def _listen(self) -> None:
+        """Take in what the jobs tell, or wait a moment."""
+        if not self._running:
+            time.sleep(_LOOK_SECONDS)
+        ready = wait([running.connection for running in self._running], timeout=_LOOK_SECONDS)
+        for running in [each for each in self._running if each.connection in ready]:
+            self._hear(running)
+
+    def _hear(self, running: _Running) -> None:
+        try:
+            while running.connection.poll():
+                kind, content = running.connection.recv()
+                if kind != "progress":
+                    return self._end(running, kind, content)
+                running.job.state = RUNNING
+                running.job.progress.update(content)
+        except (EOFError, OSError):
+            self._end(running, "died", None)
+
+    def _end(self, running: _Running, kind: str, content: Any) -> None:
+        self._running.remove(running)
+        running.connection.close()
+        running.process.join()
+        job = running.job
+        if kind == "result":
+            job.finish(content)
+        elif kind == "busy":
+            self._next_look[job.run_id] = time.monotonic() + _ELSEWHERE_SECONDS
+            known = job.state == ELSEWHERE
+            job.end(ELSEWHERE, error=content)
+            if known:
+                return
+        elif kind == "stopped" or (kind == "died" and self._stopping):
+            job.end(STOPPED)
+            return
+        else:
+            job.end(FAILED, error=content or _how_it_died(running.process.exitcode))
+        self._watcher.ended(job)
+        if job.state == FAILED and self._fail_fast and not self._stopping:
+            self._stop("sweep.fail_fast=true")
+
+    def _look_elsewhere(self) -> None:
+        """Take in results of other processes."""
+        for job in self._jobs:
+            if job.state != ELSEWHERE or any(job is running.job for running in self._running):
+                continue
+            try:
+                result = RunDirectory(job.folder).read_result()
+            except ConfigError as error:
+                job.end(FAILED, error=str(error))
+            else:
+                if result is None:
+                    continue
+                job.finish(result)
+            self._watcher.ended(job)
+
+    def _heed_signals(self) -> None:
+        if len(self._signals) > self._heeded:
+            self._heeded = len(self._signals)
+            if self._heeded > 1:
+                self._kill()
+            elif not self._stopping:
+                self._stop(signal.Signals(self._signals[0]).name)
+        if self._stopping and time.monotonic() >= self._next_signal:
+            self._next_signal = time.monotonic() + worker.RESEND_SECONDS
+            for running in self._running:
+                running.process.terminate()
+
+    def _stop(self, why: str) -> None:
+        self._stopping = True
+        self._watcher.stopping(why)
+
+    def _kill(self) -> None:
+        for running in self._running:
+            running.process.kill()
+
+
+def context() -> ForkServerContext:
+    """Give what makes processes; the server they are forked from has imported torch."""
+    made = multiprocessing.get_context("forkserver")
+    made.set_forkserver_preload([worker.PRELOADED])
+    with _interrupts_ignored():
+        forkserver.ensure_running()
+    return made
+
+
+def devices(configs: Sequence[Config]) -> list[str]:
+    """Give the kinds of device, cpu, cuda or mps, that these runs would train on here.
+
+    Asks a process of its own, so that this one need not import torch.
+
+    Raises:
+        ConfigError: One of them cannot train on this machine.
+    """
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    process = context().Process(target=worker.probe, args=(theirs, list(configs)), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        answer = ours.recv()
+    except EOFError:
+        process.join()
+        raise RuntimeError(
+            f"the process that looks for devices {_how_it_died(process.exitcode)}"
+        ) from None
+    process.join()
+    if isinstance(answer, ConfigError):
+        raise answer
+    return list(answer)
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Let a process that starts meanwhile, and its children, never see Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def received_signals() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM while the context lasts."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+
+    def remember(number: int, _: FrameType | None) -> None:
+        received.append(number)
+
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, remember) for number in numbers}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _how_it_died(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        with contextlib.suppress(ValueError):
+            name = signal.Signals(-exitcode).name
+            memory = ", as a machine out of memory does" if name == "SIGKILL" else ""
+            return f"was killed by {name}{memory}"
+    return f"ended without a result (exit status {exitcode})"

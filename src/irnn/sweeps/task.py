@@ -1,0 +1,186 @@
+"""A sweep as Hydra's plugins see it: the task function, what its jobs became, and the last lines."""
+
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from omegaconf import DictConfig
+
+from irnn.composition import Composer, to_config
+from irnn.config import ConfigError
+from irnn.runs.files import StorageError
+from irnn.runs.ownership import BusyError
+from irnn.sweeps.grid import without_bookkeeping
+from irnn.sweeps.job import FAILED, Job, objective
+from irnn.sweeps.launch import (
+    Engine,
+    Here,
+    counted_as_joblib,
+    look_up,
+    make_jobs,
+    note,
+    train,
+)
+from irnn.sweeps.naming import in_sweep
+from irnn.sweeps.view import View, tally, where_to_look
+
+_MOST_NAMED = 10  # failed jobs in the last lines
+
+
+class JobFailedError(RuntimeError):
+    """What a sweeper finds in the place of a failed job's objective."""
+
+
+class SweepTask:
+    """What Hydra is asked to run, and the memory of one sweep.
+
+    Args:
+        command: the words of the command.
+        composer: composes its jobs.
+        shared: overrides that all jobs have, which do not name one.
+    """
+
+    def __init__(
+        self, command: Sequence[str], composer: Composer, shared: Sequence[str] = ()
+    ) -> None:
+        self.command = list(command)
+        self.composer = composer
+        self.shared = frozenset(shared)
+        self.jobs: list[Job] = []
+        self.expected: int | None = None
+        """How many jobs a search will ask for; None: those that are known."""
+        self.extra_lines: list[str] = []
+        """What a search found."""
+        self.refusal: Exception | None = None
+        """What the sweep could not begin for: Hydra would print it with a traceback."""
+        self._view: View | None = None
+        self._began = time.monotonic()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the memory here when the task travels to another process or machine."""
+        return {}
+
+    def __call__(self, composed: DictConfig) -> float:
+        """Train one job in this process, for launchers that do not know `run_here`."""
+        from irnn.training.session import run
+
+        config = in_sweep(to_config(composed))
+        overrides = without_bookkeeping(HydraConfig.get().overrides.task)
+        try:
+            return objective(run(config, overrides))
+        except Exception as error:
+            print(f"FAILED {' '.join(overrides)}: {error}", file=sys.stderr)
+            if not isinstance(error, ValueError | OSError):
+                traceback.print_exc()
+            raise
+
+    def run_here(self, batch: Sequence[Sequence[str]], n_jobs: int) -> list[JobReturn]:
+        """Train jobs in processes of this machine, for the launcher of this project.
+
+        `n_jobs` is how many at once, as joblib counts; `sweep.jobs` comes first.
+        """
+
+        def here(first: Job) -> Here:
+            return Here(first.config.sweep.jobs or counted_as_joblib(n_jobs), self.command)
+
+        return self.run_on(batch, here)
+
+    def run_on(
+        self, batch: Sequence[Sequence[str]], engine: Callable[[Job], Engine]
+    ) -> list[JobReturn]:
+        """Train jobs with what is made from the first of them.
+
+        Raises:
+            SystemExit: One of them cannot work, and `refusal` says why.
+            Stopped: A signal came.
+        """
+        with self.refusing():
+            jobs = make_jobs(batch, self.composer, self.shared)
+            if self._view is None:
+                self._view = View()
+            self._view.earlier, self._view.expected = list(self.jobs), self.expected
+            self.jobs += jobs
+            train(jobs, engine(jobs[0]), self.command, self._view)
+        return [as_return(job) for job in jobs]
+
+    def run_with(self, launcher: Launcher, batch: Sequence[Sequence[str]]) -> Sequence[JobReturn]:
+        """Hand jobs to any launcher, for the sweepers of this project.
+
+        Raises:
+            SystemExit: One of them cannot work, and `refusal` says why; nothing was made.
+        """
+        first = len(self.jobs)
+        with self.refusing():
+            jobs = make_jobs(batch, self.composer, self.shared)
+            if not getattr(launcher, "keeps_record", False):
+                note(jobs, self.command)
+        returns = launcher.launch(batch, initial_job_idx=first)
+        if len(self.jobs) == first:  # not `run_here`
+            self.jobs += jobs
+            for job, returned in zip(jobs, returns, strict=True):
+                if returned.status is not JobStatus.COMPLETED:
+                    job.end(FAILED, error=str(_error(returned) or "ended without a result"))
+                    continue
+                look_up(job)
+                job.before = False
+        return returns
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """End the sweep, with `refusal` saying why, instead of with Hydra's traceback."""
+        try:
+            yield
+        except (ConfigError, BusyError, StorageError) as error:
+            self.refusal = error
+            raise SystemExit(1) from error
+
+    def conclude(self) -> bool:
+        """Say how the sweep ended; give whether every job has a result."""
+        jobs = list({job.run_id: job for job in self.jobs}.values())
+        if not jobs:
+            print("\n".join(self.extra_lines))
+            return True
+        failed = [job for job in jobs if job.state == FAILED]
+        before = sum(job.before for job in jobs)
+        took = timedelta(seconds=round(time.monotonic() - self._began))
+        earlier = f", {before} of them finished before" if before else ""
+        print(f"{tally(jobs)}{earlier}; {took}")
+        for line in self.extra_lines:
+            print(line)
+        config = jobs[0].config
+        print(f"  python -m irnn.report {config.runs_dir} --sweep {config.sweep.name}", flush=True)
+        for job in failed[:_MOST_NAMED]:
+            print(f"FAILED {job.label}: {job.error}\n  {where_to_look(job)}", file=sys.stderr)
+        if len(failed) > _MOST_NAMED:
+            print(f"FAILED {len(failed) - _MOST_NAMED} more", file=sys.stderr)
+        if failed:
+            print(f"irnn-train: {len(failed)} of {len(jobs)} jobs failed", file=sys.stderr)
+        return all(job.done for job in jobs)
+
+
+def as_return(job: Job) -> JobReturn:
+    """Turn a job into what Hydra's sweepers expect of a launcher."""
+    returned = JobReturn(overrides=list(job.overrides))
+    if job.done:
+        assert job.result is not None
+        returned.status, returned.return_value = JobStatus.COMPLETED, objective(job.result)
+    else:
+        returned.status = JobStatus.FAILED
+        returned.return_value = JobFailedError(f"{job.label}: {job.error or job.state}")
+    return returned
+
+
+def _error(returned: JobReturn) -> BaseException | None:
+    """Give what a job of another launcher raised; reading its value raises it."""
+    try:
+        value = returned.return_value
+    except BaseException as error:
+        return error
+    return value if isinstance(value, BaseException) else None

@@ -1,0 +1,211 @@
+"""What a sweep says: one live view over all its jobs on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from irnn.display import shown_mse
+from irnn.runs.directory import RunDirectory
+from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, SOLVED, STOPPED, Job
+
+_LINE_SECONDS = 30.0  # between plain lines about all jobs
+_DRAW_SECONDS = 0.25
+_ROOM = 6  # lines of a terminal that are not for running jobs
+
+
+class View:
+    """Say what becomes of the jobs of a sweep.
+
+    Args:
+        live: draw on a terminal; by default, if standard output is one.
+
+    `earlier` are jobs of earlier batches, and `expected` how many there will be in all, where that is known.
+    """
+
+    def __init__(self, live: bool | None = None) -> None:
+        self.earlier: Sequence[Job] = ()
+        self.expected: int | None = None
+        self._live = sys.stdout.isatty() if live is None else live
+        self._screen: Any = None
+        self._next = time.monotonic() + _LINE_SECONDS
+        self._began = time.monotonic()
+        self._why: str | None = None
+
+    def __enter__(self) -> "View":
+        if self._live:
+            from rich.live import Live
+
+            self._screen = Live(auto_refresh=False, transient=True)
+            self._screen.start()
+            self._next = 0.0
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._screen is not None:
+            self._screen.stop()
+            self._screen = None
+
+    def say(self, text: str) -> None:
+        """Print a line, above the live view if there is one."""
+        if self._screen is not None:
+            self._screen.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        else:
+            print(text, flush=True)
+
+    def ended(self, job: Job) -> None:
+        """Say how a job ended."""
+        self.say(ending(job))
+
+    def requeued(self, job: Job) -> None:
+        """Say that a job lost its place on a cluster."""
+        self.say(f"REQUEUED   {job.label}: it continues from its checkpoint")
+
+    def stopping(self, why: str) -> None:
+        """Say that all jobs end."""
+        self._why = why
+        self.say(f"{why}: running jobs write their checkpoints and end")
+
+    def refresh(self, jobs: Sequence[Job], at_once: int) -> None:
+        """Draw, or now and then print a line."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        if self._screen is None:
+            self._next = now + _LINE_SECONDS
+            running = [job for job in jobs if job.state == RUNNING]
+            losses = "; ".join(f"{job.label}: {_numbers(job)}" for job in running[:4])
+            self.say(f"{self._head(jobs, at_once)}{f'; {losses}' if losses else ''}")
+        else:
+            self._next = now + _DRAW_SECONDS
+            self._screen.update(self._drawn(jobs, at_once), refresh=True)
+
+    def _drawn(self, jobs: Sequence[Job], at_once: int) -> Any:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        head = Text(self._head(jobs, at_once))
+        bar = ProgressBar(total=len(jobs), completed=sum(job.done for job in jobs), width=40)
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+        table.add_column("running", overflow="ellipsis", no_wrap=True, ratio=1)
+        for name in ("update", "train", "held-out", "updates/s", "left at most"):
+            table.add_column(name, justify="right", no_wrap=True)
+        running = [job for job in jobs if job.state == RUNNING]
+        room = max(1, self._screen.console.height - _ROOM)
+        for job in running[:room]:
+            table.add_row(Text(job.label), *_cells(job))
+        if len(running) > room:
+            table.add_row(Text(f"and {len(running) - room} more"))
+        line = Table.grid()
+        line.add_row(bar)
+        return Group(head, line, table) if running else Group(head, line)
+
+    def _head(self, jobs: Sequence[Job], at_once: int) -> str:
+        more = self.more(jobs)
+        return f"{tally([*self.earlier, *jobs], more)}{self._times(jobs, at_once)}"
+
+    def more(self, jobs: Sequence[Job]) -> int:
+        """Count the jobs that are still to be asked for."""
+        return max(0, (self.expected or 0) - len(self.earlier) - len(jobs))
+
+    def _times(self, jobs: Sequence[Job], at_once: int) -> str:
+        elapsed = _shown(time.monotonic() - self._began)
+        if self._why:
+            return f"  {elapsed}, stopping"
+        left = seconds_left(jobs, at_once)
+        return f"  {elapsed}" + (f", about {_shown(left)} left" if left is not None else "")
+
+
+def tally(jobs: Sequence[Job], more: int = 0) -> str:
+    """Count jobs by where they stand, and `more` that are not known yet."""
+    count = Counter(job.state for job in jobs)
+    done = sum(job.done for job in jobs)
+    parts = [
+        f"{done} done ({count[SOLVED]} solved)",
+        f"{count[RUNNING]} running",
+        f"{count[FAILED]} failed",
+        f"{count[LEFT] + count[STOPPED] + more} left",
+    ]
+    if count[ELSEWHERE]:
+        parts.insert(2, f"{count[ELSEWHERE]} in another process")
+    return f"{number(len(jobs) + more)}: {', '.join(parts)}"
+
+
+def ending(job: Job) -> str:
+    """Say in a line or two what became of a job."""
+    if job.state == ELSEWHERE:
+        return f"WAITING    {job.label}: {job.error}"
+    if job.state == FAILED:
+        return f"FAILED     {job.label}: {job.error}\n           {where_to_look(job)}"
+    assert job.result is not None
+    word = "NOT SOLVED" if job.state == "exhausted" else job.state.upper()
+    best = shown_mse(job.result["best_test_mse"]).strip()
+    text = f"{word:<10} {job.label}: best held-out MSE {best}, {job.result['steps']:,} updates"
+    return text if job.seconds is None else f"{text}, {_shown(job.seconds)}"
+
+
+def where_to_look(job: Job) -> str:
+    """Name what has the traceback of a failed job, or the command that shows it."""
+    log = RunDirectory(job.folder).log
+    return str(log) if log.exists() else f"{job.folder} was not begun"
+
+
+def seconds_left(jobs: Sequence[Job], at_once: int) -> float | None:
+    """Estimate from the jobs that ended, or else from the budgets of those that run."""
+    ended = [job.seconds for job in jobs if job.done and job.seconds is not None]
+    running = [job for job in jobs if job.state == RUNNING]
+    now = time.monotonic()
+    bounds = [_budget_left(job) for job in running]
+    passed = [now - (job.began or now) for job in running]
+    if ended:
+        typical = sum(ended) / len(ended)
+    elif running and all(bound is not None for bound in bounds):
+        typical = sum(p + (b or 0) for p, b in zip(passed, bounds, strict=True)) / len(running)
+    else:
+        return None
+    rest = [
+        max(typical - done, 0) if bound is None else min(bound, max(typical - done, 0))
+        for done, bound in zip(passed, bounds, strict=True)
+    ]
+    waiting = sum(job.state == LEFT for job in jobs)
+    return max([(sum(rest) + waiting * typical) / at_once, *rest])
+
+
+def _budget_left(job: Job) -> float | None:
+    progress = job.progress
+    if not progress.get("rate") or not progress.get("total"):
+        return None
+    return float((progress["total"] - progress["step"]) / progress["rate"])
+
+
+def _cells(job: Job) -> list[str]:
+    progress = job.progress
+    if not progress:
+        return ["starting", "", "", "", ""]
+    total = f" / {progress['total']:,}" if progress.get("total") else ""
+    left = _budget_left(job)
+    return [
+        f"{progress['step']:,}{total}",
+        shown_mse(progress.get("train_mse")).strip(),
+        shown_mse(progress.get("test_mse")).strip(),
+        f"{progress['rate']:,.0f}" if progress.get("rate") else "",
+        "" if left is None else _shown(left),
+    ]
+
+
+def _numbers(job: Job) -> str:
+    cells = _cells(job)
+    return f"update {cells[0]}, held-out {cells[2]}" if job.progress else cells[0]
+
+
+def _shown(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
+
+
+def number(jobs: int) -> str:
+    """Write how many jobs."""
+    return f"{jobs} job{'' if jobs == 1 else 's'}"

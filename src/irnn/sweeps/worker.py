@@ -1,0 +1,148 @@
+"""What runs in the process of one job. It tells its parent how far it is, and its log everything.
+
+Each job has a process of its own, forked from a server that has imported torch: a job that is killed or
+crashes takes nothing with it, and none waits seconds for imports.
+"""
+
+import contextlib
+import faulthandler
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from functools import partial
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from irnn.config import Config, ConfigError
+from irnn.display import Display
+from irnn.runs.directory import RunDirectory
+from irnn.runs.files import StorageError
+from irnn.runs.ownership import BusyError
+
+PRELOADED = "irnn.sweeps.preload"
+RESEND_SECONDS = 5.0
+"""Between the signals to a job that is to end: one may fall into the moment before it listens."""
+
+_TICK_SECONDS = 0.5
+
+Message = tuple[str, Any]
+"""What a job tells: ("progress", numbers), and last of all ("result", result), ("busy", why),
+("failed", why) or ("stopped", None)."""
+
+
+def work(
+    connection: "Connection[Message, Any]",
+    config: Config,
+    overrides: Sequence[str],
+    command: list[str],
+) -> None:
+    """Train one run; entry point of a job's process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which sends SIGTERM
+    _follow_parent()
+    sys.argv[1:] = command
+    with Path(os.devnull).open("w") as nowhere:
+        _redirect(nowhere.fileno())
+    tell = partial(_tell, connection)
+    tell(_outcome(config, overrides, tell))
+
+
+def probe(connection: "Connection[Any, Any]", configs: Sequence[Config]) -> None:
+    """Tell on which kind of device each of these would train here, or the ConfigError; entry point."""
+    from irnn.training.hardware import choose_device
+    from irnn.training.session import kernel_name
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        devices = [choose_device(config.runtime) for config in configs]
+        for config, device in zip(configs, devices, strict=True):
+            kernel_name(config, device)
+    except ConfigError as error:
+        connection.send(error)
+    else:
+        connection.send([device.type for device in devices])
+
+
+def _outcome(config: Config, overrides: Sequence[str], tell: Any) -> Message:
+    from irnn.training.loop import Interrupted
+    from irnn.training.session import run
+
+    try:
+        return "result", run(config, overrides, partial(JobDisplay, tell=tell))
+    except BusyError as error:
+        return "busy", str(error)
+    except Interrupted:
+        return "stopped", None
+    except (ConfigError, StorageError) as error:
+        return "failed", str(error)
+    except BaseException as error:
+        _log_traceback(RunDirectory.of(config))
+        return "failed", f"{type(error).__name__}: {error}"
+
+
+class JobDisplay(Display):
+    """Show a run in its log only, and tell its numbers; whatever else the process prints is logged too."""
+
+    def __init__(self, log: Path, total: int | None, *, tell: Any) -> None:
+        super().__init__(log, total, live=False)
+        self._tell, self._total_updates = tell, total
+        self._next_tell = 0.0
+        _redirect(self._log.fileno())
+        faulthandler.enable(self._log)
+        # From here on the session takes the first SIGTERM; more of them, from a process group's end and
+        # from the parent, must not cut the checkpoint short that it writes.
+        signal.signal(signal.SIGTERM, lambda *_: None)
+
+    def _show(self, text: str) -> None:
+        """Show nothing: the sweep has the screen."""
+
+    def tick(self, step: int, rate: float) -> None:
+        """Tell how far the run is."""
+        now = time.monotonic()
+        if now >= self._next_tell:
+            self._next_tell = now + _TICK_SECONDS
+            self._tell(("progress", {"step": step, "rate": rate, "total": self._total_updates}))
+
+    def evaluated(self, record: dict[str, Any]) -> None:
+        """Log an evaluation and tell its numbers."""
+        super().evaluated(record)
+        told = {key: record[key] for key in ("step", "train_mse", "test_mse")}
+        self._tell(("progress", {**told, "total": self._total_updates}))
+
+
+def _tell(connection: "Connection[Message, Any]", message: Message) -> None:
+    with contextlib.suppress(OSError):  # the parent is gone, which `_follow_parent` sees to
+        connection.send(message)
+
+
+def _follow_parent() -> None:
+    """End, with a checkpoint, when the parent ends, however that ends."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def follow() -> None:
+        wait([parent.sentinel])
+        while True:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(RESEND_SECONDS)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def _redirect(descriptor: int) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+
+
+def _log_traceback(directory: RunDirectory) -> None:
+    with contextlib.suppress(OSError), directory.log.open("a") as log:
+        log.write(traceback.format_exc())

@@ -1,0 +1,76 @@
+"""The quick way to compose the jobs of a sweep gives what Hydra gives."""
+
+import pytest
+
+from irnn.composition import Composer, compose_config
+from irnn.config import ConfigError
+
+JOBS = [
+    [],
+    ["seed=3"],
+    ["seq_len=175", "clip=none", "optim.lr=1"],
+    ["experiment=fast", "seq_len=150"],
+    ["model=lstm", "optim=sgd", "optim.momentum=0.9", "optim.nesterov=true"],
+    ["optim=rmsprop", "seed=1", "seed=2"],
+    ["init_scale=none", "init=gaussian", "init.recurrent_std=0.1"],
+    ["init_scale=none", "init.gain=0.5"],
+    ["runs_dir='a b'", "force=true", "batch_size=8", "tracker.group=g"],
+    ["sweep=paper_grid", "optim.lr=1e-3", "clip.max_norm=100"],
+    ["evaluate.every=${checkpoint.every}", "checkpoint.every=7"],
+    ["runs_dir=${oc.env:HOME}/x"],
+    ["++seed=4", "budget.updates=null"],
+    ["~seed"],
+]
+
+
+@pytest.mark.parametrize("overrides", JOBS, ids=" ".join)
+def test_a_job_of_a_sweep_is_composed_as_a_run_alone(overrides: list[str]) -> None:
+    assert Composer().compose(overrides) == compose_config(overrides)
+
+
+def test_values_of_one_job_never_reach_another() -> None:
+    composer = Composer()
+    jobs = [["optim=sgd"], ["optim.lr=0.5"], ["optim=sgd", "seed=1"], ["seed=1"], ["optim.lr=1"]]
+    together = [composer.compose(job) for job in [*jobs, *reversed(jobs)]]
+    assert together == [compose_config(job) for job in [*jobs, *reversed(jobs)]]
+
+
+def test_true_is_no_number() -> None:
+    composer = Composer()
+    assert composer.compose(["seed=1"]).seed == 1
+    with pytest.raises(ConfigError, match="seed=true"):
+        composer.compose(["seed=true"])
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["optim.lrr=1"],
+        ["+sweep=paper_grid"],
+        ["seed=abc"],
+        ["optim.lr=-1"],
+        ["nonsense"],
+        ["clip=five"],
+    ],
+)
+def test_what_is_refused_is_refused_in_the_same_words(overrides: list[str]) -> None:
+    with pytest.raises(ConfigError) as alone:
+        compose_config(overrides)
+    with pytest.raises(ConfigError) as in_sweep:
+        Composer().compose(overrides)
+    assert str(in_sweep.value) == str(alone.value)
+
+
+def test_a_sweep_composes_its_groups_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from irnn import composition
+
+    calls = []
+    real = composition.compose
+    monkeypatch.setattr(
+        composition, "compose", lambda *a, **k: (calls.append(k["overrides"]), real(*a, **k))[1]
+    )
+    composer = Composer()
+    for optimizer in ("sgd", "adam"):
+        for seed in range(50):
+            composer.compose([f"optim={optimizer}", f"seed={seed}", "seq_len=20"])
+    assert len(calls) == 2

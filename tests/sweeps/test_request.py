@@ -1,0 +1,112 @@
+"""What a sweep's command asks for, and what it is called."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from irnn.composition import Composer
+from irnn.config import ConfigError
+from irnn.groups import conf_dir
+from irnn.runs.identity import run_id
+from irnn.sweeps import record
+from irnn.sweeps.naming import in_sweep
+from irnn.sweeps.request import forgotten_multirun, read_request
+
+SWEEPS = sorted(path.stem for path in (conf_dir() / "sweep").glob("*.yaml"))
+
+
+def name(*overrides: str) -> str:
+    return read_request(overrides, Composer()).name
+
+
+@pytest.mark.parametrize("sweep", SWEEPS)
+def test_every_job_of_every_file_of_a_sweep_can_work(sweep: str) -> None:
+    pytest.importorskip("optuna")
+    assert read_request([f"sweep={sweep}", "seq_len=200"], Composer()).name.split("-")[0] == (
+        sweep if sweep != "none" else "none"
+    )
+
+
+@pytest.mark.parametrize(
+    ("sweep", "axes"), [("paper_grid", [9, 4]), ("paper_grid_lstm", [9, 4, 4])]
+)
+def test_the_papers_grids_are_the_papers(sweep: str, axes: list[int]) -> None:
+    from hydra import compose
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    from irnn.composition import composing
+    from irnn.sweeps.grid import axes as found
+
+    with composing([]):
+        composed = compose("train", overrides=[f"sweep={sweep}"], return_hydra_config=True)
+    params = [f"{key}={value}" for key, value in composed.hydra.sweeper.params.items()]
+    values = found(OverridesParser.create().parse_overrides(params))
+    assert [len(each) for each in values.values()] == axes
+    assert values["optim.lr"][0] == "optim.lr=1e-09"
+    assert float(values["optim.lr"][-1].partition("=")[2]) == 0.1
+    assert composed.optim.name.value == "sgd"
+    assert composed.budget.epochs == 440
+
+
+def test_asking_for_more_values_is_asking_for_the_same_sweep() -> None:
+    first = name("seq_len=20,30", "seed=0", "batch_size=8")
+    assert first.startswith("seq_len-")
+    assert (
+        name("seed=range(5)", "seq_len=20,30,40", "batch_size=8").split("-")[-1]
+        == (first.split("-")[-1])
+    )
+    assert name("seq_len=20,30", "batch_size=8") == first
+
+
+def test_how_a_sweep_is_run_does_not_name_it() -> None:
+    plain = name("seq_len=20,30")
+    for how in (
+        "sweep.jobs=1",
+        "sweep.fail_fast=true",
+        "tracker=none",
+        "runs_dir=elsewhere",
+        "force=true",
+        "runtime.threads=1",
+        "hydra/launcher=joblib",
+    ):
+        assert name("seq_len=20,30", how) == plain
+    assert name("seq_len=20,30", "batch_size=8") != plain
+    assert name("seq_len=20,30", "sweep.name=mine") == "mine"
+
+
+def test_a_sweep_is_no_part_of_a_runs_identity_and_groups_its_tracker() -> None:
+    composer = Composer()
+    alone = composer.compose(["seed=1"])
+    job = in_sweep(composer.compose(["seed=1", "sweep.name=mine", "sweep.jobs=3"]))
+    assert run_id(job) == run_id(alone)
+    assert job.tracker.group == "mine"
+    assert in_sweep(composer.compose(["sweep.name=mine", "tracker.group=x"])).tracker.group == "x"
+
+
+def test_a_file_of_many_runs_without_m_is_noticed_unless_it_is_one_run() -> None:
+    assert forgotten_multirun(["sweep=paper_grid", "seq_len=200"])
+    assert not forgotten_multirun(["sweep=paper_grid", "optim.lr=1e-3", "clip=10"])
+    assert not forgotten_multirun(["seed=3"])
+
+
+def test_asking_again_for_a_larger_sweep_adds_its_jobs_to_the_record(tmp_path: Path) -> None:
+    record.add(tmp_path, "mine", ["first"], [("a", ["seed=0"]), ("b", ["seed=1"])])
+    created = json.loads((tmp_path / "sweep.json").read_text())["created"]
+    record.add(tmp_path, "mine", ["second"], [("b", ["seed=1"]), ("c", ["seed=2"])])
+    content = json.loads((tmp_path / "sweep.json").read_text())
+    assert content["schema"] == 1
+    assert content["name"] == "mine"
+    assert content["command"] == ["second"]
+    assert content["created"] == created
+    assert content["jobs"] == [
+        {"run_id": "a", "overrides": ["seed=0"]},
+        {"run_id": "b", "overrides": ["seed=1"]},
+        {"run_id": "c", "overrides": ["seed=2"]},
+    ]
+
+
+def test_a_damaged_record_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "sweep.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"sweep\.json is damaged.*remove it"):
+        record.read(tmp_path)

@@ -1,0 +1,104 @@
+"""A search is resumed from its storage and survives trials that diverge."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import SMALL, Cli
+
+optuna = pytest.importorskip("optuna")
+
+SEARCH = (
+    "sweep=search",
+    *SMALL[1:],
+    "seq_len=60",
+    "sweep.name=s",
+    "sweep.jobs=1",
+    "hydra.sweeper.n_startup_trials=2",
+)
+
+
+def trials(place: Path, search: str = "s") -> list[Any]:
+    storage = f"sqlite:///{place}/runs/.sweeps/{search}/optuna.db"
+    found: list[Any] = optuna.load_study(study_name=search, storage=storage).trials
+    return found
+
+
+def test_a_search_continues_its_study_and_counts_what_is_complete(cli: Cli, tmp_path: Path) -> None:
+    first = cli("train", "-m", *SEARCH, "hydra.sweeper.n_trials=2")
+    assert first.returncode == 0, first.stdout + first.stderr
+    second = cli("train", "-m", *SEARCH, "hydra.sweeper.n_trials=4")
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert "2 of 4 trials are complete" in second.stdout
+    assert "best of 4 trials" in second.stdout
+    assert [trial.state.name for trial in trials(tmp_path)] == ["COMPLETE"] * 4
+    again = cli("train", "-m", *SEARCH, "hydra.sweeper.n_trials=4")
+    assert again.returncode == 0
+    assert "4 of 4 trials are complete" in again.stdout
+    assert len(trials(tmp_path)) == 4
+    best = again.stdout[again.stdout.index("python -m irnn.train ") :].splitlines()[0]
+    alone = cli("train", *best.split()[3:])
+    assert "finished before" in alone.stdout, "the command of the best trial is another run"
+
+
+def test_a_trial_that_diverges_has_a_finite_value_and_the_search_goes_on(
+    cli: Cli, tmp_path: Path
+) -> None:
+    asked = (*SEARCH, "optim=sgd", "optim.lr=interval(0.5,1.0)", "init.gain=interval(1.5,2.0)")
+    finished = cli("train", "-m", *asked, "clip=100", "hydra.sweeper.n_trials=3")
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "DIVERGED" in finished.stdout
+    assert [trial.state.name for trial in trials(tmp_path)] == ["COMPLETE"] * 3
+    assert all(trial.value <= 1e6 for trial in trials(tmp_path))
+
+
+def test_a_killed_search_asks_for_what_an_undisturbed_one_asks_for(tmp_path: Path) -> None:
+    asked = [sys.executable, "-m", "irnn.train", "-m", *SEARCH, "hydra.sweeper.n_trials=4"]
+    asked += ["budget.updates=2000", "evaluate.every=100", "stop.test_mse=null"]
+    for place in ("killed", "undisturbed"):
+        (tmp_path / place).mkdir()
+    process = subprocess.Popen(
+        asked, cwd=tmp_path / "killed", stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    deadline = time.monotonic() + 90
+    while len(list((tmp_path / "killed").glob("runs/irnn*/metrics.jsonl"))) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for place in ("killed", "undisturbed"):
+        subprocess.run(asked, cwd=tmp_path / place, check=True, stdout=subprocess.DEVNULL)
+    killed, undisturbed = trials(tmp_path / "killed"), trials(tmp_path / "undisturbed")
+    assert [t.params for t in killed] == [t.params for t in undisturbed]
+    assert [t.value for t in killed] == [t.value for t in undisturbed]
+    record = json.loads((tmp_path / "killed/runs/.sweeps/s/sweep.json").read_text())
+    assert len(record["jobs"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [(("batch_size=4",), "was for something else"), (("clip=1,2",), "was for something else")],
+)
+def test_one_study_is_never_about_two_things(
+    cli: Cli, tmp_path: Path, more: tuple[str, ...], why: str
+) -> None:
+    assert cli("train", "-m", *SEARCH, "hydra.sweeper.n_trials=1").returncode == 0
+    other = cli("train", "-m", *SEARCH, "hydra.sweeper.n_trials=2", *more)
+    assert other.returncode == 2
+    assert why in other.stderr
+    assert "Traceback" not in other.stderr
+    assert len(trials(tmp_path)) == 1
+
+
+def test_a_search_over_nothing_is_refused(cli: Cli, tmp_path: Path) -> None:
+    finished = cli("train", "-m", "hydra/sweeper=optuna", "seed=1")
+    assert finished.returncode == 2
+    assert "nothing to search" in finished.stderr
+    assert not list(tmp_path.iterdir())

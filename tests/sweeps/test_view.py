@@ -1,0 +1,87 @@
+"""What a sweep shows on a terminal and elsewhere."""
+
+import io
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from irnn.config import Config
+from irnn.sweeps import view
+from irnn.sweeps.job import FAILED, RUNNING, Job
+
+
+def job(label: str, state: str, **more: object) -> Job:
+    made = Job((label,), label, Config(), label, Path("runs") / label, state=state)
+    for name, value in more.items():
+        setattr(made, name, value)
+    return made
+
+
+RESULT = {"status": "solved", "best_test_mse": 0.0004, "steps": 1500}
+
+
+def some_jobs() -> list[Job]:
+    now = time.monotonic()
+    return [
+        job("seed=0", "solved", result=RESULT, began=now - 9, seconds=10.0),
+        job("seed=1", "diverged", result={**RESULT, "status": "diverged"}),
+        job(
+            "seed=2",
+            RUNNING,
+            began=now,
+            progress={"step": 500, "total": 1000, "rate": 100.0, "train_mse": 0.2, "test_mse": 0.1},
+        ),
+        job("seed=3", FAILED, error="it broke"),
+        job("seed=4", "left"),
+    ]
+
+
+def test_a_terminal_shows_counts_losses_and_time_left_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen = Console(file=io.StringIO(), width=120, height=20, force_terminal=True)
+    with view.View(live=True) as shown:
+        drawn: list[object] = []
+        monkeypatch.setattr(shown._screen, "update", lambda what, refresh: drawn.append(what))
+        shown.refresh(some_jobs(), at_once=2)
+        assert drawn, "nothing is drawn at first"
+        screen.print(drawn[0])
+    text = screen.file.getvalue()  # type: ignore[attr-defined]
+    assert "5 jobs: 2 done (1 solved), 1 running, 1 failed, 1 left" in text
+    assert "500 / 1,000" in text
+    assert "0.10000" in text
+    assert "about 0:00:08 left" in text
+    lines = text.splitlines()
+    assert not any("━" in line and "running" in line for line in lines)
+
+
+def test_without_a_terminal_a_line_tells_of_all_jobs_now_and_then(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shown = view.View(live=False)
+    shown.refresh(some_jobs(), at_once=2)
+    assert capsys.readouterr().out == ""
+    shown._next = 0.0
+    shown.refresh(some_jobs(), at_once=2)
+    line = capsys.readouterr().out
+    assert "1 failed, 1 left" in line
+    assert "seed=2: update 500 / 1,000, held-out 0.10000" in line
+
+
+def test_a_failed_job_is_told_with_its_overrides_and_where_to_look(tmp_path: Path) -> None:
+    broken = job("seed=3", FAILED, error="it broke", folder=tmp_path)
+    assert view.ending(broken).startswith("FAILED     seed=3: it broke\n")
+    (tmp_path / "train.log").touch()
+    assert str(tmp_path / "train.log") in view.ending(broken)
+
+
+def test_time_left_is_not_guessed_from_nothing() -> None:
+    assert view.seconds_left([job("a", "left")], 1) is None
+    half = job(
+        "a", RUNNING, began=time.monotonic() - 5, progress={"step": 50, "total": 100, "rate": 10.0}
+    )
+    left = view.seconds_left([half, job("b", "left")], 1)
+    assert left is not None
+    assert left == pytest.approx(5 + 10, abs=0.5)

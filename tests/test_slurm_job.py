@@ -1,0 +1,177 @@
+"""What a job does about the signals of a cluster, without a cluster: `scontrol` is a script here."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
+
+from irnn.composition import compose_config
+from irnn.config import Config, ConfigError
+from irnn.sweeps import slurm, slurm_job
+from irnn.sweeps.job import LEFT, RUNNING, Job
+from irnn.training.loop import Interrupted
+from irnn.training.session import run
+from tests.conftest import SMALL
+
+Small = Callable[..., Config]
+
+
+@pytest.fixture
+def scontrol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Put a command of that name, made of a line of shell, in front of the path."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    def make(line: str) -> None:
+        command = tmp_path / "scontrol"
+        command.write_text(f"#!/bin/sh\n{line}\n")
+        command.chmod(0o755)
+
+    return make
+
+
+@pytest.fixture
+def listening() -> Iterator[list[int]]:
+    """Listen to SIGUSR2, as submitit does in a job."""
+    heard: list[int] = []
+    before = signal.signal(signal.SIGUSR2, lambda number, _: heard.append(number))
+    yield heard
+    signal.signal(signal.SIGUSR2, before)
+
+
+@pytest.mark.parametrize(
+    ("shown", "preempted"),
+    [
+        ("JobId=1 JobState=RUNNING PreemptTime=2026-11-24T06:20:21", True),
+        ("JobId=1 JobState=RUNNING PreemptTime=None", False),
+        ("JobId=1 JobState=COMPLETING PreemptTime=2026-11-24T06:20:21", False),
+    ],
+)
+def test_making_room_is_told_from_being_cancelled(
+    scontrol: Callable[[str], None],
+    listening: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    shown: str,
+    preempted: bool,
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    scontrol(f"echo {shown}")
+    with pytest.raises(SystemExit) as ended:
+        slurm_job.end(signal.SIGTERM)
+    assert listening == ([signal.SIGUSR2] if preempted else [])
+    assert ended.value.code == 128 + (signal.SIGUSR2 if preempted else signal.SIGTERM)
+
+
+def test_a_task_of_an_array_asks_for_itself_and_not_for_the_array(
+    scontrol: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "7")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
+    scontrol('[ "$4" = 7_3 ] && echo JobState=RUNNING PreemptTime=2026-11-24T06:20:21')
+    assert slurm_job.is_preempted()
+
+
+def test_without_an_answer_of_slurm_nobody_is_preempted(scontrol: Callable[[str], None]) -> None:
+    scontrol("exit 1")
+    assert not slurm_job.is_preempted()
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [("kill -TERM $$", SystemExit), ("exit 1", subprocess.CalledProcessError)],
+    ids=["killed with the job", "refused"],
+)
+def test_a_request_that_died_with_its_job_was_granted(
+    script: str, error: type[BaseException]
+) -> None:
+    def requeue(*_: object) -> None:
+        subprocess.check_call(["sh", "-c", script])
+
+    before = signal.signal(signal.SIGUSR2, requeue)
+    try:
+        with pytest.raises(error):
+            slurm_job.end(signal.SIGUSR2)
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+
+
+def test_a_user_signal_that_somebody_waits_for_ends_a_run_at_an_update(
+    small: Small, listening: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from irnn.training.trainer import Trainer
+
+    update = Trainer.update
+
+    def interrupted(trainer: Trainer) -> str | None:
+        if trainer.progress.step == 7:
+            signal.raise_signal(signal.SIGUSR2)
+        return update(trainer)
+
+    monkeypatch.setattr(Trainer, "update", interrupted)
+    with pytest.raises(Interrupted) as interruption:
+        run(small())
+    assert interruption.value.signal_number == signal.SIGUSR2
+    assert listening == []
+    signal.raise_signal(signal.SIGUSR2)
+    assert listening == [signal.SIGUSR2]  # whoever waited is back
+
+
+class Said:
+    """A watcher that remembers."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+
+    def ended(self, job: Job) -> None:
+        self.words.append(f"{job.state} {job.error}")
+
+    def requeued(self, job: Job) -> None:
+        self.words.append("requeued")
+
+    def stopping(self, why: str) -> None:
+        self.words.append("stopping")
+
+    def refresh(self, jobs: Any, at_once: int) -> None:
+        """Nothing to draw."""
+
+
+def test_an_error_of_a_job_that_is_back_in_the_queue_is_no_end(
+    tmp_path: Path, small: Small
+) -> None:
+    pickle = tmp_path / "result.pkl"
+    pickle.touch()
+    text = "failed:\n----------------------\nTraceback\nOSError: no\n\n----------------------\nsee"
+    submitted = SimpleNamespace(
+        job_id="1_0",
+        paths=SimpleNamespace(folder=tmp_path, result_pickle=pickle, stderr="log"),
+        exception=lambda: RuntimeError(text),
+    )
+    job = Job((), "seed=0", small(), "id", tmp_path)
+    job.begin()
+    job.state = RUNNING
+    said = Said()
+    engine = slurm.Slurm({}, [])
+    sent = slurm._Sent(job, submitted, state="PENDING")
+    engine._sent = [sent]
+    engine._look(sent, said)
+    assert (job.state, said.words) == (LEFT, ["requeued"])
+    sent.state = "FAILED"
+    engine._look(sent, said)
+    assert said.words[1:] == ["failed OSError: no; see log"]
+
+
+def test_a_cluster_without_the_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    Plugins.instance()
+    launchers = dict(ConfigStore.instance().repo["hydra"]["launcher"])
+    launchers.pop("submitit_slurm.yaml", None)
+    monkeypatch.setitem(ConfigStore.instance().repo["hydra"], "launcher", launchers)
+    with pytest.raises(ConfigError, match=r"pip install 'irnn\[slurm\]'"):
+        compose_config([*SMALL, "hydra/launcher=slurm"])
+    assert "submitit" not in sys.modules
