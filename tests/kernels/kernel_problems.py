@@ -111,3 +111,18 @@ def assert_solves(got: dict[str, Tensor], problem: Problem) -> None:
         off = error(value, expected[name])
         # Gradients of saturated units are ill-conditioned: there the reference's own error rules.
         assert off < tolerance or off < 4 * error(rounded(problem)[name], expected[name]), name
+
+
+@torch.no_grad()
+def distance_from_kink(problem: Problem) -> float:
+    """Return the smallest argument of the nonlinearity: one near 0 gets another sign by rounding alone.
+
+    The gradient of a ReLU network jumps there, so that no kernel in float32 can be held to the exact one.
+    """
+    whole = replace(problem, dtype=torch.float64, last_only=False)
+    inputs, w_ih, w_hh, bias, h0 = whole.tensors().values()
+    with torch.enable_grad():
+        states = exact(whole)["output"]  # (T, B, H)
+    start = torch.zeros_like(states[:1]) if h0 is None else h0[None]
+    drive = inputs @ w_ih.T + torch.cat([start, states[:-1]]) @ w_hh.T
+    return float((drive if bias is None else drive + bias).abs().min())

@@ -2,9 +2,17 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from kernel_problems import Problem, assert_solves, error, evaluate, exact, results
+from kernel_problems import (
+    Problem,
+    assert_solves,
+    distance_from_kink,
+    error,
+    evaluate,
+    exact,
+    results,
+)
 
 from irnn.kernels import native, reference
 from irnn.kernels.compiled import Compiled
@@ -68,6 +76,8 @@ def variants():
     variant=variants(),
 )
 def test_kernel_matches_reference_at_any_shape(problem, variant):
+    if problem.dtype is torch.float32 and problem.nonlinearity == "relu":
+        assume(distance_from_kink(problem) > 3e-6)  # several times the rounding of a state
     got = results(native.recurrence, problem, kernel=Compiled(variant, poison=True))
     assert_solves(got, problem)
 
