@@ -7,7 +7,7 @@ BENCH_READY := $(VENV)/.bench-ready
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-all lint format bench bench-update bench-data bench-command bench-report report clean
+.PHONY: help setup train test test-slurm test-all lint format bench bench-update bench-data bench-command bench-report report clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -22,10 +22,13 @@ setup: $(READY) ## Make .venv with everything installed at the tested versions
 train: $(READY) ## Train the default IRNN until it adds two numbers 150 steps apart
 	$(BIN)/python -m irnn.train $(ARGS)
 
-test: $(READY) ## Run the tests (under three minutes on two cores)
-	$(BIN)/python -m pytest -n auto -m 'not slow' $(ARGS)
+test: $(READY) ## Run the tests (some minutes on two cores)
+	$(BIN)/python -m pytest -n auto -m 'not slow and not slurm' $(ARGS)
 
-test-all: $(READY) ## Run the tests and solve a short length for real
+test-slurm: $(READY) ## Run sweeps on a real Slurm of one node (root; slurm-wlm, munge)
+	$(BIN)/python -m pytest -m 'slurm and not slow' $(ARGS)
+
+test-all: $(READY) ## Run all tests: also Slurm, the longer kills, and a short length solved for real
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: $(READY) ## Check lint, format and types, as CI does

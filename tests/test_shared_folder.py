@@ -21,9 +21,9 @@ from tests.command import LONG, checkpoint_weights, timeless, wait_for_step
 
 ARGUMENTS = (
     *LONG,
-    "budget.updates=40000",
-    "evaluate.every=500",
-    "checkpoint.every=500",
+    "budget.updates=300000",  # ten seconds and more: two others must start meanwhile
+    "evaluate.every=2500",
+    "checkpoint.every=2500",
     "runtime.takeover_seconds=3",
 )
 
@@ -74,7 +74,7 @@ def test_a_run_moves_to_another_machine_and_the_first_one_wakes_up_too_late(
 ) -> None:
     a, b = machines
     with start(a) as asleep:
-        wait_for_step(tmp_path, 500)
+        wait_for_step(tmp_path, 2500)
         with start(b) as rival:
             output, _ = rival.communicate(timeout=60)
         assert rival.returncode == 1, output

@@ -15,7 +15,7 @@ from tests.slurm_cluster import cluster, slurm, step_of, wait_until
 pytestmark = pytest.mark.slurm
 
 SLURM = ("-m", "hydra/launcher=slurm")
-JOB = (*LONG, "budget.updates=40000", "evaluate.every=500", "checkpoint.every=15000")
+JOB = (*LONG, "budget.updates=200000", "evaluate.every=2500", "checkpoint.every=75000")
 
 
 @pytest.fixture(scope="module", autouse=True)
