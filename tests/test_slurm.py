@@ -139,7 +139,7 @@ def test_what_the_cluster_does_not_take_is_refused(
 @pytest.mark.slow
 def test_a_job_is_requeued_before_each_time_limit(tmp_path: Path) -> None:
     limits = ("hydra.launcher.timeout_min=1", "hydra.launcher.signal_delay_s=50")
-    with start(tmp_path, *SLURM, *JOB, "budget.updates=100000", "seed=0,1", *limits) as sweep:
+    with start(tmp_path, *SLURM, *JOB, "budget.updates=600000", "seed=0,1", *limits) as sweep:
         output, _ = sweep.communicate(timeout=290)
     assert sweep.returncode == 0, output
     assert output.count("REQUEUED") >= 2

@@ -25,7 +25,8 @@ USAGE = """\
 Train a recurrent network on a long-dependency task, and record the run.
 
   irnn-train                               the IRNN with Adam, T=150
-  irnn-train experiment=fast               the same, solved several times sooner
+  irnn-train experiment=fast               a split identity: solved in some hundred updates
+  irnn-train experiment=long seq_len=5000  the same for long sequences
   irnn-train seq_len=175 clip=5 seed=3     any number works for seq_len, clip and init_scale
   irnn-train optim.lr=3e-4 budget.updates=20000
   irnn-train -m seq_len=150,200 seed=0,1,2 a sweep: every combination, side by side

@@ -73,7 +73,7 @@ def anatomy(folder: Path) -> None:
             answers = torch.relu(inputs @ weights["recurrent.weight_ih_l0"].T + bias)[:, 20:]
             line[2].plot(value, answers, color=colour, lw=0.8, alpha=0.6)
             line[2].plot([], color=colour, label=f"mask {mask:.0f}")
-        line[2].set(title=f"what the 80 detectors answer {when}", xlabel="value", ylabel="activity")
+        line[2].set(title=f"answers of detectors {when}", xlabel="value", ylabel="activity")
         line[2].legend()
         near = np.sort(np.abs(values))[-20:]
         said[when] = {
@@ -81,7 +81,7 @@ def anatomy(folder: Path) -> None:
             "smallest_of_20": near[0],
             "21st": np.sort(np.abs(values))[-21],
         }
-    figure.savefig(IMAGES / "long_anatomy.png", dpi=110)
+    figure.savefig(IMAGES / "long_anatomy.png", dpi=110, bbox_inches="tight")
     (HERE / "eigenvalues.json").write_text(
         json.dumps({"run_id": folder.name, **said}, indent=1) + "\n"
     )
