@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+NOTEBOOK_READY := $(VENV)/.notebook-ready
 BENCH_READY := $(VENV)/.bench-ready
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slurm test-all lint format bench bench-update bench-data bench-command bench-report report clean
+.PHONY: help setup train test test-slurm test-all lint format bench bench-update bench-data bench-command bench-report notebook report clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -55,8 +56,22 @@ bench-data: $(READY) ## Time the data against a dataset that makes one sequence 
 bench-command: $(READY) ## Time the command: --help, first update, solved at T=150, peak memory
 	$(BIN)/python benchmarks/command.py $(ARGS)
 
-bench-report: $(READY) ## Time a report on 1,000 runs, and measure its memory
+bench-$(NOTEBOOK_READY): $(READY)
+	$(BIN)/pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[notebook]'
+	@touch $@
+
+notebook: $(NOTEBOOK_READY) ## Open the guided tour in JupyterLab
+	$(BIN)/jupyter lab notebooks/adding_problem.ipynb $(ARGS)
+
+report: $(READY) ## Time a report on 1,000 runs, and measure its memory
 	$(BIN)/python benchmarks/report.py $(ARGS)
+
+$(NOTEBOOK_READY): $(READY)
+	$(BIN)/pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[notebook]'
+	@touch $@
+
+notebook: $(NOTEBOOK_READY) ## Open the guided tour in JupyterLab
+	$(BIN)/jupyter lab notebooks/adding_problem.ipynb $(ARGS)
 
 report: $(READY) ## Report on every run in runs/ (table, report/report.html, report/summary.csv)
 	$(BIN)/python -m irnn.report runs --out report $(ARGS)

@@ -47,7 +47,7 @@ def test_both_factors_on_the_recurrent_matrix_multiply(small: Small) -> None:
 
 
 def test_in_the_plain_identity_every_unit_integrates(small: Small) -> None:
-    rates = scales(small("optim.integrator_lr_scale=0.25"), 8)
+    rates = scales(small("optim.integrator_lr_scale=0.25", "optim.recurrent_lr_scale=1"), 8)
     assert {name for name, rate in rates.items() if (rate == 0.25).all()} == {
         "recurrent.weight_ih_l0",
         "recurrent.weight_hh_l0",
