@@ -1,10 +1,11 @@
 """Print what pyproject.toml asks for, with the extras named: python requirements.py report notebook."""
 
 import sys
+from pathlib import Path
+
 import tomllib
 
-with open("pyproject.toml", "rb") as file:
-    project = tomllib.load(file)["project"]
+project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
 print("\n".join(project["dependencies"]))
 for extra in sys.argv[1:]:
     print("\n".join(project["optional-dependencies"][extra]))

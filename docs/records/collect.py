@@ -1,39 +1,113 @@
-"""Collect finished runs into a record: python docs/records/collect.py RUNS_DIR... > results.jsonl
+"""Collect runs into a record: python docs/records/collect.py RUNS_DIR... [--sweep NAME...] > results.jsonl
 
-One JSON object per run: its `result.json`, the command, kernel, threads and commit that made it, and its
-curve, [update, held-out MSE] at every evaluation.
+One JSON object per run: its `result.json`, the command, kernel, threads, machine and commit that made it,
+and its curves, [update, MSE] at evaluations, held-out and training. With --sweep only that sweep's runs,
+then also those that are not finished: their status is "unfinished".
 """
 
+import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-ELSEWHERE = ("runs_dir=", "tracker=", "runtime.threads=")
+import yaml
+
+ELSEWHERE = ("runs_dir=", "tracker=", "runtime.threads=", "sweep.")
 """What a command says about where and how to run; no part of what was run."""
+THRESHOLDS = ("0.1", "0.05", "0.01", "0.001")
+POINTS = 120
+"""A curve keeps about so many of its evaluations, and all those that crossed a threshold."""
 
 
 def row(folder: Path) -> dict[str, Any]:
     """Read one run folder."""
-    result: dict[str, Any] = json.loads((folder / "result.json").read_text())
     provenance = json.loads((folder / "provenance.json").read_text())
-    records = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
-    command = [word for word in provenance["command"].split() if not word.startswith(ELSEWHERE)]
+    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    finished = folder / "result.json"
+    result = json.loads(finished.read_text()) if finished.is_file() else so_far(folder, records)
     result["config"].pop("runs_dir")
+    kept = thinned(records, set(result["solved_at"].values()))
     return {
         **result,
-        "command": " ".join(command),
+        "command": clean(provenance["command"]),
+        "process": clean(provenance["process"]),
         "kernel": provenance["kernel"],
         "threads": provenance["threads"],
+        "machine": provenance["machine"]["cpu"],
+        "versions": {name: provenance["versions"][name] for name in ("python", "torch")},
         "commit": provenance["git"]["commit"],
-        "curve": [[record["step"], record["test_mse"]] for record in records],
+        "seconds_at": {
+            threshold: next((r["seconds"] for r in records if r["step"] == step), None)
+            for threshold, step in result["solved_at"].items()
+        },
+        "curve": [[record["step"], record["test_mse"]] for record in kept],
+        "train_curve": [[record["step"], record["train_mse"]] for record in kept],
     }
+
+
+def so_far(folder: Path, records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Say of an unfinished run what result.json would say, as far as it got."""
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    losses = [(r["step"], r["test_mse"]) for r in records if r["test_mse"] is not None]
+    events = [record["event"] for record in records if record.get("event")]
+    return {
+        "run_id": folder.name,
+        "status": "unfinished",
+        "seed": config["seed"],
+        "seq_len": config["task"]["seq_len"],
+        "model": config["model"]["name"],
+        "steps": records[-1]["step"],
+        "test_mse": losses[-1][1],
+        "best_test_mse": min(mse for _, mse in losses),
+        "solved_at": {
+            threshold: next((step for step, mse in losses if mse < float(threshold)), None)
+            for threshold in THRESHOLDS
+        },
+        "seconds": records[-1]["seconds"],
+        "divergences": events,
+        "config": config,
+    }
+
+
+def clean(command: str) -> str:
+    """Leave out of a command what only says where and how to run."""
+    return " ".join(word for word in command.split() if not word.startswith(ELSEWHERE))
+
+
+def thinned(records: list[dict[str, Any]], crossings: set[int | None]) -> list[dict[str, Any]]:
+    """Keep every k-th evaluation, those that crossed a threshold, events, and the last."""
+    every = max(1, round(len(records) / POINTS))
+    return [
+        record
+        for number, record in enumerate(records)
+        if number % every == 0
+        or record["step"] in crossings
+        or record.get("event")
+        or number == len(records) - 1
+    ]
+
+
+def folders(roots: list[Path], sweeps: list[str]) -> list[Path]:
+    """Find the finished runs of folders, or all begun runs of their sweeps."""
+    if not sweeps:
+        return [path.parent for root in roots for path in root.glob("*/result.json")]
+    found = []
+    for root in roots:
+        for name in sweeps:
+            record = root / ".sweeps" / name / "sweep.json"
+            if record.is_file():
+                jobs = json.loads(record.read_text())["jobs"]
+                found += [root / job["run_id"] for job in jobs]
+    return [path for path in dict.fromkeys(found) if (path / "metrics.jsonl").is_file()]
 
 
 def main() -> None:
     """Print the record."""
-    folders = [path.parent for root in sys.argv[1:] for path in Path(root).glob("*/result.json")]
-    rows = [row(folder) for folder in folders]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("roots", type=Path, nargs="+", metavar="RUNS_DIR")
+    parser.add_argument("--sweep", nargs="+", default=[], metavar="NAME")
+    chosen = parser.parse_args()
+    rows = [row(folder) for folder in folders(chosen.roots, chosen.sweep)]
     for each in sorted(rows, key=lambda r: (r["seq_len"], r["command"], r["seed"])):
         print(json.dumps(each))
 
