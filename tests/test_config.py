@@ -248,6 +248,13 @@ def test_help_documents_every_group_option_and_setting() -> None:
         assert re.search(rf"^  {re.escape(setting.key)} +\S", page, re.MULTILINE), setting
 
 
+def test_help_lists_the_ways_to_launch_and_to_sweep() -> None:
+    for kind, options in (("launcher", "joblib local slurm"), ("sweeper", "grid optuna")):
+        part = text().split(f"\n  hydra/{kind} ")[1].split("\n\n")[0]
+        found = re.findall(r"^    (\w+) +\S", part, re.MULTILINE)
+        assert found == options.split()
+
+
 def test_a_saved_configuration_is_the_same_configuration(small: Small, tmp_path: Path) -> None:
     config = small("model=lstm", "clip=none", "optim=rmsprop")
     path = tmp_path / "config.yaml"

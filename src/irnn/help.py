@@ -19,7 +19,11 @@ GROUPS = (
     "tracker",
     "experiment",
     "sweep",
+    "hydra/launcher",
+    "hydra/sweeper",
 )
+BESIDES = {"hydra/launcher": "with -m; also Hydra's own: basic", "hydra/sweeper": "with -m"}
+"""What to say of a group beside its options."""
 
 USAGE = """\
 Train a recurrent network on a long-dependency task, and record the run.
@@ -56,6 +60,7 @@ def text() -> str:
 def _group(group: str) -> str:
     files = sorted((conf_dir() / group).glob("*.yaml"), key=_natural)
     number = f"  (or any number, for {NUMERIC_GROUPS[group]})" if group in NUMERIC_GROUPS else ""
+    number += f"  ({BESIDES[group]})" if group in BESIDES else ""
     width = max(len(file.stem) for file in files) + 2
     lines = [f"\n  {group}{number}"]
     for file in files:

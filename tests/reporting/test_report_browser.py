@@ -50,6 +50,8 @@ try {
   found.seeds = chart("curves").querySelectorAll(".seed").length;
   found.medians = chart("curves").querySelectorAll(".median").length;
   found.crosses = chart("curves").querySelectorAll(".divergence").length;
+  const names = [...document.querySelectorAll("#curves-legend label")].map((label) => label.textContent);
+  found.crossed = names.map((name) => +(/✕ in ([0-9]+) of/.exec(name) ?? [0, 0])[1]);
   found.baseline = chart("curves").querySelectorAll(".baseline").length;
   const path = chart("curves").querySelector(".median").getAttribute("d").match(/[\\d.]+/g);
   point(chart("curves"), Number(path[2]), Number(path[3]), "pointermove");
@@ -183,6 +185,10 @@ def test_every_seed_every_median_and_every_divergence_is_drawn(found):
     assert (found["seeds"], found["medians"]) == (8, 8)
     assert found["crosses"] == 7
     assert found["baseline"] == 1
+
+
+def test_the_legend_says_how_many_runs_of_a_group_diverged(found):
+    assert sum(found["crossed"]) == 7
 
 
 def test_hovering_shows_the_value_and_the_run(found):

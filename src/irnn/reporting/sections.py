@@ -64,8 +64,12 @@ def _group_row(number: int, group: Group, seen: Sequence[str]) -> str:
 
 def curves(summary: Summary) -> str:
     """Frame of the learning curves; the script draws them."""
-    many = len(summary.groups) > 8
-    first = " The first eight groups are shown; tick more below." if many else ""
+    later = [run for group in summary.groups[8:] for run in group.runs]
+    crossed = sum(bool(run.divergences) for run in later)
+    first = (
+        f" The first eight groups are shown; tick more below ({len(later)} runs, {crossed} of "
+        "which diverged at least once)."
+    ) * bool(later)
     return (
         '<div class="tools"><label>Show <select id="curves-kind"><option value="h">held-out loss'
         '</option><option value="t">training loss</option><option value="both">both</option>'

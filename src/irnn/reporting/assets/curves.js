@@ -201,7 +201,8 @@
     });
     label.append(box);
     swatch(label, index);
-    label.append(group.name);
+    const diverged = group.runs.filter((run) => run.e.length).length;
+    label.append(group.name, diverged ? ` (✕ in ${diverged} of ${group.runs.length})` : "");
     label.addEventListener("pointerenter", () => single(index));
     label.addEventListener("pointerleave", () => single(null));
     legend.append(label);
