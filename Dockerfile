@@ -34,10 +34,10 @@ FROM python:3.11.14-slim-bookworm
 RUN useradd --create-home --uid 1000 irnn
 COPY --from=build /opt/irnn /opt/irnn
 COPY docker/entrypoint.sh /usr/local/bin/irnn-entrypoint
-COPY --chown=irnn notebooks /home/irnn/notebooks
-COPY --chown=irnn docs/records /home/irnn/docs/records
+COPY --chown=1000 notebooks /home/irnn/notebooks
+COPY --chown=1000 docs/records /home/irnn/docs/records
 ENV PATH=/opt/irnn/bin:$PATH PYTHONUNBUFFERED=1
-USER irnn
+USER 1000
 WORKDIR /home/irnn
 RUN mkdir runs
 VOLUME /home/irnn/runs

@@ -1,6 +1,7 @@
 """What a run says while it trains: a live line on a terminal, plain lines elsewhere, and train.log."""
 
 import contextlib
+import os
 import sys
 import time
 from datetime import timedelta
@@ -61,8 +62,11 @@ class Display:
     def _show(self, text: str) -> None:
         if self._bar is not None:
             self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
-        else:
+            return
+        try:
             print(text, flush=True)
+        except BrokenPipeError:  # whoever read along has gone; the run and its log go on
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def note(self, text: str) -> None:
         """Log a line without printing it."""
