@@ -7,6 +7,7 @@ A table stands between `<!-- NAME -->` and `<!-- end -->`; what is there is repl
 to it.
 """
 
+import csv
 import json
 import math
 import re
@@ -28,6 +29,8 @@ SPEED = RECORDS / "2026-11-24-speed"
 
 Run = dict[str, Any]
 NEVER = float("inf")
+TOP = 1.0
+"""Losses above run along the upper edge of a figure."""
 HEADINGS = {
     "task.seq_len": "T",
     "optim.lr": "lr",
@@ -176,6 +179,8 @@ def overfitting_table(claim: Claim, runs: Sequence[Run]) -> list[str]:
     rows = []
     for values, group in groups(runs, claim.keys).items():
         ended = [run for run in group if run["status"] not in ("diverged", "unfinished")]
+        if not ended:
+            continue
         held_out = [last(run["curve"]) for run in ended]
         training = [last(run["train_curve"]) for run in ended]
         ratios = [a / b for a, b in zip(held_out, training, strict=True)]
@@ -199,11 +204,17 @@ def last(curve: Sequence[Sequence[float]], of: int = 5) -> float:
     return statistics.mean(mse for _, mse in curve[-of:])
 
 
+def later_reproduction() -> dict[int, int]:
+    """The updates at which its runs left the plateau, by length, from the published rows that reports use."""
+    with (ROOT / "src" / "irnn" / "reporting" / "published.csv").open() as file:
+        published = [row for row in csv.DictReader(file) if row["source"] == "IReLU-Demo plot"]
+    return {int(row["T"]): int(row["updates_to_threshold"]) for row in published}
+
+
 def theirs_table() -> list[str]:
     """The later reproduction's updates to leave the plateau, one run each, beside ours."""
-    theirs = {150: 319_000, 200: 250_000, 300: 712_000, 400: 762_000}
     rows = []
-    for length, published in theirs.items():
+    for length, published in later_reproduction().items():
         cells = [str(length), f"{published:,}"]
         for name, rate in (("irelu-demo", 1e-4), ("default", 1e-3), ("fast", 3e-3)):
             runs = [
@@ -217,6 +228,22 @@ def theirs_table() -> list[str]:
             cells.append(f"{text}{longest} ({below} of {len(runs)})" if runs else "not run")
         rows.append(cells)
     heads = ["T", "IReLU-Demo, one run", "its recipe here", "default recipe", "`experiment=fast`"]
+    return table(heads, rows)
+
+
+def rates_table() -> list[str]:
+    """How often and how soon the two recipes of the README solve each length."""
+    rows = []
+    for name, label, rate in (("default", "default", 1e-3), ("fast", "`experiment=fast`", 3e-3)):
+        runs = [run for run in CLAIMS[name].runs() if setting(run, "optim.lr") == rate]
+        for (length,), group in groups(runs, ("task.seq_len",)).items():
+            cells = [label, str(length), *counts(group)]
+            cells += [median_of(group, "solved_at", t) for t in ("0.05", "0.01", "0.001")]
+            cells.append(number(max(run["solved_at"]["0.001"] or NEVER for run in group)))
+            cells.append(median_of(group, "seconds_at", "0.001"))
+            rows.append(cells)
+    heads = ["recipe", "T", "solved", "Wilson 95 %", "diverged"]
+    heads += ["updates to < 0.05, median", "< 0.01", "<= 0.001", "slowest", "seconds, median"]
     return table(heads, rows)
 
 
@@ -325,14 +352,27 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def blocks() -> dict[str, list[str]]:
     """Every table by its name."""
-    found = {"theirs": theirs_table(), "seeds": seeds_table(), **speed_tables()}
+    found = {"theirs": theirs_table(), "rates": rates_table(), "seeds": seeds_table()}
+    found.update(speed_tables())
     for name, claim in CLAIMS.items():
-        if runs := claim.runs():
-            write: Callable[[Claim, Sequence[Run]], list[str]] = (
-                overfitting_table if name == "fixed-or-fresh" else summary_table
-            )
-            found[name] = write(claim, runs)
+        found[name] = ["*Not run yet: there is no record.*"]
+        if claim.runs():
+            title = f"Held-out MSE against updates: {name}"
+            found[name] = [*own_table(name), "", f"![{title}](images/{picture(name).name})"]
     return found
+
+
+def own_table(name: str) -> list[str]:
+    """The table of a claim."""
+    write: Callable[[Claim, Sequence[Run]], list[str]] = (
+        overfitting_table if name == "fixed-or-fresh" else summary_table
+    )
+    return write(CLAIMS[name], CLAIMS[name].runs())
+
+
+def picture(name: str) -> Path:
+    """The figure of a claim."""
+    return IMAGES / f"reproduction_{name.replace('-', '_')}.png"
 
 
 def filled(page: str, tables: dict[str, list[str]]) -> str:
@@ -345,7 +385,7 @@ def filled(page: str, tables: dict[str, list[str]]) -> str:
     return re.sub(r"<!-- ([a-z-]+) -->\n.*?<!-- end -->", content, page, flags=re.DOTALL)
 
 
-def record_page(name: str, claim: Claim, table_lines: Sequence[str]) -> str:
+def record_page(name: str, claim: Claim) -> str:
     """Write a record's README: commands, machine, table, and every run."""
     runs = claim.runs()
     commands = sorted({run["process"] for run in runs})
@@ -366,7 +406,7 @@ def record_page(name: str, claim: Claim, table_lines: Sequence[str]) -> str:
             " `result.json` with its configuration, its command, and its curves, thinned.",
             "[docs/reproduction.md](../../reproduction.md) says what it is evidence for.",
             "",
-            *table_lines,
+            *own_table(name),
             "",
             *table(["run", "status", "updates", "best held-out MSE"], rows),
             "",
@@ -374,8 +414,26 @@ def record_page(name: str, claim: Claim, table_lines: Sequence[str]) -> str:
     )
 
 
-def draw(name: str, claim: Claim, target: Path) -> None:
-    """Draw held-out MSE against updates: every seed thin, colours by one setting, a panel for another."""
+def median_curve(runs: Sequence[Run]) -> tuple[list[float], list[float]]:
+    """The median over seeds: who solved keeps the last loss, who diverged counts as worse than any."""
+    end = max(run["steps"] for run in runs)
+    steps, losses = [], []
+    for step in range(0, end + 1, max(1, end // 150)):
+        found = []
+        for run in runs:
+            before = [mse for at, mse in run["curve"] if at <= step and mse is not None]
+            over = run["status"] == "diverged" and step >= run["steps"]
+            found.append(NEVER if over or not before else before[-1])
+        middle = statistics.median(found)
+        if middle == NEVER:
+            break
+        steps.append(step)
+        losses.append(min(middle, TOP))
+    return steps, losses
+
+
+def draw(claim: Claim, target: Path) -> None:
+    """Draw held-out MSE against updates: every seed thin, the median thick, divergences crossed."""
     import matplotlib.pyplot as plt
 
     runs = claim.runs()
@@ -387,17 +445,15 @@ def draw(name: str, claim: Claim, target: Path) -> None:
         for colour, ((value,), group) in zip(
             COLOURS, groups(members, (claim.colour,)).items(), strict=False
         ):
-            for index, run in enumerate(group):
-                points = [(s, m) for s, m in run["curve"] if m is not None and m < 1e3]
-                label = f"{HEADINGS.get(claim.colour, claim.colour)} {shown(value)}"
-                axis.plot(
-                    *zip(*points, strict=True), color=colour, linewidth=0.8, alpha=0.75,
-                    label=label if index == 0 else None,
-                )  # fmt: skip
+            label = f"{HEADINGS.get(claim.colour, claim.colour)} {shown(value)}"
+            axis.plot(*median_curve(group), color=colour, linewidth=2.2, label=label)
+            for run in group:
+                points = [(s, min(m, TOP)) for s, m in run["curve"] if m is not None]
+                axis.plot(*zip(*points, strict=True), color=colour, linewidth=0.6, alpha=0.4)
                 if run["status"] == "diverged":
-                    axis.plot(*points[-1], "x", color=colour, markersize=5)
+                    axis.plot(*points[-1], "x", color=colour, markersize=6, markeredgewidth=1.5)
         axis.axhline(1 / 6, color="0.4", linestyle="--", linewidth=0.8)
-        axis.set(yscale="log", ylim=(2e-4, 2), xlabel="updates")
+        axis.set(yscale="log", ylim=(2e-4, 1.1 * TOP), xlabel="updates")
         if len(panels) > 1:
             axis.set_title(f"{HEADINGS.get(claim.panel, claim.panel)} {shown(panel)}", fontsize=9)
         axis.legend(fontsize=7)
@@ -413,11 +469,11 @@ def main() -> None:
     for page in PAGES:
         page.write_text(filled(page.read_text(), tables))
     for name, claim in CLAIMS.items():
-        if name in tables:
+        if claim.runs():
             folder = RECORDS / claim.record
-            (folder / "README.md").write_text(record_page(name, claim, tables[name]))
+            (folder / "README.md").write_text(record_page(name, claim))
             if "--text" not in sys.argv[1:]:
-                draw(name, claim, IMAGES / f"reproduction_{name.replace('-', '_')}.png")
+                draw(claim, picture(name))
 
 
 if __name__ == "__main__":

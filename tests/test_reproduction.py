@@ -1,0 +1,154 @@
+"""What docs/reproduction.md and the README say about the paper can be recomputed from the records."""
+
+import importlib.util
+import json
+import re
+import statistics
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from irnn.composition import Composer, to_config
+from irnn.runs.identity import NOT_SCIENCE, run_id
+
+ROOT = Path(__file__).parents[1]
+RECORDS = ROOT / "docs" / "records"
+
+
+def load() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("pages", RECORDS / "pages.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+pages = load()
+RUNS: dict[str, list[dict[str, Any]]] = {
+    name: claim.runs() for name, claim in pages.CLAIMS.items() if claim.runs()
+}
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.name)
+def test_every_table_is_what_the_records_say(page: Path) -> None:
+    text = page.read_text()
+    assert "<!-- end -->" in text
+    assert pages.filled(text, pages.blocks()) == text
+
+
+def test_every_record_is_on_the_page() -> None:
+    text = (ROOT / "docs" / "reproduction.md").read_text()
+    assert set(RUNS) <= set(re.findall(r"<!-- ([a-z-]+) -->", text))
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_records_page_is_made_of_it(name: str) -> None:
+    claim = pages.CLAIMS[name]
+    page = (RECORDS / claim.record / "README.md").read_text()
+    assert page == pages.record_page(name, claim)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_recorded_runs_have_the_ids_of_their_configurations(name: str) -> None:
+    for run in RUNS[name]:
+        assert run_id(to_config(OmegaConf.create(run["config"]))) == run["run_id"]
+
+
+def without_seed(run: dict[str, Any]) -> dict[str, Any]:
+    config: dict[str, Any] = run["config"]
+    return {key: value for key, value in config.items() if key not in (*NOT_SCIENCE, "seed")}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_commands_of_today_make_the_recorded_runs(name: str) -> None:
+    """One seed of each group is composed; its other seeds must have been the same but for the seed."""
+    composer = Composer()
+    for group in pages.groups(RUNS[name], pages.CLAIMS[name].keys).values():
+        words = group[0]["command"].removeprefix("python -m irnn.train ").split()
+        assert run_id(composer.compose(words)) == group[0]["run_id"], words
+        for run in group:
+            assert without_seed(run) == without_seed(group[0])
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_says_what_its_curve_shows(name: str) -> None:
+    """The tables count what `result.json` said; this counts the curve itself."""
+    for run in RUNS[name]:
+        for threshold, said in run["solved_at"].items():
+            below = [s for s, mse in run["curve"] if mse is not None and mse < float(threshold)]
+            assert (below[0] if below else None) == said, (run["run_id"], threshold)
+        if run["status"] == "solved":
+            assert run["curve"][-1][1] <= 0.001
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_no_seed_is_left_out(name: str) -> None:
+    claim = pages.CLAIMS[name]
+    for values, group in pages.groups(RUNS[name], claim.keys).items():
+        seeds = sorted(run["seed"] for run in group)
+        assert seeds == list(range(len(seeds))), values
+
+
+def test_a_median_counts_those_that_never_crossed_as_latest() -> None:
+    def run(at: int | None) -> dict[str, Any]:
+        return {"solved_at": {"0.01": at}}
+
+    assert pages.median_of([run(5), run(7), run(None)], "solved_at", "0.01") == "7"
+    assert pages.median_of([run(5), run(None), run(None)], "solved_at", "0.01") == "never"
+
+
+def test_a_table_that_no_record_fills_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        pages.filled("<!-- nobody -->\n<!-- end -->", {})
+
+
+def test_the_readmes_figures_for_the_default_follow_from_its_curves() -> None:
+    """One row, from the curves alone and by other means than the tables are made."""
+    runs = [
+        run
+        for run in RUNS["default"]
+        if run["seq_len"] == 150 and run["config"]["optim"]["lr"] == 0.001
+    ]
+    first = [next((s for s, mse in run["curve"] if mse <= 0.001), None) for run in runs]
+    solved = [step for step in first if step is not None]
+    (row,) = [
+        line
+        for line in (ROOT / "docs" / "reproduction.md").read_text().splitlines()
+        if line.startswith("| 150 | 0.001 |")
+    ]
+    assert f"| {len(solved)} of {len(runs)} |" in row
+    if len(solved) == len(runs):
+        assert f"| {statistics.median(solved):,.0f} | {max(solved):,} |" in row
+
+
+def test_every_claim_names_a_command_whose_files_exist() -> None:
+    text = (ROOT / "docs" / "reproduction.md").read_text()
+    named = set(re.findall(r"sweep=(\w+)", text))
+    assert len(named) >= 9
+    for sweep in named:
+        assert (ROOT / "conf" / "sweep" / f"{sweep}.yaml").is_file(), sweep
+    for path in re.findall(r"`(conf/[\w/]+\.yaml)`", text):
+        assert (ROOT / path).is_file(), path
+    for name in re.findall(r"\]\((images/[\w.]+)\)", text):
+        assert (ROOT / "docs" / name).is_file(), name
+
+
+def test_the_records_are_small() -> None:
+    for folder in RECORDS.iterdir():
+        if folder.is_dir():
+            size = sum(path.stat().st_size for path in folder.iterdir())
+            assert size < 3_000_000, folder
+
+
+def refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def test_records_are_strict_json() -> None:
+    for path in RECORDS.glob("*/results.jsonl"):
+        for line in path.read_text().splitlines():
+            json.loads(line, parse_constant=refuse)
