@@ -56,14 +56,7 @@ bench-data: $(READY) ## Time the data against a dataset that makes one sequence 
 bench-command: $(READY) ## Time the command: --help, first update, solved at T=150, peak memory
 	$(BIN)/python benchmarks/command.py $(ARGS)
 
-bench-$(NOTEBOOK_READY): $(READY)
-	$(BIN)/pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[notebook]'
-	@touch $@
-
-notebook: $(NOTEBOOK_READY) ## Open the guided tour in JupyterLab
-	$(BIN)/jupyter lab notebooks/adding_problem.ipynb $(ARGS)
-
-report: $(READY) ## Time a report on 1,000 runs, and measure its memory
+bench-report: $(READY) ## Time a report on 1,000 runs, and measure its memory
 	$(BIN)/python benchmarks/report.py $(ARGS)
 
 $(NOTEBOOK_READY): $(READY)
