@@ -1,10 +1,10 @@
 # irnn on the CPU: trains by default, and serves the notebook.
 #
 #   docker build -t irnn .
-#   docker run --rm -v irnn-runs:/home/irnn/runs irnn                          the default run
-#   docker run --rm -v irnn-runs:/home/irnn/runs irnn experiment=fast seq_len=400
-#   docker run --rm -p 8888:8888 irnn notebook                                 JupyterLab on port 8888
-#   docker run --rm -v irnn-runs:/home/irnn/runs irnn irnn-report runs --out runs/report
+#   docker run --rm --init -v irnn-runs:/home/irnn/runs irnn                   the default run
+#   docker run --rm --init -p 127.0.0.1:8888:8888 irnn notebook                JupyterLab on port 8888
+#
+# The rest is in docs/docker.md.
 
 FROM python:3.11.14-slim-bookworm AS build
 RUN apt-get update \
@@ -15,14 +15,18 @@ ENV PATH=/opt/irnn/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 
 # PyTorch without CUDA, from PyTorch's own index. It changes least and weighs most: the first layer.
+# That index has only some releases of what torch needs, so those come with the rest, from the usual one.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 COPY constraints.txt ./
-RUN pip install --constraint constraints.txt --index-url "$TORCH_INDEX" torch
+RUN pip install --no-deps --constraint constraints.txt --index-url "$TORCH_INDEX" torch
 
 # What the project needs, by its own list; a change of the code comes after and reinstalls none of it.
-COPY pyproject.toml docker/requirements.py ./
+# The constraints stand in a variable so that they also reach the environments in which pip builds packages.
+ARG PIP_INDEX_URL
+ENV PIP_CONSTRAINT="/src/constraints.txt /src/locked.txt"
+COPY pyproject.toml docker/requirements.py docker/locked.txt ./
 RUN python requirements.py report notebook > requirements.txt \
-    && pip install --constraint constraints.txt --requirement requirements.txt
+    && pip install --requirement requirements.txt
 
 COPY setup.py MANIFEST.in README.md LICENSE ./
 COPY conf conf
