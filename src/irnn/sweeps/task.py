@@ -1,5 +1,6 @@
 """A sweep as Hydra's plugins see it: the task function, what its jobs became, and the last lines."""
 
+import shlex
 import sys
 import time
 import traceback
@@ -155,7 +156,8 @@ class SweepTask:
         for line in self.extra_lines:
             print(line)
         config = jobs[0].config
-        print(f"  python -m irnn.report {config.runs_dir} --sweep {config.sweep.name}", flush=True)
+        words = ("python", "-m", "irnn.report", config.runs_dir, "--sweep", config.sweep.name or "")
+        print(f"  {shlex.join(words)}", flush=True)
         for job in failed[:_MOST_NAMED]:
             print(f"FAILED {job.label}: {job.error}\n  {where_to_look(job)}", file=sys.stderr)
         if len(failed) > _MOST_NAMED:
