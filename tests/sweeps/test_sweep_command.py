@@ -2,10 +2,12 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +187,35 @@ def test_a_job_that_raises_leaves_its_traceback_in_its_log(cli: Cli, tmp_path: P
     assert "1 of 3 jobs failed" in finished.stderr
     assert "Traceback" not in finished.stdout + finished.stderr
     assert len(list((tmp_path / "runs").glob("*/result.json"))) == 2
+
+
+@pytest.fixture
+def memory_ends_at_64_gib() -> Iterator[None]:
+    """Refuse larger allocations, of the commands that are started too, whatever the machine has."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    hard = before[1]
+    resource.setrlimit(
+        resource.RLIMIT_AS, (2**36 if hard == resource.RLIM_INFINITY else min(2**36, hard), hard)
+    )
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@pytest.mark.parametrize(
+    ("launcher", "error"), [("local", "RuntimeError: [enforce"), ("basic", "[enforce")]
+)
+def test_a_job_without_memory_leaves_its_traceback_in_its_log(
+    cli: Cli, tmp_path: Path, memory_ends_at_64_gib: None, launcher: str, error: str
+) -> None:
+    sizes = "model.hidden_size=8,100000"  # the recurrent matrix would take 80 GB
+    asked = (*SMALL, "runtime=cpu", "runtime.dtype=float64", sizes, f"hydra/launcher={launcher}")
+    finished = cli("train", "-m", *asked)
+    assert finished.returncode == 1, finished.stdout + finished.stderr
+    assert f"FAILED model.hidden_size=100000: {error}" in finished.stderr
+    assert "1 of 2 jobs failed" in finished.stderr
+    logs = [(folder / "train.log").read_text() for folder in folders(tmp_path)]
+    (failed,) = [log for log in logs if "Traceback" in log]
+    assert "can't allocate memory" in failed
 
 
 def test_fail_fast_stops_at_the_first_job_that_fails(tmp_path: Path) -> None:

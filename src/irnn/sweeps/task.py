@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 
 from irnn.composition import Composer, to_config
 from irnn.config import ConfigError
+from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError
 from irnn.runs.ownership import BusyError
 from irnn.sweeps.grid import without_bookkeeping
@@ -70,6 +71,7 @@ class SweepTask:
 
     def __call__(self, composed: DictConfig) -> float:
         """Train one job in this process, for launchers that do not know `run_here`."""
+        from irnn.sweeps.worker import log_traceback
         from irnn.training.session import run
 
         config = in_sweep(to_config(composed))
@@ -78,8 +80,9 @@ class SweepTask:
             return objective(run(config, overrides))
         except Exception as error:
             print(f"FAILED {' '.join(overrides)}: {error}", file=sys.stderr)
-            if not isinstance(error, ValueError | OSError):
+            if not isinstance(error, ConfigError | StorageError | BusyError):
                 traceback.print_exc()
+                log_traceback(RunDirectory.of(config))
             raise
 
     def run_here(self, batch: Sequence[Sequence[str]], n_jobs: int) -> list[JobReturn]:
