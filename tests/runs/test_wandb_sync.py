@@ -132,6 +132,7 @@ def test_the_parts_of_a_killed_and_continued_run_are_synced_into_one(
     key = {"WANDB_BASE_URL": address, "WANDB_API_KEY": "0" * 40, "WANDB_ERROR_REPORTING": "false"}
     synced = subprocess.run(
         [sys.executable, "-m", "wandb", "sync", *parts],
+        cwd=tmp_path,
         env={**os.environ, **key},
         capture_output=True,
         text=True,
