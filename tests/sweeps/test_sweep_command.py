@@ -107,17 +107,23 @@ def test_two_jobs_that_are_the_same_run_are_trained_once(cli: Cli, tmp_path: Pat
 
 
 def test_a_run_that_another_process_trains_is_awaited_and_its_result_shared(
-    cli: Cli, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     run = (*LONG, "seed=0", "budget.updates=25000", "checkpoint.every=500")
     with start(tmp_path, *run) as process:
         wait_for_step(tmp_path, 50)
-        sweep = cli("train", "-m", *run)
+        process.send_signal(signal.SIGSTOP)  # it must not be done before the sweep has begun
+        with start(tmp_path, "-m", *run) as sweep:
+            told = ""
+            while sweep.stdout and "WAITING" not in told and (line := sweep.stdout.readline()):
+                told += line
+            process.send_signal(signal.SIGCONT)
+            rest, _ = sweep.communicate(timeout=120)
         output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
-    assert sweep.returncode == 0, sweep.stdout + sweep.stderr
-    assert f"is being trained by process {process.pid}" in sweep.stdout
-    assert "Traceback" not in sweep.stderr
+    assert sweep.returncode == 0, told + rest
+    assert f"is being trained by process {process.pid}" in told
+    assert "Traceback" not in told + rest
     (folder,) = folders(tmp_path)
     assert len(sessions(folder)) == 1
 
