@@ -98,7 +98,7 @@ def test_a_damaged_sweep_is_refused_by_name(report, tmp_path, text):
     write_sweep_file(tmp_path, "demo", []).write_text(text)
     status, _, errors = report(tmp_path, "--sweep", "demo")
     assert status == 2
-    assert "sweep.json is damaged" in errors
+    assert "sweep.json is damaged; remove it" in errors
     assert "Traceback" not in errors
 
 

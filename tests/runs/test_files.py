@@ -14,7 +14,7 @@ import torch
 from irnn.config import ConfigError
 from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
-from irnn.runs.files import StorageError, write_atomically, write_json
+from irnn.runs.files import StorageError, storage_error, write_atomically, write_json
 from irnn.runs.metrics import append_record, read_records, truncate
 from irnn.runs.ownership import BusyError
 
@@ -70,6 +70,19 @@ def test_a_failing_rename_leaves_nothing_beside(
     with pytest.raises(StorageError, match="No space left on device"):
         write_atomically(tmp_path / "file", b"x")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EACCES, "its folder must be there and writable"),
+        (errno.ENOENT, "its folder must be there and writable"),
+    ],
+)
+def test_what_could_not_be_written_is_told_with_its_own_remedy(number: int, remedy: str) -> None:
+    told = str(storage_error(Path("file"), OSError(number, os.strerror(number))))
+    assert told.startswith(f"cannot write file: {os.strerror(number)}; {remedy} (or give")
 
 
 def test_json_files_hold_no_nan(tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ from irnn.config import ConfigError
 from irnn.groups import conf_dir
 from irnn.runs.identity import run_id
 from irnn.sweeps import record
+from irnn.sweeps.launch import make_jobs
 from irnn.sweeps.naming import in_sweep
 from irnn.sweeps.request import forgotten_multirun, read_request
+from irnn.sweeps.task import SweepTask
 
 SWEEPS = sorted(path.stem for path in (conf_dir() / "sweep").glob("*.yaml"))
 
@@ -106,7 +108,22 @@ def test_asking_again_for_a_larger_sweep_adds_its_jobs_to_the_record(tmp_path: P
     ]
 
 
-def test_a_damaged_record_is_refused_with_a_remedy(tmp_path: Path) -> None:
-    (tmp_path / "sweep.json").write_text("{")
+@pytest.mark.parametrize(
+    "jobs", ["", '{"a": 1}', "[1]", '[{"run_id": "a"}]', '[{"run_id": "a", "overrides": 5}]']
+)
+def test_a_damaged_record_is_refused_with_a_remedy(tmp_path: Path, jobs: str) -> None:
+    (tmp_path / "sweep.json").write_text(f'{{"schema": 1, "name": "mine", "jobs": {jobs}}}')
     with pytest.raises(ConfigError, match=r"sweep\.json is damaged.*remove it"):
         record.read(tmp_path)
+
+
+def test_a_range_that_goes_nowhere_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"^seed=range\(1,5,0\): "):
+        name("seed=range(1,5,0)")
+
+
+def test_the_command_of_the_report_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:
+    task = SweepTask([], Composer())
+    task.jobs = make_jobs([["runs_dir='my runs'", "sweep.name=mine"]], Composer())
+    task.conclude()
+    assert "  python -m irnn.report 'my runs' --sweep mine\n" in capsys.readouterr().out

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from irnn.sweeps.search import Space, found
 from tests.conftest import SMALL, Cli
 
 optuna = pytest.importorskip("optuna")
@@ -57,6 +58,23 @@ def test_a_trial_that_diverges_has_a_finite_value_and_the_search_goes_on(
     assert "DIVERGED" in finished.stdout
     assert [trial.state.name for trial in trials(tmp_path)] == ["COMPLETE"] * 3
     assert all(trial.value <= 1e6 for trial in trials(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (0.25, "best of 1 trials: number 0, held-out MSE 0.25000\n"
+         "  python -m irnn.train 'runs_dir='\"'\"'my runs'\"'\"'' optim.lr=0.5"),
+        (1e6, "all of 1 trials diverged"),
+    ],
+)  # fmt: skip
+def test_what_a_search_found_is_said_so_that_it_can_be_pasted(value: float, told: str) -> None:
+    study = optuna.create_study()
+    varied = {"optim.lr": optuna.distributions.FloatDistribution(0.5, 0.5)}
+    study.add_trial(
+        optuna.trial.create_trial(params={"optim.lr": 0.5}, distributions=varied, value=value)
+    )
+    assert "\n".join(found(study, Space(varied, ["runs_dir='my runs'"]))) == told
 
 
 def test_a_killed_search_asks_for_what_an_undisturbed_one_asks_for(tmp_path: Path) -> None:

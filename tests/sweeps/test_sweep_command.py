@@ -2,10 +2,12 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -105,17 +107,23 @@ def test_two_jobs_that_are_the_same_run_are_trained_once(cli: Cli, tmp_path: Pat
 
 
 def test_a_run_that_another_process_trains_is_awaited_and_its_result_shared(
-    cli: Cli, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     run = (*LONG, "seed=0", "budget.updates=25000", "checkpoint.every=500")
     with start(tmp_path, *run) as process:
         wait_for_step(tmp_path, 50)
-        sweep = cli("train", "-m", *run)
+        process.send_signal(signal.SIGSTOP)  # it must not be done before the sweep has begun
+        with start(tmp_path, "-m", *run) as sweep:
+            told = ""
+            while sweep.stdout and "WAITING" not in told and (line := sweep.stdout.readline()):
+                told += line
+            process.send_signal(signal.SIGCONT)
+            rest, _ = sweep.communicate(timeout=120)
         output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
-    assert sweep.returncode == 0, sweep.stdout + sweep.stderr
-    assert f"is being trained by process {process.pid}" in sweep.stdout
-    assert "Traceback" not in sweep.stderr
+    assert sweep.returncode == 0, told + rest
+    assert f"is being trained by process {process.pid}" in told
+    assert "Traceback" not in told + rest
     (folder,) = folders(tmp_path)
     assert len(sessions(folder)) == 1
 
@@ -185,6 +193,35 @@ def test_a_job_that_raises_leaves_its_traceback_in_its_log(cli: Cli, tmp_path: P
     assert "1 of 3 jobs failed" in finished.stderr
     assert "Traceback" not in finished.stdout + finished.stderr
     assert len(list((tmp_path / "runs").glob("*/result.json"))) == 2
+
+
+@pytest.fixture
+def memory_ends_at_64_gib() -> Iterator[None]:
+    """Refuse larger allocations, of the commands that are started too, whatever the machine has."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    hard = before[1]
+    resource.setrlimit(
+        resource.RLIMIT_AS, (2**36 if hard == resource.RLIM_INFINITY else min(2**36, hard), hard)
+    )
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@pytest.mark.parametrize(
+    ("launcher", "error"), [("local", "RuntimeError: [enforce"), ("basic", "[enforce")]
+)
+def test_a_job_without_memory_leaves_its_traceback_in_its_log(
+    cli: Cli, tmp_path: Path, memory_ends_at_64_gib: None, launcher: str, error: str
+) -> None:
+    sizes = "model.hidden_size=8,100000"  # the recurrent matrix would take 80 GB
+    asked = (*SMALL, "runtime=cpu", "runtime.dtype=float64", sizes, f"hydra/launcher={launcher}")
+    finished = cli("train", "-m", *asked)
+    assert finished.returncode == 1, finished.stdout + finished.stderr
+    assert f"FAILED model.hidden_size=100000: {error}" in finished.stderr
+    assert "1 of 2 jobs failed" in finished.stderr
+    logs = [(folder / "train.log").read_text() for folder in folders(tmp_path)]
+    (failed,) = [log for log in logs if "Traceback" in log]
+    assert "can't allocate memory" in failed
 
 
 def test_fail_fast_stops_at_the_first_job_that_fails(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def _read(file: Path) -> Sweep:
         raise ValueError(f"{file} cannot be read: {error.strerror}") from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(
-            f"{file} is damaged; ask for the sweep again, which writes it anew, "
+            f"{file} is damaged; remove it and ask for the sweep again, which writes it anew, "
             "or choose runs with --where"
         ) from error
 

@@ -1,6 +1,7 @@
 """Write files so that nothing half-written ever stands under its final name."""
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -52,9 +53,11 @@ def write_atomically(path: Path, content: bytes | memoryview, guard: Guard = ung
 
 def storage_error(path: Path, error: OSError) -> StorageError:
     """Say which file could not be written and what to do."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    remedy = "free some space" if full else "its folder must be there and writable"
     return StorageError(
-        f"cannot write {path}: {error.strerror or error}; free some space (or give runs_dir= another "
-        "disk) and run the same command again, without force=true: it continues from the last checkpoint"
+        f"cannot write {path}: {error.strerror or error}; {remedy} (or give runs_dir= another "
+        "disk); run the same command again, without force=true: it continues from the last checkpoint"
     )
 
 

@@ -38,7 +38,10 @@ def axes(parsed: Sequence[Override]) -> dict[str, list[str]]:
 def _values(override: Override, key: str) -> list[str]:
     if key.partition(".")[0] in _ONE_VALUE:
         raise ConfigError(f"{override.input_line}: one sweep has one value of {key}")
-    values = list(itertools.islice(override.sweep_string_iterator(), MOST_JOBS + 1))
+    try:
+        values = list(itertools.islice(override.sweep_string_iterator(), MOST_JOBS + 1))
+    except ValueError as error:  # of a range whose step is 0
+        raise ConfigError(f"{override.input_line}: {error}") from error
     if not values:
         raise ConfigError(f"{override.input_line}: a sweep over nothing")
     return [f"{key}={value}" for value in values]

@@ -22,9 +22,23 @@ def read(folder: Path) -> dict[str, Any] | None:
     """
     path = folder / "sweep.json"
     try:
-        return read_json(path, "schema", "name", "jobs") if path.exists() else None
+        content = read_json(path, "schema", "name", "jobs") if path.exists() else None
     except ConfigError as error:
         raise ConfigError(f"{str(error).partition(';')[0]}; remove it to record anew") from error
+    if content is not None and not _are_jobs(content["jobs"]):
+        raise ConfigError(
+            f"{path} is damaged (its jobs are not what was written); remove it to record anew"
+        )
+    return content
+
+
+def _are_jobs(jobs: object) -> bool:
+    return isinstance(jobs, list) and all(
+        isinstance(job, dict)
+        and isinstance(job.get("run_id"), str)
+        and isinstance(job.get("overrides"), list)
+        for job in jobs
+    )
 
 
 def add(

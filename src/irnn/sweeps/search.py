@@ -4,6 +4,7 @@ A trial's settings depend on the search's seed, its number and the trials that e
 was under way is taken up again with its settings. So a search that was killed ends as one that was not.
 """
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from irnn.config import ConfigError
 from irnn.runs.files import storage_error
 from irnn.runs.ownership import BusyError
 from irnn.sweeps.grid import axes, without_bookkeeping
+from irnn.sweeps.job import DIVERGED_OBJECTIVE
 
 if TYPE_CHECKING:
     import optuna
@@ -185,7 +187,9 @@ def _ask(study: "optuna.Study", varied: Mapping[str, Any], plan: Plan) -> "optun
     return study.ask(fixed_distributions=dict(varied))
 
 
-def overrides_of(trial: "optuna.trial.Trial", fixed: Sequence[str]) -> list[str]:
+def overrides_of(
+    trial: "optuna.trial.Trial | optuna.trial.FrozenTrial", fixed: Sequence[str]
+) -> list[str]:
     """Write a trial as overrides."""
     return [*fixed, *(f"{key}={value}" for key, value in trial.params.items())]
 
@@ -213,8 +217,9 @@ def found(study: "optuna.Study", space: Space) -> list[str]:
     if not count:
         return []
     best = study.best_trial
-    settings = " ".join(f"{key}={value}" for key, value in best.params.items())
-    command = " ".join([*without_bookkeeping(space.fixed), settings])
+    if best.value == DIVERGED_OBJECTIVE:
+        return [f"all of {count} trials diverged"]
+    command = shlex.join(without_bookkeeping(overrides_of(best, space.fixed)))
     return [
         f"best of {count} trials: number {best.number}, held-out MSE {best.value:.5f}",
         f"  python -m irnn.train {command}",

@@ -1,5 +1,6 @@
 """A sweep as Hydra's plugins see it: the task function, what its jobs became, and the last lines."""
 
+import shlex
 import sys
 import time
 import traceback
@@ -15,6 +16,7 @@ from omegaconf import DictConfig
 
 from irnn.composition import Composer, to_config
 from irnn.config import ConfigError
+from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError
 from irnn.runs.ownership import BusyError
 from irnn.sweeps.grid import without_bookkeeping
@@ -69,6 +71,7 @@ class SweepTask:
 
     def __call__(self, composed: DictConfig) -> float:
         """Train one job in this process, for launchers that do not know `run_here`."""
+        from irnn.sweeps.worker import log_traceback
         from irnn.training.session import run
 
         config = in_sweep(to_config(composed))
@@ -77,8 +80,9 @@ class SweepTask:
             return objective(run(config, overrides))
         except Exception as error:
             print(f"FAILED {' '.join(overrides)}: {error}", file=sys.stderr)
-            if not isinstance(error, ValueError | OSError):
+            if not isinstance(error, ConfigError | StorageError | BusyError):
                 traceback.print_exc()
+                log_traceback(RunDirectory.of(config))
             raise
 
     def run_here(self, batch: Sequence[Sequence[str]], n_jobs: int) -> list[JobReturn]:
@@ -155,7 +159,8 @@ class SweepTask:
         for line in self.extra_lines:
             print(line)
         config = jobs[0].config
-        print(f"  python -m irnn.report {config.runs_dir} --sweep {config.sweep.name}", flush=True)
+        words = ("python", "-m", "irnn.report", config.runs_dir, "--sweep", config.sweep.name or "")
+        print(f"  {shlex.join(words)}", flush=True)
         for job in failed[:_MOST_NAMED]:
             print(f"FAILED {job.label}: {job.error}\n  {where_to_look(job)}", file=sys.stderr)
         if len(failed) > _MOST_NAMED:

@@ -151,7 +151,7 @@ def ending(job: Job) -> str:
 def where_to_look(job: Job) -> str:
     """Name what has the traceback of a failed job, or the command that shows it."""
     log = RunDirectory(job.folder).log
-    return str(log) if log.exists() else f"{job.folder} was not begun"
+    return str(log) if log.exists() else f"{job.folder} has no train.log"
 
 
 def seconds_left(jobs: Sequence[Job], at_once: int) -> float | None:

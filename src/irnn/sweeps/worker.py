@@ -81,7 +81,7 @@ def _outcome(config: Config, overrides: Sequence[str], tell: Any) -> Message:
     except (ConfigError, StorageError) as error:
         return "failed", str(error)
     except BaseException as error:
-        _log_traceback(RunDirectory.of(config))
+        log_traceback(RunDirectory.of(config))
         return "failed", f"{type(error).__name__}: {error}"
 
 
@@ -143,6 +143,7 @@ def _redirect(descriptor: int) -> None:
     os.dup2(descriptor, 2)
 
 
-def _log_traceback(directory: RunDirectory) -> None:
+def log_traceback(directory: RunDirectory) -> None:
+    """Add the traceback of the exception that is being handled to a run's log, if it has a folder."""
     with contextlib.suppress(OSError), directory.log.open("a") as log:
         log.write(traceback.format_exc())
