@@ -1,10 +1,8 @@
 """What docs/long_sequences.md says can be recomputed from its record."""
 
-import importlib.util
 import json
 import statistics
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,9 +11,10 @@ from omegaconf import OmegaConf
 from irnn.composition import to_config
 from irnn.config import plain
 from irnn.runs.identity import run_id
+from tests.record_scripts import RECORDS, script
 
 ROOT = Path(__file__).parents[1]
-RECORDS = ROOT / "docs" / "records"
+tables = script("tables")
 PAGE = (ROOT / "docs" / "long_sequences.md").read_text().splitlines()
 RUNS = [
     json.loads(line)
@@ -23,18 +22,9 @@ RUNS = [
 ]
 
 
-def tables() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("tables", RECORDS / "tables.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("kind", ["ladder", "ablations"])
 def test_every_row_of_the_tables_is_on_the_page(kind: str) -> None:
-    rows = getattr(tables(), kind)(RUNS)
+    rows = getattr(tables, kind)(RUNS)
     assert len(rows) > 5
     assert [row for row in rows if row not in PAGE] == []
 
@@ -56,7 +46,7 @@ def test_the_tables_count_what_the_curves_show() -> None:
 
 def test_the_short_table_of_the_readme_is_the_long_one() -> None:
     readme = (ROOT / "README.md").read_text().splitlines()
-    for row in tables().ladder(RUNS):
+    for row in tables.ladder(RUNS):
         length, marks, units, *rest = (cell.strip() for cell in row.strip("|").split("|"))
         if marks == "anywhere" and units == "100" and length != "700":
             chosen = [length, rest[0], rest[1], rest[3], rest[4], rest[5]]

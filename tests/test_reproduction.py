@@ -1,11 +1,9 @@
 """What docs/reproduction.md and the README say about the paper can be recomputed from the records."""
 
-import importlib.util
 import json
 import re
 import statistics
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,21 +11,12 @@ from omegaconf import OmegaConf
 
 from irnn.composition import Composer, to_config
 from irnn.runs.identity import NOT_SCIENCE, run_id
+from tests.record_scripts import RECORDS, script
 
 ROOT = Path(__file__).parents[1]
-RECORDS = ROOT / "docs" / "records"
 
 
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("pages", RECORDS / "pages.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-pages = load()
+pages = script("pages")
 RUNS: dict[str, list[dict[str, Any]]] = {
     name: claim.runs() for name, claim in pages.CLAIMS.items() if claim.runs()
 }
@@ -152,3 +141,34 @@ def test_records_are_strict_json() -> None:
     for path in RECORDS.glob("*/results.jsonl"):
         for line in path.read_text().splitlines():
             json.loads(line, parse_constant=refuse)
+
+
+def test_what_is_said_of_one_rate_for_all_weights_is_recorded() -> None:
+    again = pages.read(RECORDS / "2026-11-24-default-again" / "results.jsonl")
+    rate = pages.read(RECORDS / "2026-11-24-default-rate" / "results.jsonl")
+    of_200 = [run for run in rate if pages.setting(run, "optim.recurrent_lr_scale") == 1]
+    assert [len(again), len(of_200)] == [10, 10]
+    solved = [sum(run["status"] == "solved" for run in runs) for runs in (again, of_200)]
+    page = (ROOT / "docs" / "reproduction.md").read_text()
+    said = f"{solved[0]} of 10 seeds solved T = 150, and {solved[1]} of 10 T = 200"
+    assert said in page.replace("\n", " ")
+
+
+def test_the_table_of_the_decision_on_the_rate_follows_from_its_record() -> None:
+    text = (ROOT / "docs" / "decisions" / "0011-default-rate.md").read_text()
+    runs = pages.read(RECORDS / "2026-11-24-default-rate" / "results.jsonl")
+    tuned = [run for run in runs if run["seed"] >= 100]
+    keys = ("task.seq_len", "optim.recurrent_lr_scale", "optim.lr")
+    groups = pages.groups(tuned, keys)
+    rows = [
+        line.strip("| ").split(" | ")
+        for line in text.splitlines()
+        if line[:3] in ("| 1", "| 2", "| 3", "| 4")
+    ]
+    assert len(rows) == len(groups)
+    for length, scale, lr, seeds, solved, diverged in rows:
+        group = groups[int(length), float(scale), float(lr)]
+        low, high = map(int, seeds.split("-"))
+        assert sorted(run["seed"] for run in group) == list(range(low, high + 1))
+        assert solved == f"{sum(run['status'] == 'solved' for run in group)} of {len(group)}"
+        assert int(diverged) == sum(run["status"] == "diverged" for run in group)

@@ -7,9 +7,6 @@ A table stands between `<!-- NAME -->` and `<!-- end -->`; what is there is repl
 to it.
 """
 
-import csv
-import json
-import math
 import re
 import statistics
 import sys
@@ -18,14 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from speed import speed_tables
+from tables import read, table
+
 from irnn.reporting.drawing import COLOURS
+from irnn.reporting.published import published_rows
 from irnn.reporting.statistics import wilson
 
 ROOT = Path(__file__).parents[2]
 RECORDS = ROOT / "docs" / "records"
 IMAGES = ROOT / "docs" / "images"
 PAGES = tuple(ROOT / page for page in ("README.md", "docs/reproduction.md", "docs/kernel.md"))
-SPEED = RECORDS / "2026-11-24-speed"
 
 Run = dict[str, Any]
 NEVER = float("inf")
@@ -55,7 +55,8 @@ class Claim:
 
     def runs(self) -> list[Run]:
         """Read the record; none when there is no such record."""
-        return read(RECORDS / self.record / "results.jsonl")
+        path = RECORDS / self.record / "results.jsonl"
+        return read(path) if path.is_file() else []
 
 
 CLAIMS = {
@@ -81,13 +82,6 @@ CLAIMS = {
     ),
     "fixed-or-fresh": Claim("2026-11-24-fixed-or-fresh", ("task.data",), "task.data", "seed"),
 }  # fmt: skip
-
-
-def read(path: Path) -> list[Run]:
-    """Read a record; an absent one is empty."""
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def setting(run: Run, key: str) -> Any:
@@ -204,18 +198,14 @@ def last(curve: Sequence[Sequence[float]], of: int = 5) -> float:
     return statistics.mean(mse for _, mse in curve[-of:])
 
 
-def later_reproduction() -> dict[int, int]:
-    """The updates at which its runs left the plateau, by length, from the published rows that reports use."""
-    with (ROOT / "src" / "irnn" / "reporting" / "published.csv").open() as file:
-        published = [row for row in csv.DictReader(file) if row["source"] == "IReLU-Demo plot"]
-    return {int(row["T"]): int(row["updates_to_threshold"]) for row in published}
-
-
 def theirs_table() -> list[str]:
     """The later reproduction's updates to leave the plateau, one run each, beside ours."""
     rows = []
-    for length, published in later_reproduction().items():
-        cells = [str(length), f"{published:,}"]
+    for row in published_rows():
+        if row.source != "IReLU-Demo plot":
+            continue
+        length = row.seq_len
+        cells = [str(length), f"{row.updates:,}"]
         for name, rate in (("irelu-demo", 1e-4), ("default", 1e-3), ("fast", 3e-3)):
             runs = [
                 run
@@ -263,91 +253,6 @@ def ending(run: Run) -> str:
     if run["status"] == "solved":
         return f"{run['solved_at']['0.001']:,}"
     return f"diverged at {run['steps']:,}" if run["status"] == "diverged" else run["status"]
-
-
-def speed_tables() -> dict[str, list[str]]:
-    """What `make bench` wrote: the whole table, the README's part of it, and the command's times."""
-    measured = json.loads((SPEED / "update.json").read_text())["rows"]
-    rows, short = [], []
-    for case in measured:
-        times = {name: [1e3 * s for s in seconds] for name, seconds in case["seconds"].items()}
-        middle = {name: statistics.median(values) for name, values in times.items()}
-        ours = times["irnn"]
-        sizes = [f"{case['T']:,}", str(case["threads"])]
-        ratios = [f"{middle[name] / middle['irnn']:.1f}" for name in ("nn.RNN", "jax scan")]
-        shares = [f"{100 * case[part]:.1f} %" for part in ("outside_kernel", "batch")]
-        rows.append(
-            [
-                *(str(case[size]) for size in ("H", "B")),
-                *sizes,
-                f"{digits(middle['irnn'])} ({digits(min(ours))}-{digits(max(ours))})",
-                *(
-                    digits(middle[name])
-                    for name in ("nn.RNN", "torch.compile", "jax scan", "floor")
-                ),
-                *ratios,
-                f"{middle['irnn'] / middle['floor']:.2f}",
-                *shares,
-            ]
-        )
-        if case["H"] == 100 and case["B"] == 16:
-            chosen = ("irnn", "nn.RNN", "jax scan", "floor")
-            short.append([*sizes, *(digits(middle[name]) for name in chosen), *ratios])
-    whole = [
-        "H",
-        "B",
-        "T",
-        "threads",
-        "irnn",
-        "`nn.RNN` loop",
-        "`torch.compile`",
-        "JAX scan",
-        "floor",
-    ]
-    whole += ["`nn.RNN` / irnn", "JAX / irnn", "irnn / floor", "outside the kernel", "batches"]
-    part = ["T", "threads", "irnn", "`torch.nn.RNN` loop", "JAX scan", "matrix-product floor"]
-    return {
-        "speed": table(whole, rows),
-        "speed-short": table([*part, *whole[9:11]], short),
-        "speed-command": command_table(),
-    }
-
-
-def command_table() -> list[str]:
-    """The times and the memory of whole commands, and of the data."""
-    command = json.loads((SPEED / "command.json").read_text())["readings"]
-    data = json.loads((SPEED / "data.json").read_text())["seconds"]
-    says = {
-        "help": ("`irnn-train --help`", "s"),
-        "first update": ("process start to first update", "s"),
-        "solved": ("process start to solved, T = 150, default", "s"),
-        "solved, fast": ("process start to solved, T = 150, `experiment=fast`", "s"),
-        "peak memory": ("peak memory, T = 10 000, batch 16, fresh data", "MiB"),
-    }
-    rows = [
-        [label, f"{digits(statistics.median(command[name]))} {unit}", str(len(command[name]))]
-        for name, (label, unit) in says.items()
-    ]
-    for name, values in data.items():
-        rows.append(
-            [
-                f"data, T = 150: {name}",
-                f"{digits(1e3 * statistics.median(values))} ms",
-                str(len(values)),
-            ]
-        )
-    return table(["what", "median", "measurements"], rows)
-
-
-def digits(value: float) -> str:
-    """Write a number to three digits."""
-    return f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f}"
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Write a table in Markdown."""
-    lines = [heads, ["---"] * len(heads), *rows]
-    return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def blocks() -> dict[str, list[str]]:

@@ -4,6 +4,7 @@ import json
 import statistics
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,11 @@ def ablations(runs: list[Run]) -> list[str]:
 def row(values: list[str]) -> str:
     """Write one line of a table."""
     return f"| {' | '.join(values)} |"
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Write a table, line by line."""
+    return [row(list(line)) for line in (heads, ["---"] * len(heads), *rows)]
 
 
 if __name__ == "__main__":

@@ -66,7 +66,8 @@ class Display:
         try:
             print(text, flush=True)
         except BrokenPipeError:  # whoever read along has gone; the run and its log go on
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
     def note(self, text: str) -> None:
         """Log a line without printing it."""

@@ -1,0 +1,104 @@
+"""The tables of docs/kernel.md and of the README about speed, from what `make bench` wrote."""
+
+import json
+import math
+import statistics
+from pathlib import Path
+from typing import Any
+
+from tables import table
+
+SPEED = Path(__file__).parent / "2026-11-24-speed"
+
+
+def speed_tables() -> dict[str, list[str]]:
+    """What `make bench` wrote: the whole table, the README's part of it, and the command's times."""
+    measured = json.loads((SPEED / "update.json").read_text())["rows"]
+    rows, short = [], []
+    for case in measured:
+        times = {name: [1e3 * s for s in seconds] for name, seconds in case["seconds"].items()}
+        middle = {name: statistics.median(values) for name, values in times.items()}
+        ours = times["irnn"]
+        sizes = [f"{case['T']:,}", str(case["threads"])]
+        ratios = [f"{middle[name] / middle['irnn']:.1f}" for name in ("nn.RNN", "jax scan")]
+        shares = [f"{100 * case[part]:.1f} %" for part in ("outside_kernel", "batch")]
+        rows.append(
+            [
+                *(str(case[size]) for size in ("H", "B")),
+                *sizes,
+                f"{digits(middle['irnn'])} ({digits(min(ours))}-{digits(max(ours))})",
+                *(
+                    digits(middle[name])
+                    for name in ("nn.RNN", "torch.compile", "jax scan", "floor")
+                ),
+                *ratios,
+                f"{middle['irnn'] / middle['floor']:.2f}",
+                *shares,
+            ]
+        )
+        if case["H"] == 100 and case["B"] == 16:
+            chosen = ("irnn", "nn.RNN", "jax scan", "floor")
+            short.append([*sizes, *(digits(middle[name]) for name in chosen), *ratios])
+    whole = [
+        "H",
+        "B",
+        "T",
+        "threads",
+        "irnn",
+        "`nn.RNN` loop",
+        "`torch.compile`",
+        "JAX scan",
+        "floor",
+    ]
+    whole += ["`nn.RNN` / irnn", "JAX / irnn", "irnn / floor", "outside the kernel", "batches"]
+    part = ["T", "threads", "irnn", "`torch.nn.RNN` loop", "JAX scan", "matrix-product floor"]
+    return {
+        "speed": table(whole, rows),
+        "speed-short": [*table([*part, *whole[9:11]], short), "", in_words(measured)],
+        "speed-command": command_table(),
+    }
+
+
+def in_words(measured: list[dict[str, Any]]) -> str:
+    """Say in a sentence how many times as fast as `nn.RNN` it is on two threads, at H = 100."""
+    spans = []
+    for batch in (16, 128):
+        ratios = [
+            statistics.median(case["seconds"]["nn.RNN"])
+            / statistics.median(case["seconds"]["irnn"])
+            for case in measured
+            if (case["H"], case["B"], case["threads"]) == (100, batch, 2)
+        ]
+        spans.append(f"{min(ratios):.1f} to {max(ratios):.1f} times")
+    return f"On two threads that is {spans[0]} as fast as the `nn.RNN` loop, and at batch 128 {spans[1]}."
+
+
+def command_table() -> list[str]:
+    """The times and the memory of whole commands, and of the data."""
+    command = json.loads((SPEED / "command.json").read_text())["readings"]
+    data = json.loads((SPEED / "data.json").read_text())["seconds"]
+    says = {
+        "help": ("`irnn-train --help`", "s"),
+        "first update": ("process start to first update", "s"),
+        "solved": ("process start to solved, T = 150, default", "s"),
+        "solved, fast": ("process start to solved, T = 150, `experiment=fast`", "s"),
+        "peak memory": ("peak memory, T = 10 000, batch 16, fresh data", "MiB"),
+    }
+    rows = [
+        [label, f"{digits(statistics.median(command[name]))} {unit}", str(len(command[name]))]
+        for name, (label, unit) in says.items()
+    ]
+    for name, values in data.items():
+        rows.append(
+            [
+                f"data, T = 150: {name}",
+                f"{digits(1e3 * statistics.median(values))} ms",
+                str(len(values)),
+            ]
+        )
+    return table(["what", "median", "measurements"], rows)
+
+
+def digits(value: float) -> str:
+    """Write a number to three digits."""
+    return f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f}"
