@@ -25,6 +25,7 @@ class Problem:
     bias: bool = True
     h0: bool = True
     storing: bool = False  # the identity and small positive inputs: nothing is ever forgotten
+    forgetting: bool = False  # a small recurrent matrix: gradients leave float32 in some 30 steps
     dtype: torch.dtype = torch.float64
 
     def tensors(self) -> dict[str, Tensor | None]:
@@ -41,7 +42,8 @@ class Problem:
             "w_ih": draw(self.H, self.F) / self.F**0.5,
             "w_hh": torch.eye(self.H, dtype=torch.float64)
             if self.storing
-            else 0.9 * torch.eye(self.H) + 0.2 * draw(self.H, self.H) / self.H**0.5,
+            else (0.01 if self.forgetting else 1.0)
+            * (0.9 * torch.eye(self.H) + 0.2 * draw(self.H, self.H) / self.H**0.5),
             "bias": 0.1 * draw(self.H) if self.bias else None,
             "h0": draw(self.B, self.H) if self.h0 else None,
         }

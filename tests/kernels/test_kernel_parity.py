@@ -1,5 +1,7 @@
 """The compiled kernel equals the reference in value and in every gradient, at odd sizes."""
 
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import assume, given, settings
@@ -51,6 +53,47 @@ def test_bias_and_initial_state_may_be_absent(bias, h0, last_only, kernel):
     got = results(native.recurrence, problem, kernel=kernel)
     assert ("bias" in got, "h0" in got) == (bias, h0)
     assert_solves(got, problem)
+
+
+@pytest.mark.parametrize("nonlinearity", ["relu", "tanh"])
+@pytest.mark.parametrize("last_only", [True, False])
+def test_kernel_matches_reference_where_the_gradient_vanishes(last_only, nonlinearity, kernel):
+    sizes = {"T": 150, "B": 19, "H": 33}
+    problem = Problem(
+        **sizes,
+        nonlinearity=nonlinearity,
+        last_only=last_only,
+        forgetting=True,
+        dtype=torch.float32,
+    )
+    got = results(native.recurrence, problem, kernel=kernel)
+    assert_solves(got, problem)
+    if last_only:
+        assert not got["h0"].any() and not got["inputs"][:100].any()
+
+
+def test_backward_does_not_visit_steps_that_no_gradient_reaches(kernel):
+    problem = Problem(T=150, B=19, H=33, forgetting=True, dtype=torch.float32)
+    tensors = problem.tensors()
+    tensors["inputs"].data[0] = torch.inf  # times a gradient of zero it would be NaN
+    tensors["w_ih"].data.abs_().neg_()
+    got = evaluate(native.recurrence, problem, tensors, kernel=kernel)
+    assert all(value.isfinite().all() for value in got.values())
+
+
+@pytest.mark.parametrize("last_only", [True, False])
+def test_gradients_that_are_zero_or_negative_only_go_back_to_the_start(last_only, kernel):
+    problem = Problem(T=150, B=3, H=20, storing=True, last_only=last_only)
+    wanted, gradients = (), ()
+    for run in (reference.recurrence, partial(native.recurrence, kernel=kernel)):
+        tensors = problem.tensors()
+        output = run(*tensors.values(), nonlinearity="relu", last_only=last_only)
+        loss = torch.zeros_like(output)
+        (loss if last_only else loss[2])[...] = -1.0  # with all states: steps of zeros come first
+        wanted, gradients = gradients, torch.autograd.grad(output, list(tensors.values()), loss)
+    for got, expected in zip(gradients, wanted, strict=True):
+        assert expected.any()
+        torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
 
 
 def variants():

@@ -75,6 +75,21 @@ def test_loss_and_gradients_match_the_reference(T, B, F, H, nonlinearity, dtype,
             assert error(value, true) < (2e-5 if dtype is torch.float32 else 1e-13)
 
 
+def test_steps_that_no_gradient_reaches_add_nothing_and_are_not_visited(kernel):
+    T, B, F, H = 150, 19, 2, 33
+    gradients = []
+    for start in (0.5, torch.inf):  # times a gradient of zero, infinity would be NaN
+        own = parameters(F, H, torch.float32)
+        with torch.no_grad():
+            own[0].abs_().neg_()
+            own[1].mul_(0.01)
+        inputs, targets = batch(T, B, F, torch.float32)
+        inputs[0] = start
+        Regression(*own, nonlinearity="relu", kernel=kernel)(inputs, targets)
+        gradients.append([p.grad.clone() for p in own])
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
+
+
 @pytest.mark.parametrize("B", [1, 16, 23, 300])
 def test_regression_is_bitwise_independent_of_the_number_of_threads(B, kernel, threads):
     sizes = (30, B, 2, 50, "relu", True, torch.float32, kernel)

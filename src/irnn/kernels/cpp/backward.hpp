@@ -68,6 +68,22 @@ template <class T> struct Backward {
                             call.features * sizeof(T));
     }
 
+    // Whether nothing goes further back: a gradient that has vanished is exactly zero some steps
+    // after it left the range of T, and then so is all that it would still contribute.
+    bool vanished(const T *dz, Index rows) const {
+        if (!call.last_only) return false;
+        for (Index r = 0; r < rows; ++r)
+            for (Index j = 0; j < call.hidden; ++j)
+                if (dz[r * stride + j] != 0) return false;
+        return true;
+    }
+
+    void put_no_grad_inputs(Index end, Index first, Index rows) const {
+        T *to = static_cast<T *>(call.grad_inputs) + first * call.features;
+        for (Index t = 0; t < end; ++t, to += call.batch * call.features)
+            std::memset(to, 0, rows * call.features * sizeof(T));
+    }
+
     // Back through the steps of `rows` rows from `first`, whose states are in `history`. Slot s of
     // `dz` belongs to step start + s - 1; slot 0 is handed on to the chunk before. The slot of the
     // last step, top(rows), holds the gradient of the last state already.
@@ -92,6 +108,10 @@ template <class T> struct Backward {
             fresh = false;
             end = start;
             steps = end < chunk ? end : chunk;
+            if (end > 0 && vanished(dz, rows)) {
+                if (call.grad_inputs) put_no_grad_inputs(end, first, rows);
+                break;
+            }
             if (end > 0) std::memcpy(dz + steps * slot, dz, slot * sizeof(T));
         }
         if (T *to = static_cast<T *>(call.grad_h0))
