@@ -117,6 +117,31 @@ def test_a_picture_that_cannot_be_drawn_does_not_lose_the_result(
     assert "curve.png could not be drawn: RuntimeError: no fonts" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("before", [False, True])
+def test_numbers_below_the_normal_range_are_zero_while_a_run_trains_and_then_as_before(
+    small: Small, monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    def is_zero() -> bool:
+        return not (torch.full((64,), 1e-30) * 1e-9).any()
+
+    seen: list[bool] = []
+
+    class Watcher(session._Watcher):
+        def evaluated(self, record: dict[str, Any]) -> None:
+            seen.append(is_zero())
+
+    monkeypatch.setattr(session, "_Watcher", Watcher)
+    if not torch.set_flush_denormal(before):
+        pytest.skip("this processor has no such mode")
+    try:
+        run(small())
+        assert is_zero() == before
+    finally:
+        torch.set_flush_denormal(False)
+    assert len(seen) == 5
+    assert all(seen)
+
+
 @pytest.mark.slow
 def test_a_short_length_is_solved_for_real(small: Small) -> None:
     from irnn.composition import compose_config

@@ -124,7 +124,8 @@ def _train(
         with tracked(config, name, directory, display.say):
             watcher = _Watcher(display, signals)
             try:
-                status = fit(trainer, watcher)
+                with hardware.subnormals_flushed():
+                    status = fit(trainer, watcher)
             except Interrupted:
                 display.say(f"interrupted at update {trainer.progress.step:,}; checkpoint written")
                 without = " without force=true" if config.force else ""
