@@ -16,9 +16,10 @@ from tests.record_scripts import RECORDS, script
 ROOT = Path(__file__).parents[1]
 
 
-pages = script("pages")
+pages, claims = script("pages"), script("claims")
+claim_tables, claim_figures = script("claim_tables"), script("claim_figures")
 RUNS: dict[str, list[dict[str, Any]]] = {
-    name: claim.runs() for name, claim in pages.CLAIMS.items() if claim.runs()
+    name: claim.runs() for name, claim in claims.CLAIMS.items() if claim.runs()
 }
 
 
@@ -36,9 +37,17 @@ def test_every_record_is_on_the_page() -> None:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_a_records_page_is_made_of_it(name: str) -> None:
-    claim = pages.CLAIMS[name]
+    claim = claims.CLAIMS[name]
     page = (RECORDS / claim.record / "README.md").read_text()
     assert page == pages.record_page(name, claim)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_records_report_is_what_the_command_makes_of_it(name: str) -> None:
+    claim = claims.CLAIMS[name]
+    kept = (RECORDS / claim.record / "report.html").read_text()
+    assert all(run["run_id"] in kept for run in RUNS[name])
+    assert claim_figures.same_report(kept, claim_figures.report(claim))
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -56,7 +65,7 @@ def without_seed(run: dict[str, Any]) -> dict[str, Any]:
 def test_the_commands_of_today_make_the_recorded_runs(name: str) -> None:
     """One seed of each group is composed; its other seeds must have been the same but for the seed."""
     composer = Composer()
-    for group in pages.groups(RUNS[name], pages.CLAIMS[name].keys).values():
+    for group in claims.groups(RUNS[name], claims.CLAIMS[name].keys).values():
         words = group[0]["command"].removeprefix("python -m irnn.train ").split()
         assert run_id(composer.compose(words)) == group[0]["run_id"], words
         for run in group:
@@ -76,8 +85,8 @@ def test_a_run_says_what_its_curve_shows(name: str) -> None:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_no_seed_is_left_out(name: str) -> None:
-    claim = pages.CLAIMS[name]
-    for values, group in pages.groups(RUNS[name], claim.keys).items():
+    claim = claims.CLAIMS[name]
+    for values, group in claims.groups(RUNS[name], claim.keys).items():
         seeds = sorted(run["seed"] for run in group)
         assert seeds == list(range(len(seeds))), values
 
@@ -86,8 +95,8 @@ def test_a_median_counts_those_that_never_crossed_as_latest() -> None:
     def run(at: int | None) -> dict[str, Any]:
         return {"solved_at": {"0.01": at}}
 
-    assert pages.median_of([run(5), run(7), run(None)], "solved_at", "0.01") == "7"
-    assert pages.median_of([run(5), run(None), run(None)], "solved_at", "0.01") == "never"
+    assert claim_tables.median_of([run(5), run(7), run(None)], "solved_at", "0.01") == "7"
+    assert claim_tables.median_of([run(5), run(None), run(None)], "solved_at", "0.01") == "never"
 
 
 def test_a_table_that_no_record_fills_is_an_error() -> None:
@@ -144,9 +153,9 @@ def test_records_are_strict_json() -> None:
 
 
 def test_what_is_said_of_one_rate_for_all_weights_is_recorded() -> None:
-    again = pages.read(RECORDS / "2026-11-24-default-again" / "results.jsonl")
-    rate = pages.read(RECORDS / "2026-11-24-default-rate" / "results.jsonl")
-    of_200 = [run for run in rate if pages.setting(run, "optim.recurrent_lr_scale") == 1]
+    again = script("tables").read(RECORDS / "2026-11-24-default-again" / "results.jsonl")
+    rate = script("tables").read(RECORDS / "2026-11-24-default-rate" / "results.jsonl")
+    of_200 = [run for run in rate if claims.setting(run, "optim.recurrent_lr_scale") == 1]
     assert [len(again), len(of_200)] == [10, 10]
     solved = [sum(run["status"] == "solved" for run in runs) for runs in (again, of_200)]
     page = (ROOT / "docs" / "reproduction.md").read_text()
@@ -156,10 +165,10 @@ def test_what_is_said_of_one_rate_for_all_weights_is_recorded() -> None:
 
 def test_the_table_of_the_decision_on_the_rate_follows_from_its_record() -> None:
     text = (ROOT / "docs" / "decisions" / "0011-default-rate.md").read_text()
-    runs = pages.read(RECORDS / "2026-11-24-default-rate" / "results.jsonl")
+    runs = script("tables").read(RECORDS / "2026-11-24-default-rate" / "results.jsonl")
     tuned = [run for run in runs if run["seed"] >= 100]
     keys = ("task.seq_len", "optim.recurrent_lr_scale", "optim.lr")
-    groups = pages.groups(tuned, keys)
+    groups = claims.groups(tuned, keys)
     rows = [
         line.strip("| ").split(" | ")
         for line in text.splitlines()

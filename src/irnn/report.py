@@ -13,8 +13,8 @@ from rich.live import Live
 
 from irnn.reporting import table
 from irnn.reporting.compare import Comparison, compare, sentences
-from irnn.reporting.load import Loaded, Run
 from irnn.reporting.provenance import warnings
+from irnn.reporting.run import Loaded, Run
 from irnn.reporting.select import check_found, select
 from irnn.reporting.summary import Summary, summarise
 from irnn.reporting.write import write_report
@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="PATH",
         nargs="*",
         default=[root],
-        help=f"a runs root, a run folder or a glob (default: {root})",
+        help=f"a runs root, a run folder, a record or a glob (default: {root})",
     )
     parser.add_argument(
         "--out",
@@ -120,7 +120,7 @@ def _watch(arguments: argparse.Namespace, console: Console) -> Loaded:
             elif headline != shown:
                 print(headline, flush=True)
                 shown = headline
-            if loaded.runs and not loaded.left and all(run.finished for run in loaded.runs):
+            if loaded.runs and not loaded.left and not any(run.awaited for run in loaded.runs):
                 return loaded
             time.sleep(arguments.watch)
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from irnn.reporting import wording
 from irnn.reporting.curve import MOST_STEPS, Array
-from irnn.reporting.load import THRESHOLDS, Run
 from irnn.reporting.published import LABELS, PublishedRow, published_rows
+from irnn.reporting.run import THRESHOLDS, Run
 from irnn.reporting.summary import Group, Summary, crossing, time_to
 
 SEQ_LEN = "task.seq_len"

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnn.reporting import wording
-from irnn.reporting.load import Run
+from irnn.reporting.run import Run
 from irnn.reporting.settings import (
     ABSENT,
     Value,

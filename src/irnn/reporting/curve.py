@@ -18,7 +18,7 @@ _CROSSINGS = (("0.1", 0.1), ("0.05", 0.05), ("0.01", 0.01), ("0.001", 0.001))
 MOST_STEPS = 2.0**53  # beyond it a float64, and so the page's script, cannot tell updates apart
 
 
-class _Record(msgspec.Struct, gc=False):
+class Record(msgspec.Struct, gc=False):
     """The fields of a record that a report needs; the decoder skips all others unread."""
 
     step: float
@@ -30,7 +30,7 @@ class _Record(msgspec.Struct, gc=False):
 
 
 _COLUMNS = attrgetter("step", "test_mse", "train_mse")
-_DECODER = msgspec.json.Decoder(_Record)
+_DECODER = msgspec.json.Decoder(Record)
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,14 @@ def read_curve(path: Path, points: int) -> tuple[Curve, int]:
     A last line cut mid-way, as a killed run leaves it, is not counted: it is expected.
     """
     records, broken = _records(path)
+    return make_curve(records, points), broken
+
+
+def make_curve(records: Sequence[Record], points: int) -> Curve:
+    """Thin records to about `points` of them, after taking the scalars from all."""
     if not records:
         empty = np.empty(0)
-        return Curve(empty, empty, empty), broken
+        return Curve(empty, empty, empty)
     table = np.array(list(map(_COLUMNS, records)), dtype=np.float64)
     if (np.diff(table[:, 0]) < 0).any():
         table = table[np.argsort(table[:, 0], kind="stable")]
@@ -86,7 +91,7 @@ def read_curve(path: Path, points: int) -> tuple[Curve, int]:
     last = records[-1]
     finite = test[np.isfinite(test)]
     keep = _thin(test, points)
-    curve = Curve(
+    return Curve(
         step=step[keep],
         test_mse=test[keep],
         train_mse=train[keep],
@@ -99,10 +104,9 @@ def read_curve(path: Path, points: int) -> tuple[Curve, int]:
         steps_per_second=_finite(last.steps_per_second),
         first_below=_first_below(step, test),
     )
-    return curve, broken
 
 
-def _records(path: Path) -> tuple[list[_Record], int]:
+def _records(path: Path) -> tuple[list[Record], int]:
     """Read the records of `path`, and how many lines were neither a record nor cut short."""
     try:
         text = path.read_bytes()
@@ -121,16 +125,16 @@ def _records(path: Path) -> tuple[list[_Record], int]:
     return sound, len(parsed) - len(sound)
 
 
-def _parse(line: bytes) -> _Record | None:
+def _parse(line: bytes) -> Record | None:
     """Read one line, NaN and Infinity included, which JSON does not have and other writers use."""
     try:
-        record = msgspec.convert(json.loads(line), _Record)
+        record = msgspec.convert(json.loads(line), Record)
     except (ValueError, RecursionError):
         return None
     return record if _is_sound(record) else None
 
 
-def _is_sound(record: _Record) -> bool:
+def _is_sound(record: Record) -> bool:
     return 0 <= record.step <= MOST_STEPS
 
 
@@ -138,7 +142,7 @@ def _finite(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _events(records: Sequence[_Record]) -> tuple[Event, ...]:
+def _events(records: Sequence[Record]) -> tuple[Event, ...]:
     found = [(record.event, int(record.step)) for record in records if record.event is not None]
     return tuple(Event.from_json(event, step) for event, step in found if isinstance(event, dict))
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from irnn.reporting.load import THRESHOLDS, Run
+from irnn.reporting.run import THRESHOLDS, Run
 from irnn.reporting.settings import Value
 
 PARQUET_REMEDY = "summary.parquet skipped: it needs pyarrow (pip install 'irnn[report]')"

@@ -1,4 +1,4 @@
-"""Find run folders below paths and globs."""
+"""Find run folders and records below paths and globs."""
 
 import glob
 import os
@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 MARKERS = ("config.yaml", "result.json", "metrics.jsonl", "provenance.json", "train.log")
+RECORD = "results.jsonl"
 
 
 def find_folders(patterns: Iterable[str]) -> list[Path]:
-    """List the run folders below each path or glob, each once, in the order of their names.
+    """List the run folders and records below each path or glob, each once, in the order of their names.
 
     Raises ValueError naming a path that does not exist or is no directory.
     """
@@ -42,7 +43,7 @@ def _walk(root: Path) -> Iterable[Path]:
         if any(marker in files for marker in MARKERS) or "checkpoints" in children:
             children.clear()
             yield leaf
-        elif not children and not files and leaf != root:
+        elif RECORD in files or (not children and not files and leaf != root):
             yield leaf
 
 
@@ -57,3 +58,8 @@ def _refuse_unreadable_root(root: Path) -> Callable[[OSError], None]:
 def is_run_folder(folder: Path) -> bool:
     """Whether a folder holds anything that a run leaves behind."""
     return any((folder / marker).exists() for marker in MARKERS)
+
+
+def is_record(folder: Path) -> bool:
+    """Whether a folder is no run itself but holds the record of several."""
+    return (folder / RECORD).is_file() and not is_run_folder(folder)

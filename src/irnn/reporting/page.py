@@ -10,8 +10,8 @@ from typing import Any
 
 from irnn.reporting import run_lists, sections
 from irnn.reporting.compare import Comparison, Side, sentences
-from irnn.reporting.load import Loaded
 from irnn.reporting.provenance import warnings
+from irnn.reporting.run import Loaded
 from irnn.reporting.summary import Summary
 from irnn.reporting.table import headline
 

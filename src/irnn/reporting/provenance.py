@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from irnn.reporting.load import Loaded, Run
+from irnn.reporting.run import Loaded, Run
 from irnn.reporting.settings import show
 from irnn.reporting.sweeps import SCHEMA as SWEEP_SCHEMA
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from irnn.reporting.load import Run
+from irnn.reporting.run import Run
 
 _MULTIRUN = re.compile(r"irnn[.-]train\s(?:.*\s)?(?:-m|--multirun)(?=\s|$)")
 _SEED = re.compile(r"(?<=\s)seed=(\d+)(?=\s|$)")

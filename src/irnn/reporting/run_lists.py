@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 from irnn.reporting import wording
 from irnn.reporting.charts import relative_link
-from irnn.reporting.load import THRESHOLDS, Loaded, Run
 from irnn.reporting.markup import cell, sort_key, table
 from irnn.reporting.provenance import census
 from irnn.reporting.reproduce import asked, commands
+from irnn.reporting.run import THRESHOLDS, Loaded, Run
 from irnn.reporting.summary import Summary
 
 _MOST_COMMANDS = 12
@@ -76,7 +76,7 @@ def _run_row(run: Run, out: Path) -> str:
     cells.append(cell(run.status + why, css="text"))
     cells += [
         cell(str(run.seed)),
-        cell(wording.count(run.steps), run.steps, f"{link}metrics.jsonl"),
+        cell(wording.count(run.steps), run.steps, f"{link}{run.log}"),
     ]
     for threshold in THRESHOLDS:
         at = run.solved_at[threshold]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from irnn.reporting import wording
 from irnn.reporting.charts import RATE, SEQ_LEN
 from irnn.reporting.heatmap import Heatmap, heatmaps, ramp
-from irnn.reporting.load import THRESHOLDS
 from irnn.reporting.markup import TIP, cell, quantile_key, sort_key, table
 from irnn.reporting.published import LABELS, published_rows
+from irnn.reporting.run import THRESHOLDS
 from irnn.reporting.settings import show
 from irnn.reporting.summary import Group, Summary
 

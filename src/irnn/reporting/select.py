@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from irnn.reporting.find import find_folders
-from irnn.reporting.load import Loaded, Run, load_runs
+from irnn.reporting.load import load_runs
+from irnn.reporting.run import Loaded, Run
 from irnn.reporting.settings import meets, parse_condition, show
 from irnn.reporting.sweeps import find_sweeps, read_sweep
 

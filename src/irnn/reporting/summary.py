@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from irnn.reporting.load import COUNTED, THRESHOLDS, Run
+from irnn.reporting.run import COUNTED, THRESHOLDS, Run
 from irnn.reporting.settings import (
     ABSENT,
     Value,

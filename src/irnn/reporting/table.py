@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from irnn.reporting import wording
-from irnn.reporting.load import COUNTED, THRESHOLDS, Loaded, Run
+from irnn.reporting.run import COUNTED, THRESHOLDS, Loaded, Run
 from irnn.reporting.settings import show
 from irnn.reporting.summary import Summary
 from irnn.reporting.sweeps import Job
@@ -78,15 +78,21 @@ def _table(summary: Summary, thresholds: Sequence[str]) -> Table:
 
 
 def _unfinished(runs: Sequence[Run], most: int = 8) -> list[str]:
-    running = sorted((run for run in runs if not run.finished), key=lambda run: -run.last_written)
+    running = sorted((run for run in runs if run.awaited), key=lambda run: -run.last_written)
+    running += [run for run in runs if not run.finished and not run.awaited]
     lines = [
         f"unfinished: {run.run_id} at update {wording.count(run.steps)}, held-out "
-        f"{wording.loss(run.test_mse)}, last written "
-        f"{wording.duration(max(0.0, time.time() - run.last_written))} ago"
+        f"{wording.loss(run.test_mse)}, {_last_written(run)}"
         for run in running[:most]
     ]
     left = len(running) - most
     return [*lines, f"and {left} more unfinished"] if left > 0 else lines
+
+
+def _last_written(run: Run) -> str:
+    if not run.awaited:
+        return f"when {run.log} was made"
+    return f"last written {wording.duration(max(0.0, time.time() - run.last_written))} ago"
 
 
 def _left(jobs: Sequence[Job], most: int = 4) -> list[str]:

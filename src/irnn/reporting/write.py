@@ -5,8 +5,8 @@ from pathlib import Path
 from irnn.reporting import export
 from irnn.reporting.charts import chart_data
 from irnn.reporting.compare import Comparison
-from irnn.reporting.load import Loaded
 from irnn.reporting.page import render_page
+from irnn.reporting.run import Loaded
 from irnn.reporting.summary import Summary
 
 

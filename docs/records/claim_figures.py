@@ -1,0 +1,81 @@
+"""The figures of docs/reproduction.md, and each record's report."""
+
+import re
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+from claim_tables import NEVER
+from claims import HEADINGS, ROOT, Claim, Run, groups, shown
+
+from irnn.reporting.charts import chart_data
+from irnn.reporting.drawing import COLOURS
+from irnn.reporting.page import render_page
+from irnn.reporting.select import select
+from irnn.reporting.summary import summarise
+
+TOP = 1.0
+"""Losses above run along the upper edge of a figure."""
+WRITTEN = re.compile(r"Written [-0-9]+ [:0-9]+ UTC")
+
+
+def median_curve(runs: Sequence[Run]) -> tuple[list[float], list[float]]:
+    """The median over seeds: who solved keeps the last loss, who diverged counts as worse than any."""
+    end = max(run["steps"] for run in runs)
+    steps, losses = [], []
+    for step in range(0, end + 1, max(1, end // 150)):
+        found = []
+        for run in runs:
+            before = [mse for at, mse in run["curve"] if at <= step and mse is not None]
+            over = run["status"] == "diverged" and step >= run["steps"]
+            found.append(NEVER if over or not before else before[-1])
+        middle = statistics.median(found)
+        if middle == NEVER:
+            break
+        steps.append(step)
+        losses.append(min(middle, TOP))
+    return steps, losses
+
+
+def draw(claim: Claim, target: Path) -> None:
+    """Draw held-out MSE against updates: every seed thin, the median thick, divergences crossed."""
+    import matplotlib.pyplot as plt
+
+    runs = claim.runs()
+    panels = groups(runs, (claim.panel,))
+    figure, axes = plt.subplots(
+        1, len(panels), figsize=(1.5 + 4.6 * len(panels), 3.6), sharey=True, squeeze=False
+    )
+    for axis, ((panel,), members) in zip(axes[0], panels.items(), strict=True):
+        for colour, ((value,), group) in zip(
+            COLOURS, groups(members, (claim.colour,)).items(), strict=False
+        ):
+            label = f"{HEADINGS.get(claim.colour, claim.colour)} {shown(value)}"
+            axis.plot(*median_curve(group), color=colour, linewidth=2.2, label=label)
+            for run in group:
+                points = [(s, min(m, TOP)) for s, m in run["curve"] if m is not None]
+                axis.plot(*zip(*points, strict=True), color=colour, linewidth=0.6, alpha=0.4)
+                if run["status"] == "diverged":
+                    axis.plot(*points[-1], "x", color=colour, markersize=6, markeredgewidth=1.5)
+        axis.axhline(1 / 6, color="0.4", linestyle="--", linewidth=0.8)
+        axis.set(yscale="log", ylim=(2e-4, 1.1 * TOP), xlabel="updates")
+        if len(panels) > 1:
+            axis.set_title(f"{HEADINGS.get(claim.panel, claim.panel)} {shown(panel)}", fontsize=9)
+        axis.legend(fontsize=7)
+    axes[0][0].set_ylabel("held-out MSE")
+    figure.tight_layout()
+    figure.savefig(target, dpi=110)
+    plt.close(figure)
+
+
+def report(claim: Claim) -> str:
+    """Write what `python -m irnn.report` says of a claim's record, as a page that lies beside it."""
+    loaded = select([str(claim.folder)])
+    summary = summarise(loaded.runs)
+    command = f"python -m irnn.report {claim.folder.relative_to(ROOT).as_posix()}"
+    return render_page(loaded, summary, None, chart_data(summary), claim.folder, command)
+
+
+def same_report(one: str, other: str) -> bool:
+    """Whether two reports differ in nothing but when they were written."""
+    return WRITTEN.sub("", one) == WRITTEN.sub("", other)

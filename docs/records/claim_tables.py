@@ -1,0 +1,153 @@
+"""The tables of docs/reproduction.md and the README, as lines of Markdown."""
+
+import statistics
+from collections.abc import Sequence
+
+from claims import CLAIMS, HEADINGS, Claim, Run, groups, setting, shown
+from tables import table
+
+from irnn.reporting.published import published_rows
+from irnn.reporting.statistics import wilson
+
+NEVER = float("inf")
+
+
+def number(value: float) -> str:
+    """Write a number of updates or seconds; infinity is never."""
+    return "never" if value == NEVER else f"{value:,.0f}"
+
+
+def median_of(runs: Sequence[Run], field: str, threshold: str) -> str:
+    """Give the median of when the runs were below; one that never was is later than any other."""
+    times = [run[field][threshold] for run in runs]
+    return number(statistics.median(NEVER if time is None else time for time in times))
+
+
+def counts(runs: Sequence[Run]) -> list[str]:
+    """Count the runs: all, solved with Wilson's interval, diverged."""
+    ended = [run for run in runs if run["status"] != "unfinished"]
+    solved = sum(run["status"] == "solved" for run in ended)
+    interval = wilson(solved, len(ended)) if ended else None
+    going = f" and {len(runs) - len(ended)} unfinished" * (len(ended) < len(runs))
+    return [
+        f"{solved} of {len(ended)}{going}",
+        f"{100 * interval.low:.0f}-{100 * interval.high:.0f} %" if interval else "",
+        str(sum(run["status"] == "diverged" for run in ended)),
+    ]
+
+
+def summary_table(claim: Claim, runs: Sequence[Run]) -> list[str]:
+    """One row for each group: how many were solved, when, and how good they became."""
+    heads = [HEADINGS[key] for key in claim.keys]
+    heads += ["solved", "Wilson 95 %", "diverged"]
+    heads += ["first explosion, median (range)"] * claim.explosions
+    heads += ["< 0.1", "< 0.05", "< 0.01", "<= 0.001", "slowest", "seconds to <= 0.001"]
+    heads += ["best MSE, median", "updates, median"]
+    rows = []
+    for values, group in groups(runs, claim.keys).items():
+        cells = [*map(shown, values), *counts(group)]
+        if claim.explosions:
+            cells.append(first_explosions(group))
+        cells += [median_of(group, "solved_at", t) for t in ("0.1", "0.05", "0.01", "0.001")]
+        cells.append(number(max(run["solved_at"]["0.001"] or NEVER for run in group)))
+        cells.append(median_of(group, "seconds_at", "0.001"))
+        cells.append(f"{statistics.median(run['best_test_mse'] for run in group):.5f}")
+        cells.append(number(statistics.median(run["steps"] for run in group)))
+        rows.append(cells)
+    return table(heads, rows)
+
+
+def first_explosions(runs: Sequence[Run]) -> str:
+    """Say how many runs exploded, and when first."""
+    first = [run["divergences"][0]["step"] for run in runs if run["divergences"]]
+    if not first:
+        return f"0 of {len(runs)}"
+    text = f"{len(first)} of {len(runs)}: {number(statistics.median(first))}"
+    return text + f" ({min(first):,}-{max(first):,})" * (len(first) > 1)
+
+
+def overfitting_table(claim: Claim, runs: Sequence[Run]) -> list[str]:
+    """One row for each kind of data: what training and held-out loss were at the end."""
+    rows = []
+    for values, group in groups(runs, claim.keys).items():
+        ended = [run for run in group if run["status"] not in ("diverged", "unfinished")]
+        if not ended:
+            continue
+        held_out = [last(run["curve"]) for run in ended]
+        training = [last(run["train_curve"]) for run in ended]
+        ratios = [a / b for a, b in zip(held_out, training, strict=True)]
+        rows.append(
+            [
+                *map(shown, values),
+                str(len(group)),
+                counts(group)[2],
+                number(statistics.median(run["steps"] for run in ended)),
+                f"{statistics.median(held_out):.6f}",
+                f"{statistics.median(training):.6f}",
+                f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})",
+            ]
+        )
+    heads = ["data", "runs", "diverged", "updates", "held-out MSE at the end, median"]
+    return table([*heads, "training MSE, median", "held-out / training, median (range)"], rows)
+
+
+def last(curve: Sequence[Sequence[float]], of: int = 5) -> float:
+    """Average the last evaluations of a curve."""
+    return statistics.mean(mse for _, mse in curve[-of:])
+
+
+def theirs_table() -> list[str]:
+    """The later reproduction's updates to leave the plateau, one run each, beside ours."""
+    rows = []
+    for row in published_rows():
+        if row.source != "IReLU-Demo plot":
+            continue
+        length = row.seq_len
+        cells = [str(length), f"{row.updates:,}"]
+        for name, rate in (("irelu-demo", 1e-4), ("default", 1e-3), ("fast", 3e-3)):
+            runs = [
+                run
+                for run in CLAIMS[name].runs()
+                if run["seq_len"] == length and setting(run, "optim.lr") == rate
+            ]
+            below = sum(run["solved_at"]["0.1"] is not None for run in runs)
+            text = f"{median_of(runs, 'solved_at', '0.1')}" if below else "never"
+            longest = f" in {max(run['steps'] for run in runs):,}" if runs and not below else ""
+            cells.append(f"{text}{longest} ({below} of {len(runs)})" if runs else "not run")
+        rows.append(cells)
+    heads = ["T", "IReLU-Demo, one run", "its recipe here", "default recipe", "`experiment=fast`"]
+    return table(heads, rows)
+
+
+def rates_table() -> list[str]:
+    """How often and how soon the two recipes of the README solve each length."""
+    rows = []
+    for name, label, rate in (("default", "default", 1e-3), ("fast", "`experiment=fast`", 3e-3)):
+        runs = [run for run in CLAIMS[name].runs() if setting(run, "optim.lr") == rate]
+        for (length,), group in groups(runs, ("task.seq_len",)).items():
+            cells = [label, str(length), *counts(group)]
+            cells += [median_of(group, "solved_at", t) for t in ("0.05", "0.01", "0.001")]
+            cells.append(number(max(run["solved_at"]["0.001"] or NEVER for run in group)))
+            cells.append(median_of(group, "seconds_at", "0.001"))
+            rows.append(cells)
+    heads = ["recipe", "T", "solved", "Wilson 95 %", "diverged"]
+    heads += ["updates to < 0.05, median", "< 0.01", "<= 0.001", "slowest", "seconds, median"]
+    return table(heads, rows)
+
+
+def seeds_table() -> list[str]:
+    """The default recipe seed by seed: the update at which each was solved, or how it ended."""
+    runs = [run for run in CLAIMS["default"].runs() if setting(run, "optim.lr") == 1e-3]
+    rows = []
+    for (length,), group in groups(runs, ("task.seq_len",)).items():
+        by_seed = {run["seed"]: run for run in group}
+        ends = [ending(by_seed[seed]) for seed in sorted(by_seed)]
+        rows.append([str(length), *ends])
+    return table(["T", *(f"seed {n}" for n in range(10))], rows)
+
+
+def ending(run: Run) -> str:
+    """Say in a word how a run ended."""
+    if run["status"] == "solved":
+        return f"{run['solved_at']['0.001']:,}"
+    return f"diverged at {run['steps']:,}" if run["status"] == "diverged" else run["status"]

@@ -1,0 +1,99 @@
+"""The claims of docs/reproduction.md: the record behind each, and what tells its groups of seeds apart."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tables import read
+
+ROOT = Path(__file__).parents[2]
+RECORDS = ROOT / "docs" / "records"
+
+Run = dict[str, Any]
+HEADINGS = {
+    "task.seq_len": "T",
+    "optim.lr": "lr",
+    "optim.name": "optimizer",
+    "init.gain": "scale",
+    "clip.max_norm": "clip",
+    "divergence.policy": "policy",
+    "task.data": "data",
+    "model.name": "model",
+}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A record, what tells its groups of seeds apart, and how it is drawn: panels, then colours."""
+
+    record: str
+    keys: tuple[str, ...]
+    panel: str
+    colour: str
+    explosions: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Where the record lies, if there is one."""
+        return RECORDS / self.record
+
+    def runs(self) -> list[Run]:
+        """Read the record; none when there is no such record."""
+        path = self.folder / "results.jsonl"
+        return read(path) if path.is_file() else []
+
+
+CLAIMS = {
+    "default": Claim(
+        "2026-11-24-default-lengths", ("task.seq_len", "optim.lr"), "optim.lr", "task.seq_len"
+    ),
+    "fast": Claim("2026-11-24-fast-lengths", ("task.seq_len",), "optim.name", "task.seq_len"),
+    "irelu-demo": Claim("2026-11-24-irelu-demo", ("task.seq_len",), "optim.name", "task.seq_len"),
+    "paper-sgd": Claim(
+        "2026-11-24-paper-sgd", ("task.seq_len", "clip.max_norm", "divergence.policy"),
+        "divergence.policy", "task.seq_len", explosions=True,
+    ),
+    "models-adam": Claim(
+        "2026-11-24-models-adam", ("task.seq_len", "model.name"), "task.seq_len", "model.name"
+    ),
+    "models-paper": Claim(
+        "2026-11-24-models-paper", ("task.seq_len", "model.name"), "task.seq_len", "model.name"
+    ),
+    "init-scale": Claim("2026-11-24-init-scale", ("init.gain",), "optim.name", "init.gain"),
+    "clip-adam": Claim("2026-11-24-clip-adam", ("clip.max_norm",), "optim.name", "clip.max_norm"),
+    "clip-sgd": Claim(
+        "2026-11-24-clip-sgd", ("clip.max_norm",), "optim.name", "clip.max_norm", explosions=True
+    ),
+    "fixed-or-fresh": Claim("2026-11-24-fixed-or-fresh", ("task.data",), "task.data", "seed"),
+}  # fmt: skip
+
+
+def setting(run: Run, key: str) -> Any:
+    """Look a dotted key up in a run's configuration."""
+    node: Any = run["config"]
+    for part in key.split("."):
+        node = node.get(part) if isinstance(node, dict) else None
+    return node
+
+
+def shown(value: Any) -> str:
+    """Write a setting for a table."""
+    if value is None:
+        return "none"
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def groups(runs: Sequence[Run], keys: Sequence[str]) -> dict[tuple[Any, ...], list[Run]]:
+    """Pool the seeds: the runs that agree in all of `keys`, in the order of their values."""
+    found: dict[tuple[Any, ...], list[Run]] = {}
+    for run in runs:
+        found.setdefault(tuple(setting(run, key) for key in keys), []).append(run)
+    return dict(sorted(found.items(), key=lambda item: [order(value) for value in item[0]]))
+
+
+def order(value: Any) -> tuple[int, float, str]:
+    """Sort numbers, then nothing, then names."""
+    if value is None:
+        return 1, 0.0, ""
+    return (0, value, "") if isinstance(value, int | float) else (2, 0.0, str(value))

@@ -1,0 +1,66 @@
+"""Read a record: the runs behind a claim, one JSON object a line in one small file.
+
+A line is what `result.json` holds, and of the rest of the run folder: `command`, `process`, `kernel`,
+`threads`, `machine`, `versions`, `commit`, and `curve` and `train_curve`, lists of [update, MSE], thinned.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from irnn.reporting.curve import Curve, Record, make_curve
+from irnn.reporting.find import RECORD
+from irnn.reporting.run import COUNTED, Run, Skipped, check_result, make_run, one_line
+from irnn.reporting.settings import flatten
+
+_FACTS = {
+    "command": "command",
+    "process": "process",
+    "kernel": "kernel",
+    "threads": "threads",
+    "versions": "versions",
+    "machine": "machine.cpu",
+    "commit": "git.commit",
+}
+"""What a line says about where the run came from, and the name that provenance.json has for it."""
+
+
+def read_record(folder: Path, points: int = 300) -> tuple[list[Run], list[Skipped]]:
+    """Read every line of a folder's record, and say which could not be read and why."""
+    runs: list[Run] = []
+    skipped: list[Skipped] = []
+    path = folder / RECORD
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            runs.append(_run(folder, json.loads(line), points))
+        except (ValueError, RecursionError) as error:
+            skipped.append(Skipped(path, f"line {number}: {one_line(error)}"))
+    return runs, skipped
+
+
+def _run(folder: Path, row: Any, points: int) -> Run:
+    if not isinstance(row, dict) or not isinstance(row.get("config"), dict):
+        raise ValueError("it holds no run with its config")
+    check_result(row, "it", COUNTED)
+    facts = {name: row[key] for key, name in _FACTS.items() if key in row}
+    curve = _curve(row, points)
+    return make_run(folder, row, row["config"], flatten(facts), curve, log=RECORD)
+
+
+def _curve(row: Mapping[str, Any], points: int) -> Curve:
+    trained = dict(_pairs(row, "train_curve"))
+    records = [
+        Record(step=step, test_mse=mse, train_mse=trained.get(step))
+        for step, mse in _pairs(row, "curve")
+    ]
+    return make_curve(records, points)
+
+
+def _pairs(row: Mapping[str, Any], name: str) -> Sequence[tuple[float, float | None]]:
+    try:
+        return [
+            (float(step), None if mse is None else float(mse)) for step, mse in row.get(name, ())
+        ]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} is not a list of [update, MSE]") from error
