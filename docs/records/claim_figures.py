@@ -16,7 +16,10 @@ from irnn.reporting.summary import summarise
 
 TOP = 1.0
 """Losses above run along the upper edge of a figure."""
-WRITTEN = re.compile(r"Written [-0-9]+ [:0-9]+ UTC")
+UNSAID = re.compile(
+    r"Written [-0-9]+ [:0-9]+ UTC|<style>.*?</style>|<script>.*?</script>", re.DOTALL
+)
+"""What a report says nothing with: when it was written, its style and its script (its numbers are not in that)."""
 
 
 def median_curve(runs: Sequence[Run]) -> tuple[list[float], list[float]]:
@@ -77,5 +80,5 @@ def report(claim: Claim) -> str:
 
 
 def same_report(one: str, other: str) -> bool:
-    """Whether two reports differ in nothing but when they were written."""
-    return WRITTEN.sub("", one) == WRITTEN.sub("", other)
+    """Whether two reports say the same."""
+    return UNSAID.sub("", one) == UNSAID.sub("", other)

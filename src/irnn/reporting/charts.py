@@ -18,6 +18,8 @@ from irnn.reporting.summary import Group, Summary, crossing, time_to
 SEQ_LEN = "task.seq_len"
 RATE = "rate"
 NEAR = 4
+DRAWN = 8
+"""Groups whose curves the page draws before its reader ticks more."""
 _MEDIAN_POINTS = 300
 
 
@@ -28,6 +30,7 @@ def chart_data(summary: Summary) -> dict[str, Any]:
         "lengths": {name: lengths(summary, name) for name in (*THRESHOLDS, RATE)},
         "published": published_points(),
         "near": NEAR,
+        "drawn": DRAWN,
         "overfit": overfit_points(summary),
     }
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 
 from irnn.reporting import wording
-from irnn.reporting.charts import RATE, SEQ_LEN
+from irnn.reporting.charts import DRAWN, RATE, SEQ_LEN
 from irnn.reporting.heatmap import Heatmap, heatmaps, ramp
 from irnn.reporting.markup import TIP, cell, quantile_key, sort_key, table
 from irnn.reporting.published import LABELS, published_rows
@@ -64,10 +64,10 @@ def _group_row(number: int, group: Group, seen: Sequence[str]) -> str:
 
 def curves(summary: Summary) -> str:
     """Frame of the learning curves; the script draws them."""
-    later = [run for group in summary.groups[8:] for run in group.runs]
+    later = [run for group in summary.groups[DRAWN:] for run in group.runs]
     crossed = sum(bool(run.divergences) for run in later)
     first = (
-        f" The first eight groups are shown; tick more below ({len(later)} runs, {crossed} of "
+        f" The first {DRAWN} groups are shown; tick more below ({len(later)} runs, {crossed} of "
         "which diverged at least once)."
     ) * bool(later)
     return (

@@ -4,8 +4,7 @@
   if (!figure) return;
   const svg = figure.querySelector("svg.chart");
   const kind = document.getElementById("curves-kind");
-  const most = 8;
-  const shown = DATA.groups.map((_, index) => index < most);
+  const shown = DATA.groups.map((_, index) => index < DATA.drawn);
   const TOP = 10;
   let range = null;
   let plot = null;
