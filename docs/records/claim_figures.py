@@ -19,7 +19,7 @@ TOP = 1.0
 UNSAID = re.compile(
     r"Written [-0-9]+ [:0-9]+ UTC|<style>.*?</style>|<script>.*?</script>", re.DOTALL
 )
-"""What a report says nothing with: when it was written, its style and its script (its numbers are not in that)."""
+"""What a report says nothing with: when it was written, its style, its script (its numbers lie elsewhere)."""
 
 
 def median_curve(runs: Sequence[Run]) -> tuple[list[float], list[float]]:
