@@ -26,6 +26,7 @@ class Problem:
     h0: bool = True
     storing: bool = False  # the identity and small positive inputs: nothing is ever forgotten
     forgetting: bool = False  # a small recurrent matrix: gradients leave float32 in some 30 steps
+    silent: bool = False  # most units never rise above 0, others only at times
     dtype: torch.dtype = torch.float64
 
     def tensors(self) -> dict[str, Tensor | None]:
@@ -44,7 +45,9 @@ class Problem:
             if self.storing
             else (0.01 if self.forgetting else 1.0)
             * (0.9 * torch.eye(self.H) + 0.2 * draw(self.H, self.H) / self.H**0.5),
-            "bias": 0.1 * draw(self.H) if self.bias else None,
+            "bias": 0.1 * draw(self.H) - 9.0 * self.silent * (torch.arange(self.H) % 5 > 0)
+            if self.bias
+            else None,
             "h0": draw(self.B, self.H) if self.h0 else None,
         }
         return {

@@ -82,6 +82,32 @@ def test_backward_does_not_visit_steps_that_no_gradient_reaches(kernel):
     assert all(value.isfinite().all() for value in got.values())
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=["float32", "float64"])
+@pytest.mark.parametrize(("B", "F", "H"), [(19, 2, 100), (8, 1, 113), (3, 3, 64), (16, 2, 7)])
+@pytest.mark.parametrize("last_only", [True, False])
+def test_kernel_matches_reference_where_most_units_are_silent(last_only, B, F, H, dtype, kernel):
+    problem = Problem(T=60, B=B, F=F, H=H, last_only=last_only, silent=True, dtype=dtype)
+    assert_solves(results(native.recurrence, problem, kernel=kernel), problem)
+
+
+def test_more_units_than_can_be_listed(kernel):
+    problem = Problem(T=3, B=2, H=2060, silent=True)
+    assert_solves(results(native.recurrence, problem, kernel=kernel), problem)
+
+
+@pytest.mark.parametrize("name", ["w_hh", "w_ih"])
+def test_weights_of_silent_units_that_are_not_finite_are_seen(name, kernel):
+    problem = Problem(T=6, B=9, H=20, silent=True)
+    for poison in (torch.nan, torch.inf):
+        tensors = problem.tensors()
+        tensors["inputs"].data[:, :, 0] = 0.0
+        tensors["h0"].data[:, 1] = 0.0
+        tensors[name].data[:, {"w_hh": 1, "w_ih": 0}[name]] = poison  # what zeros are multiplied by
+        for run in (reference.recurrence, partial(native.recurrence, kernel=kernel)):
+            output = run(*tensors.values(), nonlinearity="relu", last_only=True)
+            assert output.isnan().all()
+
+
 @pytest.mark.parametrize("last_only", [True, False])
 def test_gradients_that_are_zero_or_negative_only_go_back_to_the_start(last_only, kernel):
     problem = Problem(T=150, B=3, H=20, storing=True, last_only=last_only)

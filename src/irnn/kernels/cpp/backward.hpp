@@ -16,6 +16,7 @@ template <class T> struct Backward {
     T *sums;                  // partials x (H, stride)
     T *scratch;               // per worker
     Index scratch_elements, input_stride;
+    bool sparse;              // silent units may be left out
 
     void differentiate(T *dz, const T *states, Index rows) const {
         for (Index r = 0; r < rows; ++r, dz += stride, states += stride) {
@@ -32,11 +33,13 @@ template <class T> struct Backward {
             std::memcpy(to + r * stride, from + r * call.hidden, call.hidden * sizeof(T));
     }
 
-    void step_back(const T *dz, T *to, const T *states, Index t, Index first, Index rows) const {
+    void step_back(const T *dz, T *to, const T *states, const Terms &terms, Index t, Index first,
+                   Index rows) const {
         Product<T> step = {};
         step.rows = rows, step.columns = step.depth = call.hidden;
         step.left = dz, step.left_row = step.out_row = step.state_row = stride;
         step.right = w_hh, step.out = to, step.state = states;
+        step.terms = terms.all ? nullptr : &terms;
         if (t > 0 && !call.last_only) {
             put_grad_output(to, t - 1, first, rows);
             step.init = to, step.init_row = stride;
@@ -46,12 +49,14 @@ template <class T> struct Backward {
         if (t > 0 && call.tanh) differentiate(to, states, rows);
     }
 
-    void add_weight_gradient(T *sum, const T *dz, const T *states, Index depth, bool first) const {
+    void add_weight_gradient(T *sum, const T *dz, const T *states, const Units &units, Index depth) const {
         Product<T> outer = {};
-        outer.rows = call.hidden, outer.columns = call.hidden + call.features + 1;
+        outer.rows = units.all ? call.hidden : units.count;
+        outer.columns = call.hidden + call.features + 1;
+        outer.list = units.all ? nullptr : units.list;
         outer.depth = depth, outer.left = dz, outer.left_depth = stride;
-        outer.right = states, outer.right_depth = stride, outer.out = sum, outer.out_row = stride;
-        if (!first) outer.init = sum, outer.init_row = stride;
+        outer.right = states, outer.right_depth = stride;
+        outer.init = outer.out = sum, outer.init_row = outer.out_row = stride;
         multiply_transposed(outer);
     }
 
@@ -96,16 +101,23 @@ template <class T> struct Backward {
         const Index slot = rows * stride, chunk = chunk_depth / rows;
         T *const room = dz + (chunk + 1) * slot;
         Index steps = top(rows);
+        Terms terms(sparse);
+        Units units;
+        if (fresh) std::memset(sum, 0, call.hidden * stride * sizeof(T));
         differentiate(dz + steps * slot, history + call.time * slot, rows);
         for (Index end = call.time; end > 0;) {
             const Index start = end - steps;
-            for (Index t = end - 1; t >= start; --t)
+            units.clear(call.hidden);
+            for (Index t = end - 1; t >= start; --t) {
+                T *const here = dz + (t - start + 1) * slot;
+                terms.find(here, stride, rows, call.hidden);
+                units.add(terms);
                 if (t > 0 || call.grad_h0)
-                    step_back(dz + (t - start + 1) * slot, dz + (t - start) * slot,
-                              history + t * slot, t, first, rows);
-            add_weight_gradient(sum, dz + slot, history + start * slot, steps * rows, fresh);
+                    step_back(here, here - slot, history + t * slot, terms, t, first, rows);
+            }
+            units.gather(call.hidden);
+            add_weight_gradient(sum, dz + slot, history + start * slot, units, steps * rows);
             if (call.grad_inputs) put_grad_inputs(dz + slot, room, start, steps, first, rows);
-            fresh = false;
             end = start;
             steps = end < chunk ? end : chunk;
             if (end > 0 && vanished(dz, rows)) {
@@ -160,6 +172,7 @@ template <class T> struct Backward {
 template <class T> struct BackwardRoom {
     Index stride, partials, workers, width_hh, width_ih, input_stride, scratch_elements;
     Buffer packed, sums, scratch;
+    bool sparse;
     explicit BackwardRoom(const Call &call)
         : stride(row_stride(call, sizeof(T))),
           partials(partial_count(call)),
@@ -170,7 +183,8 @@ template <class T> struct BackwardRoom {
           scratch_elements((chunk_depth + block_rows) * stride + chunk_depth * input_stride),
           packed(call.hidden * (width_hh + width_ih) * sizeof(T), call.poison),
           sums(partials * call.hidden * stride * sizeof(T), call.poison),
-          scratch(workers * scratch_elements * sizeof(T), call.poison) {
+          scratch(workers * scratch_elements * sizeof(T), call.poison),
+          sparse(may_be_sparse<T>(call)) {
         const Index H = call.hidden, F = call.features;
         const T *w_hh = static_cast<const T *>(call.w_hh);
         const T *w_ih = static_cast<const T *>(call.w_ih);
@@ -180,7 +194,7 @@ template <class T> struct BackwardRoom {
     }
     Backward<T> pass(const Call &call) const {
         return {call, stride, partials, packed.as<T>(), packed.as<T>() + call.hidden * width_hh,
-                sums.as<T>(), scratch.as<T>(), scratch_elements, input_stride};
+                sums.as<T>(), scratch.as<T>(), scratch_elements, input_stride, sparse};
     }
 };
 

@@ -9,6 +9,7 @@ template <class T> struct Forward {
     Index stride;         // of a row of states
     T *weights, *bias;    // packed
     T *scratch;           // two time steps per worker, when no history is kept
+    bool sparse;          // silent units may be left out
 
     // x_t and the constant 1 beside the states of `rows` rows from `first`.
     void put_inputs(T *slot, Index t, Index first, Index rows) const {
@@ -44,12 +45,14 @@ template <class T> struct Forward {
         step.left_row = step.out_row = stride;
         step.right = weights, step.init = bias;
         step.after = call.tanh ? After::nothing : After::relu;
+        Terms terms(sparse);
         T *now = base;
         put_start(now, first, rows);
         for (Index t = 0; t < call.time; ++t) {
             put_inputs(now, t, first, rows);
             T *const next = base + (keep ? t + 1 : (t + 1) & 1) * rows * stride;
-            step.left = now, step.out = next;
+            terms.find(now, stride, rows, step.depth);
+            step.left = now, step.out = next, step.terms = terms.all ? nullptr : &terms;
             multiply(step);
             if (call.tanh)
                 for (Index r = 0; r < rows; ++r) tanh_row(next + r * stride, call.hidden);
@@ -71,14 +74,21 @@ template <class T> struct Forward {
     }
 };
 
+// A silent unit adds nothing, if its weights are finite.
+template <class T> bool may_be_sparse(const Call &call) {
+    return !call.tanh && all_finite(static_cast<const T *>(call.w_hh), call.hidden * call.hidden) &&
+           all_finite(static_cast<const T *>(call.w_ih), call.hidden * call.features);
+}
+
 // [W_hh | W_ih]^T in panels, followed by the bias, as `Forward` reads them.
 template <class T> struct PackedForward {
     Buffer buffer;
     T *weights, *bias;
+    bool sparse;
     explicit PackedForward(const Call &call)
         : buffer((call.hidden + call.features + 1) * Columns<T>(call.hidden).width() * sizeof(T),
                  call.poison),
-          weights(buffer.as<T>()) {
+          weights(buffer.as<T>()), sparse(may_be_sparse<T>(call)) {
         const Index H = call.hidden, F = call.features, width = Columns<T>(H).width();
         const T *w_hh = static_cast<const T *>(call.w_hh);
         const T *w_ih = static_cast<const T *>(call.w_ih), *b = static_cast<const T *>(call.bias);
@@ -96,7 +106,7 @@ template <class T> void forward(const Call &call) {
     const Index workers = call.threads < blocks ? call.threads : blocks;
     const PackedForward<T> packed(call);
     Buffer scratch(call.history ? 0 : workers * 2 * block_rows * stride * sizeof(T), call.poison);
-    Forward<T> pass{call, stride, packed.weights, packed.bias, scratch.as<T>()};
+    Forward<T> pass{call, stride, packed.weights, packed.bias, scratch.as<T>(), packed.sparse};
     parallel(static_cast<int>(workers), blocks, [](void *context, Index task, int worker) {
         static_cast<Forward<T> *>(context)->block(task, worker);
     }, &pass);

@@ -20,6 +20,8 @@ template <class T> struct Product {
     const T *state;  // for After::relu_backward
     Index state_row;
     After after;
+    const Terms *terms;         // null: all of the depth
+    const std::uint16_t *list;  // which rows of a transposed product there are; null: all
 };
 
 // How columns are cut: panels of one to three wide vectors, then perhaps a tail of at most half a
@@ -75,6 +77,19 @@ template <class V, int ROWS, int VECTORS, class T> struct Tile {
         }
     }
 
+    // The same where row r of the left side is at[r].
+    IRNN_INLINE void add_at(const T *left, const Index (&at)[ROWS], const T *right) {
+        V factor[VECTORS];
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; ++v) factor[v] = load<V>(right + v * lanes);
+#pragma GCC unroll 8
+        for (int r = 0; r < ROWS; ++r) {
+            const T value = left[at[r]];
+#pragma GCC unroll 4
+            for (int v = 0; v < VECTORS; ++v) sum[r][v] += value * factor[v];
+        }
+    }
+
     template <After AFTER>
     IRNN_INLINE void finish(T *out, Index out_row, const T *state, Index state_row) const {
 #pragma GCC unroll 8
@@ -106,12 +121,42 @@ void tile(const Product<T> &p, Index row, Index column, const T *right, Index ri
     const Index left_row = TRANSPOSED ? 1 : p.left_row;
     const Index left_depth = TRANSPOSED ? p.left_depth : 1;
     const T *left = p.left + row * left_row;
-    for (Index k = p.depth; k > 0; --k) {
-        tile.add(left, left_row, right);
-        left += left_depth;
-        right += right_depth;
+    if (!TRANSPOSED && p.terms) {
+        constexpr Index step = VECTORS * Tile<V, ROWS, VECTORS, T>::lanes;
+        for (Index n = 0; n < p.terms->singles; ++n) {
+            const Index k = p.terms->single[n];
+            tile.add(left + k, left_row, right + k * step);
+        }
+    } else {
+        for (Index k = p.depth; k > 0; --k) {
+            tile.add(left, left_row, right);
+            left += left_depth;
+            right += right_depth;
+        }
     }
     tile.finish(p, row, column);
+}
+
+// Some rows of a transposed product, those from `row` on in its list, onto what stands in `out`.
+template <class V, int ROWS, int VECTORS, class T>
+void listed_tile(const Product<T> &p, Index row, Index column, const T *right) {
+    Tile<V, ROWS, VECTORS, T> tile;
+    Index at[ROWS];
+#pragma GCC unroll 8
+    for (int r = 0; r < ROWS; ++r) {
+        at[r] = p.list[row + r];
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; ++v)
+            tile.sum[r][v] = load<V>(p.out + at[r] * p.out_row + column + v * tile.lanes);
+    }
+    const T *left = p.left;
+    for (Index k = p.depth; k > 0; --k, left += p.left_depth, right += p.right_depth)
+        tile.add_at(left, at, right);
+#pragma GCC unroll 8
+    for (int r = 0; r < ROWS; ++r)
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; ++v)
+            store(p.out + at[r] * p.out_row + column + v * tile.lanes, tile.sum[r][v]);
 }
 
 // The tail of a packed product: one wide vector takes two steps of the depth at once, as the tail's
@@ -125,11 +170,15 @@ void paired_tile(const Product<T> &p, Index row, Index column, const T *right) {
 #pragma GCC unroll 8
     for (int r = 0; r < ROWS; ++r) sum[r] = Wide{};
     const T *left = p.left + row * p.left_row;
-    for (Index k = p.depth; k > 1; k -= 2, left += 2, right += 2 * half) {
-        const Wide factor = load<Wide>(right);
+    const Index pairs = p.terms ? p.terms->pairs : p.depth / 2;
+    for (Index n = 0; n < pairs; ++n) {
+        const Index k = p.terms ? p.terms->pair[n] : n;
+        const Wide factor = load<Wide>(right + k * 2 * half);
 #pragma GCC unroll 8
-        for (int r = 0; r < ROWS; ++r) sum[r] += broadcast_pair<Wide>(left + r * p.left_row) * factor;
+        for (int r = 0; r < ROWS; ++r)
+            sum[r] += broadcast_pair<Wide>(left + 2 * k + r * p.left_row) * factor;
     }
+    left += p.depth - p.depth % 2, right += p.depth / 2 * 2 * half;
     Tile<Half, ROWS, 1, T> tile;
     if (p.init) tile.start(p.init + row * p.init_row + column, p.init_row);
     else tile.start(nullptr, 0);
@@ -177,10 +226,31 @@ template <class T> void multiply(const Product<T> &p) {
     });
 }
 
+template <int ROWS, class V, int VECTORS, class T>
+void listed_panel(const Product<T> &p, Index column, const T *right) {
+    by_rows<ROWS>(p.rows, [&](Index row, auto rows) {
+        listed_tile<V, rows(), VECTORS>(p, row, column, right);
+    });
+}
+
+// out += left^T . right for the rows of out that are listed.
+template <class T> void multiply_listed(const Product<T> &p) {
+    typedef typename Vectors<T>::Wide Wide;
+    typedef typename Vectors<T>::Half Half;
+    Columns<T>(p.columns).each(IRNN_ROWS_OF_2 > IRNN_ROWS_OF_3, [&](Index column, int vectors) {
+        const T *right = p.right + column;
+        if (vectors == 3) listed_panel<IRNN_ROWS_OF_3, Wide, 3>(p, column, right);
+        else if (vectors == 2) listed_panel<IRNN_ROWS_OF_2, Wide, 2>(p, column, right);
+        else if (vectors == 1) listed_panel<8, Wide, 1>(p, column, right);
+        else listed_panel<8, Half, 1>(p, column, right);
+    });
+}
+
 // out = after(init + left^T . right) with `right` as it is, many rows.
 template <class T> void multiply_transposed(const Product<T> &p) {
     typedef typename Vectors<T>::Wide Wide;
     typedef typename Vectors<T>::Half Half;
+    if (p.list) return multiply_listed(p);
     Columns<T>(p.columns).each(IRNN_ROWS_OF_2 > IRNN_ROWS_OF_3, [&](Index column, int vectors) {
         const T *right = p.right + column;
         if (vectors == 3) panel<true, IRNN_ROWS_OF_3, Wide, 3>(p, column, right, p.right_depth);

@@ -67,7 +67,7 @@ template <class T> void regression(const Call &call) {
     Buffer readouts(room.partials * (call.hidden + 1) * sizeof(T), call.poison);
     Buffer losses(room.partials * sizeof(double), call.poison);
     Regression<T> pass{call,
-                       {call, room.stride, packed.weights, packed.bias, nullptr},
+                       {call, room.stride, packed.weights, packed.bias, nullptr, packed.sparse},
                        room.pass(call),
                        readouts.as<T>(),
                        losses.as<double>()};

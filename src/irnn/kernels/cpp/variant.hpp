@@ -5,6 +5,7 @@
 
 #include "vectors.hpp"
 // clang-format off: each builds on the one before
+#include "terms.hpp"
 #include "product.hpp"
 #include "forward.hpp"
 #include "backward.hpp"
