@@ -101,7 +101,7 @@ def test_weights_of_silent_units_that_are_not_finite_are_seen(name, kernel):
     for poison in (torch.nan, torch.inf):
         tensors = problem.tensors()
         tensors["inputs"].data[:, :, 0] = 0.0
-        tensors["h0"].data[:, 1] = 0.0
+        tensors["h0"].data.zero_()
         tensors[name].data[:, {"w_hh": 1, "w_ih": 0}[name]] = poison  # what zeros are multiplied by
         for run in (reference.recurrence, partial(native.recurrence, kernel=kernel)):
             output = run(*tensors.values(), nonlinearity="relu", last_only=True)
