@@ -2,23 +2,29 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 LEARNING_RATE = 1e-6  # so small that no contender diverges at T = 1000 while it is timed
 MAX_NORM = 1.0
 SEED = 0
+START = "identity"  # N(0, 0.001) input weights: about half of all units are silent
+ACTIVE = "no unit silent"  # the same with positive input weights: a ReLU network at its slowest
+TRAINED = "trained"  # the default recipe, when it has solved T = 150
 
 
 @dataclass(frozen=True)
 class Case:
-    """Sequences of T steps, B at a time, through H hidden units."""
+    """Sequences of T steps, B at a time, through H hidden units, from a start that all share."""
 
     T: int
     B: int
     H: int
+    start: str = START  # or ACTIVE, or TRAINED with the run's folder in `run`
+    run: str = ""
 
     def __str__(self) -> str:
-        return f"T={self.T} B={self.B} H={self.H}"
+        return f"T={self.T} B={self.B} H={self.H}, {self.start}"
 
     def flops(self) -> int:
         """Count the arithmetic of one update's products: forward, through time, for the weights."""
@@ -50,7 +56,15 @@ def network(case: Case) -> Any:
     from irnn.models.regressor import build
     from irnn.seeding import generator
 
-    return build(config(case), generator(SEED, "init", 0), 2)
+    model = build(config(case), generator(SEED, "init", 0), 2)
+    if case.start == ACTIVE:
+        model.recurrent.weight_ih_l0.data.abs_()
+    if case.start == TRAINED:
+        import torch
+
+        best = torch.load(Path(case.run) / "checkpoints" / "best.pt", weights_only=True)
+        model.load_state_dict(best["model"])
+    return model
 
 
 def batches(case: Case) -> Iterator[tuple[Any, Any]]:

@@ -20,6 +20,7 @@ class Project:
     def __init__(self, case: Case) -> None:
         directory = RunDirectory(Path("nothing-is-written-here"))
         self.trainer = Trainer(config(case), "benchmark", directory, torch.device("cpu"))
+        self.trainer.model.load_state_dict(network(case).state_dict())
 
     def __call__(self, updates: int) -> list[float]:
         losses = []

@@ -22,10 +22,12 @@ def speed_tables() -> dict[str, list[str]]:
         sizes = [f"{case['T']:,}", str(case["threads"])]
         ratios = [f"{middle[name] / middle['irnn']:.1f}" for name in ("nn.RNN", "jax scan")]
         shares = [f"{100 * case[part]:.1f} %" for part in ("outside_kernel", "batch")]
+        start = case["start"]
         rows.append(
             [
                 *(str(case[size]) for size in ("H", "B")),
                 *sizes,
+                start,
                 f"{digits(middle['irnn'])} ({digits(min(ours))}-{digits(max(ours))})",
                 *(
                     digits(middle[name])
@@ -38,12 +40,13 @@ def speed_tables() -> dict[str, list[str]]:
         )
         if case["H"] == 100 and case["B"] == 16:
             chosen = ("irnn", "nn.RNN", "jax scan", "floor")
-            short.append([*sizes, *(digits(middle[name]) for name in chosen), *ratios])
+            short.append([start, *sizes, *(digits(middle[name]) for name in chosen), *ratios])
     whole = [
         "H",
         "B",
         "T",
         "threads",
+        "weights",
         "irnn",
         "`nn.RNN` loop",
         "`torch.compile`",
@@ -51,10 +54,18 @@ def speed_tables() -> dict[str, list[str]]:
         "floor",
     ]
     whole += ["`nn.RNN` / irnn", "JAX / irnn", "irnn / floor", "outside the kernel", "batches"]
-    part = ["T", "threads", "irnn", "`torch.nn.RNN` loop", "JAX scan", "matrix-product floor"]
+    part = [
+        "weights",
+        "T",
+        "threads",
+        "irnn",
+        "`torch.nn.RNN` loop",
+        "JAX scan",
+        "matrix-product floor",
+    ]
     return {
         "speed": table(whole, rows),
-        "speed-short": [*table([*part, *whole[9:11]], short), "", in_words(measured)],
+        "speed-short": [*table([*part, *whole[10:12]], short), "", in_words(measured)],
         "speed-command": command_table(),
     }
 
@@ -67,7 +78,7 @@ def in_words(measured: list[dict[str, Any]]) -> str:
             statistics.median(case["seconds"]["nn.RNN"])
             / statistics.median(case["seconds"]["irnn"])
             for case in measured
-            if (case["H"], case["B"], case["threads"]) == (100, batch, 2)
+            if (case["H"], case["B"], case["threads"], case["start"]) == (100, batch, 2, "identity")
         ]
         spans.append(f"{min(ratios):.1f} to {max(ratios):.1f} times")
     return f"On two threads that is {spans[0]} as fast as the `nn.RNN` loop, and at batch 128 {spans[1]}."
