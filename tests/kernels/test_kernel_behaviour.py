@@ -27,17 +27,29 @@ def test_result_is_bitwise_independent_of_the_number_of_threads(B, dtype, kernel
         assert all(torch.equal(together[name], alone[name]) for name in alone)
 
 
-def test_a_row_does_not_depend_on_the_rows_beside_it(kernel):
-    arguments = Problem(T=9, B=21, H=30).tensors()
-    options = {"nonlinearity": "relu", "last_only": True, "kernel": kernel}
-    together = native.recurrence(*arguments.values(), **options)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("H", [30, 35, 100])
+def test_a_row_does_not_depend_on_the_rows_beside_it(H, dtype, kernel):
+    """With other rows other units are silent for all, and are left out: no bit depends on that."""
+    arguments = Problem(T=9, B=21, H=H, dtype=dtype).tensors()
+
+    def solve(tensors):
+        output = native.recurrence(
+            *tensors.values(), nonlinearity="relu", last_only=True, kernel=kernel
+        )
+        return output, *torch.autograd.grad(output.sum(), [tensors["inputs"], tensors["h0"]])
+
+    output, inputs, h0 = solve(arguments)
     for row in (0, 9, 20):
         one = {
             **arguments,
             "inputs": arguments["inputs"][:, row : row + 1],
             "h0": arguments["h0"][row : row + 1],
         }
-        assert torch.equal(native.recurrence(*one.values(), **options)[0], together[row])
+        alone = solve(one)
+        assert torch.equal(alone[0][0], output[row])
+        assert torch.equal(alone[1][:, 0], inputs[:, row])
+        assert torch.equal(alone[2][0], h0[row])
 
 
 def test_threads_that_call_at_the_same_time_get_their_own_results(kernel, threads):
