@@ -39,3 +39,17 @@ def kernel_errors(case: Case) -> tuple[float, float]:
 def loss_difference(losses: list[float], ours: list[float]) -> float:
     """Return the largest relative difference between two contenders' first losses."""
     return max(abs(a - b) / abs(b) for a, b in zip(losses, ours, strict=True))
+
+
+@torch.no_grad()
+def silent_share(case: Case) -> float:
+    """Return how much of a batch's states the kernel may leave out: units at zero for 8 sequences."""
+    inputs, _ = next(batches(case))
+    model = network(case).recurrent
+    bias = model.bias_ih_l0 + model.bias_hh_l0
+    weights = model.weight_ih_l0, model.weight_hh_l0, bias, None
+    states = reference.recurrence(
+        inputs, *weights, nonlinearity="relu", last_only=False
+    )  # (T, B, H)
+    silent = [(block == 0).all(dim=1) for block in states.split(8, dim=1)]
+    return float(torch.stack(silent).float().mean())

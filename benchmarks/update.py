@@ -85,6 +85,7 @@ class Bench:
             **vars(case),
             "threads": self.threads,
             "seconds": seconds,
+            "silent": parity.silent_share(case),
             "outside_kernel": outside,
             "batch": batch,
         }

@@ -19,15 +19,14 @@ def speed_tables() -> dict[str, list[str]]:
         times = {name: [1e3 * s for s in seconds] for name, seconds in case["seconds"].items()}
         middle = {name: statistics.median(values) for name, values in times.items()}
         ours = times["irnn"]
-        sizes = [f"{case['T']:,}", str(case["threads"])]
+        silent = f"{100 * case['silent']:.0f} %"
+        sizes = [f"{case['T']:,}", str(case["threads"]), case["start"], silent]
         ratios = [f"{middle[name] / middle['irnn']:.1f}" for name in ("nn.RNN", "jax scan")]
         shares = [f"{100 * case[part]:.1f} %" for part in ("outside_kernel", "batch")]
-        start = case["start"]
         rows.append(
             [
                 *(str(case[size]) for size in ("H", "B")),
                 *sizes,
-                start,
                 f"{digits(middle['irnn'])} ({digits(min(ours))}-{digits(max(ours))})",
                 *(
                     digits(middle[name])
@@ -40,32 +39,15 @@ def speed_tables() -> dict[str, list[str]]:
         )
         if case["H"] == 100 and case["B"] == 16:
             chosen = ("irnn", "nn.RNN", "jax scan", "floor")
-            short.append([start, *sizes, *(digits(middle[name]) for name in chosen), *ratios])
-    whole = [
-        "H",
-        "B",
-        "T",
-        "threads",
-        "weights",
-        "irnn",
-        "`nn.RNN` loop",
-        "`torch.compile`",
-        "JAX scan",
-        "floor",
-    ]
-    whole += ["`nn.RNN` / irnn", "JAX / irnn", "irnn / floor", "outside the kernel", "batches"]
-    part = [
-        "weights",
-        "T",
-        "threads",
-        "irnn",
-        "`torch.nn.RNN` loop",
-        "JAX scan",
-        "matrix-product floor",
-    ]
+            short.append([*sizes, *(digits(middle[name]) for name in chosen), *ratios])
+    sizes = ["T", "threads", "weights", "silent"]
+    ratios = ["`nn.RNN` / irnn", "JAX / irnn"]
+    whole = ["H", "B", *sizes, "irnn", "`nn.RNN` loop", "`torch.compile`", "JAX scan", "floor"]
+    whole += [*ratios, "irnn / floor", "outside the kernel", "batches"]
+    part = [*sizes, "irnn", "`torch.nn.RNN` loop", "JAX scan", "matrix-product floor", *ratios]
     return {
         "speed": table(whole, rows),
-        "speed-short": [*table([*part, *whole[10:12]], short), "", in_words(measured)],
+        "speed-short": [*table(part, short), "", in_words(measured)],
         "speed-command": command_table(),
     }
 
