@@ -82,7 +82,7 @@ class Bench:
             )
         print(f"  irnn outside the kernel {outside:.1%}, making batches {batch:.1%}", flush=True)
         return {
-            **vars(case),
+            **{name: value for name, value in vars(case).items() if name != "run"},
             "threads": self.threads,
             "seconds": seconds,
             "silent": parity.silent_share(case),
