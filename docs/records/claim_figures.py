@@ -62,6 +62,8 @@ def draw(claim: Claim, target: Path) -> None:
                     axis.plot(*points[-1], "x", color=colour, markersize=6, markeredgewidth=1.5)
         axis.axhline(1 / 6, color="0.4", linestyle="--", linewidth=0.8)
         axis.set(yscale="log", ylim=(2e-4, 1.1 * TOP), xlabel="updates")
+        axis.locator_params(axis="x", nbins=5)
+        axis.xaxis.set_major_formatter("{x:,.0f}")
         if len(panels) > 1:
             axis.set_title(f"{HEADINGS.get(claim.panel, claim.panel)} {shown(panel)}", fontsize=9)
         axis.legend(fontsize=7)
