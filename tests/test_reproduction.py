@@ -181,3 +181,46 @@ def test_the_table_of_the_decision_on_the_rate_follows_from_its_record() -> None
         assert sorted(run["seed"] for run in group) == list(range(low, high + 1))
         assert solved == f"{sum(run['status'] == 'solved' for run in group)} of {len(group)}"
         assert int(diverged) == sum(run["status"] == "diverged" for run in group)
+
+
+def listed(numbers: list[int]) -> str:
+    """Write numbers as the page does: in order, the last one after an "and"."""
+    *first, last = [f"{number:,}" for number in sorted(numbers)]
+    return f"{', '.join(first)} and {last}"
+
+
+def test_the_verdict_on_the_later_reproduction_says_when_its_runs_left_the_plateau() -> None:
+    page = " ".join((ROOT / "docs" / "reproduction.md").read_text().split())
+    left = {
+        length: [run["solved_at"]["0.1"] for run in group]
+        for (length,), group in claims.groups(RUNS["irelu-demo"], ("task.seq_len",)).items()
+    }
+    assert f"three seeds leave the plateau at {listed(left[150])} updates" in page
+    assert f"T = 200 left it later here ({left[200][0]:,})" in page
+    assert f"T = 300 sooner than theirs ({left[300][0]:,} against 712,000)" in page
+    assert not any(run["divergences"] for run in RUNS["irelu-demo"])
+
+
+def test_the_verdict_on_sgd_is_that_of_its_records() -> None:
+    page = " ".join((ROOT / "docs" / "reproduction.md").read_text().split())
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    policies = {
+        policy: group
+        for (_, policy), group in claims.groups(
+            RUNS["paper-sgd"], ("task.seq_len", "divergence.policy")
+        ).items()
+    }
+    stopped = sorted(run["steps"] for run in policies["stop"])
+    assert all(run["status"] == "diverged" for run in policies["stop"])
+    assert all(run["best_test_mse"] > 0.1 for run in policies["stop"])
+    assert len(stopped) == 5
+    assert stopped[1] < 10 < 100_000 < stopped[2]
+    assert f"three after {stopped[2]:,} to {stopped[4]:,} on the plateau" in readme
+    rolled = sorted(policies["rollback"], key=lambda run: run["solved_at"]["0.1"])
+    assert f"at {listed([run['solved_at']['0.1'] for run in rolled])} updates" in page
+    assert [len(run["divergences"]) for run in rolled] == [3, 4]  # so the rate is 0.01 / 8 and / 16
+    best = [f"{run['best_test_mse']:.3f}" for run in rolled]
+    assert f"came to {' and '.join(best)}, not to 0.001" in page
+    assert all(run["solved_at"]["0.1"] is None for run in policies["restart"])
+    first = {(run["seed"], str(run["divergences"][0]["step"])) for run in RUNS["paper-sgd"]}
+    assert len(first) == 5  # under every policy the same
