@@ -195,9 +195,11 @@ def test_the_verdict_on_the_later_reproduction_says_when_its_runs_left_the_plate
         length: [run["solved_at"]["0.1"] for run in group]
         for (length,), group in claims.groups(RUNS["irelu-demo"], ("task.seq_len",)).items()
     }
-    assert f"three seeds leave the plateau at {listed(left[150])} updates" in page
-    assert f"T = 200 left it later here ({left[200][0]:,})" in page
-    assert f"T = 300 sooner than theirs ({left[300][0]:,} against 712,000)" in page
+    assert f"three seeds of T = 150 leave the plateau at {listed(left[150])} updates" in page
+    assert f"two of T = 200 at {listed(left[200])} (theirs: 250,000)" in page
+    assert f"the one of T = 300 at {left[300][0]:,} (theirs: 712,000)" in page
+    assert left[400] == [None]
+    assert all(run["status"] == "solved" for run in RUNS["irelu-demo"] if run["seq_len"] < 400)
     assert not any(run["divergences"] for run in RUNS["irelu-demo"])
 
 
@@ -222,5 +224,7 @@ def test_the_verdict_on_sgd_is_that_of_its_records() -> None:
     best = [f"{run['best_test_mse']:.3f}" for run in rolled]
     assert f"came to {' and '.join(best)}, not to 0.001" in page
     assert all(run["solved_at"]["0.1"] is None for run in policies["restart"])
+    clipped = [run["steps"] for run in RUNS["clip-sgd"] if run["config"]["clip"]["max_norm"] == 10]
+    assert f"after {min(clipped):,} to {max(clipped):,} updates, and from 100 on" in page
     first = {(run["seed"], str(run["divergences"][0]["step"])) for run in RUNS["paper-sgd"]}
     assert len(first) == 5  # under every policy the same
