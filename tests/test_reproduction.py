@@ -228,3 +228,19 @@ def test_the_verdict_on_sgd_is_that_of_its_records() -> None:
     assert f"after {min(clipped):,} to {max(clipped):,} updates, and from 100 on" in page
     first = {(run["seed"], str(run["divergences"][0]["step"])) for run in RUNS["paper-sgd"]}
     assert len(first) == 5  # under every policy the same
+
+
+def test_the_verdict_on_the_lower_rate_is_that_of_its_records() -> None:
+    page = " ".join((ROOT / "docs" / "reproduction.md").read_text().split())
+    groups = claims.groups(RUNS["default"], ("task.seq_len", "optim.lr"))
+    solved = {key: sum(run["status"] == "solved" for run in runs) for key, runs in groups.items()}
+    assert all(len(runs) == 10 for runs in groups.values())
+    low, high = (sum(solved[length, rate] for length in (300, 400)) for rate in (3e-4, 1e-3))
+    assert f"{low} of 20 at T = 300 and 400 together, where 1e-3 has {high}" in page
+    last = max(
+        run["steps"]
+        for (_, rate), runs in groups.items()
+        for run in runs
+        if rate == 3e-4 and run["status"] == "diverged"
+    )
+    assert f"all of its explosions come in the first {last:,} updates" in page
