@@ -173,7 +173,7 @@ template <class T> struct BackwardRoom {
     Index stride, partials, workers, width_hh, width_ih, input_stride, scratch_elements;
     Buffer packed, sums, scratch;
     bool sparse;
-    explicit BackwardRoom(const Call &call)
+    BackwardRoom(const Call &call, bool sparse)
         : stride(row_stride(call, sizeof(T))),
           partials(partial_count(call)),
           workers(call.threads < partials ? call.threads : partials),
@@ -184,7 +184,7 @@ template <class T> struct BackwardRoom {
           packed(call.hidden * (width_hh + width_ih) * sizeof(T), call.poison),
           sums(partials * call.hidden * stride * sizeof(T), call.poison),
           scratch(workers * scratch_elements * sizeof(T), call.poison),
-          sparse(may_be_sparse<T>(call)) {
+          sparse(sparse) {
         const Index H = call.hidden, F = call.features;
         const T *w_hh = static_cast<const T *>(call.w_hh);
         const T *w_ih = static_cast<const T *>(call.w_ih);
@@ -199,7 +199,7 @@ template <class T> struct BackwardRoom {
 };
 
 template <class T> void backward(const Call &call) {
-    const BackwardRoom<T> room(call);
+    const BackwardRoom<T> room(call, may_be_sparse<T>(call));
     Backward<T> pass = room.pass(call);
     parallel(static_cast<int>(room.workers), room.partials, [](void *context, Index task, int worker) {
         static_cast<Backward<T> *>(context)->partial(task, worker);

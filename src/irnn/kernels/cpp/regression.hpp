@@ -63,7 +63,7 @@ template <class T> struct Regression {
 
 template <class T> void regression(const Call &call) {
     const PackedForward<T> packed(call);
-    const BackwardRoom<T> room(call);
+    const BackwardRoom<T> room(call, packed.sparse);
     Buffer readouts(room.partials * (call.hidden + 1) * sizeof(T), call.poison);
     Buffer losses(room.partials * sizeof(double), call.poison);
     Regression<T> pass{call,
