@@ -2,16 +2,20 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from irnn.sweeps.search import Space, found
+from irnn.runs.files import StorageError
+from irnn.sweeps.search import Space, found, opened
 from tests.conftest import SMALL, Cli
 
 optuna = pytest.importorskip("optuna")
@@ -120,3 +124,34 @@ def test_a_search_over_nothing_is_refused(cli: Cli, tmp_path: Path) -> None:
     assert finished.returncode == 2
     assert "nothing to search" in finished.stderr
     assert not list(tmp_path.iterdir())
+
+
+@contextmanager
+def files_end_at(size: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_study_that_cannot_be_written_is_a_storage_error_that_names_it(tmp_path: Path) -> None:
+    space = Space({"optim.lr": optuna.distributions.FloatDistribution(0.1, 1)}, [])
+
+    def ask(room: int) -> None:
+        with opened(tmp_path, "s", space) as study, files_end_at(room):
+            study.ask(dict(space.varied))
+
+    with pytest.raises(
+        StorageError, match=r"optuna\.db: .*I/O error; free some space.*same command"
+    ):
+        ask(4096)
+    ask(resource.RLIM_INFINITY)  # the lock was given back
+
+
+def test_a_study_that_cannot_be_opened_is_a_storage_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "optuna.db").mkdir()
+    study = opened(tmp_path, "s", Space({}, []))
+    with pytest.raises(StorageError, match=r"optuna\.db: unable to open"):
+        study.__enter__()

@@ -16,7 +16,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from hydra.core.utils import JobReturn, JobStatus
 
 from irnn.config import ConfigError
-from irnn.runs.files import storage_error
+from irnn.runs.files import StorageError, storage_error
 from irnn.runs.ownership import BusyError
 from irnn.sweeps.grid import axes, without_bookkeeping
 from irnn.sweeps.job import DIVERGED_OBJECTIVE
@@ -104,9 +104,10 @@ def opened(folder: Path, name: str, space: Space) -> "Iterator[optuna.Study]":
     Raises:
         BusyError: Another process does this search.
         ConfigError: A search of this name was for something else.
-        StorageError: The folder cannot be made.
+        StorageError: The folder cannot be made, or later the study not be written.
     """
     import optuna
+    from sqlalchemy.exc import SQLAlchemyError
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     lock = FileLock(folder / "search.lock", timeout=0)
@@ -120,17 +121,30 @@ def opened(folder: Path, name: str, space: Space) -> "Iterator[optuna.Study]":
         ) from error
     except OSError as error:
         raise storage_error(folder, error) from error
+    database = folder / "optuna.db"
     try:
         study = optuna.create_study(
             study_name=name,
-            storage=f"sqlite:///{folder / 'optuna.db'}",
+            storage=f"sqlite:///{database}",
             direction="minimize",
             load_if_exists=True,
         )
         _check_same(study, space, name)
         yield study
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        raise StorageError(
+            f"cannot read or write {database}: {_innermost(error)}; free some space, and see that its "
+            "folder is writable; run the same command again: it continues from the trials that are told"
+        ) from error
     finally:
         lock.release()
+
+
+def _innermost(error: BaseException) -> str:
+    """Say what SQLite said, without what was wrapped around it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).splitlines()[0]
 
 
 def _check_same(study: "optuna.Study", space: Space, name: str) -> None:
