@@ -186,48 +186,97 @@ def test_the_table_of_the_decision_on_the_rate_follows_from_its_record() -> None
 def listed(numbers: list[int]) -> str:
     """Write numbers as the page does: in order, the last one after an "and"."""
     *first, last = [f"{number:,}" for number in sorted(numbers)]
-    return f"{', '.join(first)} and {last}"
+    return f"{', '.join(first)} and {last}" if first else last
 
 
-def test_the_verdict_on_the_later_reproduction_says_when_its_runs_left_the_plateau() -> None:
-    page = " ".join((ROOT / "docs" / "reproduction.md").read_text().split())
-    left = {
-        length: [run["solved_at"]["0.1"] for run in group]
-        for (length,), group in claims.groups(RUNS["irelu-demo"], ("task.seq_len",)).items()
-    }
-    assert f"three seeds of T = 150 leave the plateau at {listed(left[150])} updates" in page
-    assert f"two of T = 200 at {listed(left[200])} (theirs: 250,000)" in page
-    assert f"the one of T = 300 at {left[300][0]:,} (theirs: 712,000)" in page
-    assert left[400] == [None]
-    assert all(run["status"] == "solved" for run in RUNS["irelu-demo"] if run["seq_len"] < 400)
+def text_of(page: str) -> str:
+    return " ".join((ROOT / page).read_text().split())
+
+
+def test_the_verdict_on_the_later_reproduction_is_that_of_its_records() -> None:
+    page = text_of("docs/reproduction.md")
+    groups = claims.groups(RUNS["irelu-demo"], ("task.seq_len",))
+    left = {length: [run["solved_at"]["0.1"] for run in runs] for (length,), runs in groups.items()}
+    assert all(run["status"] == "solved" for n in (150, 200) for run in groups[(n,)])
+    assert [len(left[n]) for n in (150, 200, 300)] == [5, 5, 3]
+    medians = [f"{statistics.median(left[n]):,.0f}" for n in (150, 200)]
+    assert f"(medians of {' and '.join(medians)})" in page
+    assert sum(step is not None for step in left[300]) == 2
+    assert sorted(run["status"] for run in groups[(300,)]) == ["exhausted", "exhausted", "solved"]
+    best = sorted(run["best_test_mse"] for run in groups[(300,)])
+    assert f"the other comes to {best[1]:.4f}" in page
+    assert set(left[400]) == {None}
     assert not any(run["divergences"] for run in RUNS["irelu-demo"])
 
 
-def test_the_verdict_on_sgd_is_that_of_its_records() -> None:
-    page = " ".join((ROOT / "docs" / "reproduction.md").read_text().split())
-    readme = " ".join((ROOT / "README.md").read_text().split())
-    policies = {
-        policy: group
-        for (_, policy), group in claims.groups(
-            RUNS["paper-sgd"], ("task.seq_len", "divergence.policy")
-        ).items()
-    }
-    stopped = sorted(run["steps"] for run in policies["stop"])
-    assert all(run["status"] == "diverged" for run in policies["stop"])
-    assert all(run["best_test_mse"] > 0.1 for run in policies["stop"])
+def sgd(length: int, policy: str) -> list[dict[str, Any]]:
+    """Find the runs of SGD of one length, in the order of their seeds."""
+    groups = claims.groups(RUNS["paper-sgd"], ("task.seq_len", "divergence.policy"))
+    return sorted(groups.get((length, policy), []), key=lambda run: run["seed"])
+
+
+def test_the_verdict_on_sgd_at_150_is_that_of_its_records() -> None:
+    page, readme = text_of("docs/reproduction.md"), text_of("README.md")
+    stopped = sorted(run["steps"] for run in sgd(150, "stop"))
+    assert all(run["status"] == "diverged" for run in sgd(150, "stop"))
+    assert all(run["best_test_mse"] > 0.1 for run in sgd(150, "stop"))
     assert len(stopped) == 5
     assert stopped[1] < 10 < 100_000 < stopped[2]
     assert f"three after {stopped[2]:,} to {stopped[4]:,} on the plateau" in readme
-    rolled = sorted(policies["rollback"], key=lambda run: run["solved_at"]["0.1"])
-    assert f"at {listed([run['solved_at']['0.1'] for run in rolled])} updates" in page
-    assert [len(run["divergences"]) for run in rolled] == [3, 4]  # so the rate is 0.01 / 8 and / 16
-    best = [f"{run['best_test_mse']:.3f}" for run in rolled]
-    assert f"came to {' and '.join(best)}, not to 0.001" in page
-    assert all(run["solved_at"]["0.1"] is None for run in policies["restart"])
+    rolled = sgd(150, "rollback")
+    left = [run for run in rolled if run["solved_at"]["0.1"] is not None]
+    assert [len(rolled), len(left)] == [5, 4]
+    assert f"at {listed([run['solved_at']['0.1'] for run in left])} updates" in page
+    assert {len(run["divergences"]) for run in left} == {3, 4}  # so the rate is 0.01 / 8 or / 16
+    best = sorted(f"{run['best_test_mse']:.3f}" for run in left)
+    assert f"came to {', '.join(best[:-1])} and {best[-1]}, not to 0.001" in page
+    assert len(sgd(150, "restart")) == 5
+    assert all(run["solved_at"]["0.1"] is None for run in sgd(150, "restart"))
+    most = max(len(run["divergences"]) for run in sgd(150, "restart"))
+    assert f"up to {most} explosions" in page
+
+
+def test_the_verdict_on_sgd_at_200_is_that_of_its_records() -> None:
+    page = text_of("docs/reproduction.md")
+    runs = sgd(200, "stop")
+    left = [run["solved_at"]["0.1"] for run in runs]
+    assert len(left) == 5
+    assert f"after {min(left):,} to {max(left):,} updates; one is solved at" in page
+    (solved,) = [run for run in runs if run["status"] == "solved"]
+    assert f"one is solved at {solved['steps']:,} with" in page
+    (other,) = [run for run in runs if run["status"] == "exhausted"]
+    assert f"one comes to {other['best_test_mse']:.4f} in the million" in page
+    ended = [run for run in runs if run["status"] == "diverged"]
+    steps, best = [run["steps"] for run in ended], [run["best_test_mse"] for run in ended]
+    assert f"at {min(steps):,} to {max(steps):,}, from {max(best):.4f} to {min(best):.4f}" in page
+
+
+def test_the_verdict_on_sgd_with_the_larger_thresholds_is_that_of_its_records() -> None:
+    page = text_of("docs/reproduction.md")
+    late = []
+    for length in (150, 300):
+        runs = sgd(length, "stop")
+        assert [run["status"] for run in runs] == ["diverged"] * 5
+        assert all(run["best_test_mse"] > 0.1 for run in runs)
+        steps = sorted(run["steps"] for run in runs)
+        assert steps[1] <= 11
+        late += steps[2:]
+    assert f"the others after {min(late):,} to {max(late):,} on the plateau" in page
+
+
+def test_a_seeds_first_explosion_is_the_same_under_every_policy() -> None:
+    first = {
+        (run["seq_len"], run["seed"], run["divergences"][0]["step"])
+        for run in RUNS["paper-sgd"]
+        if run["divergences"]
+    }
+    assert len(first) == len({(length, seed) for length, seed, _ in first}) >= 5
+
+
+def test_the_verdict_on_clipping_sgd_is_that_of_its_records() -> None:
     clipped = [run["steps"] for run in RUNS["clip-sgd"] if run["config"]["clip"]["max_norm"] == 10]
-    assert f"after {min(clipped):,} to {max(clipped):,} updates, and from 100 on" in page
-    first = {(run["seed"], str(run["divergences"][0]["step"])) for run in RUNS["paper-sgd"]}
-    assert len(first) == 5  # under every policy the same
+    said = f"after {min(clipped):,} to {max(clipped):,} updates, and from 100 on"
+    assert said in text_of("docs/reproduction.md")
 
 
 def test_the_verdict_on_the_lower_rate_is_that_of_its_records() -> None:

@@ -1,7 +1,7 @@
 """The tables of docs/reproduction.md and the README, as lines of Markdown."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from claims import CLAIMS, HEADINGS, Claim, Run, groups, setting, shown
 from tables import table
@@ -10,6 +10,7 @@ from irnn.reporting.published import published_rows
 from irnn.reporting.statistics import wilson
 
 NEVER = float("inf")
+PLOT = "IReLU-Demo plot"  # where published.csv has the later reproduction's numbers from
 
 
 def number(value: float) -> str:
@@ -100,7 +101,7 @@ def theirs_table() -> list[str]:
     """The later reproduction's updates to leave the plateau, one run each, beside ours."""
     rows = []
     for row in published_rows():
-        if row.source != "IReLU-Demo plot":
+        if row.source != PLOT:
             continue
         length = row.seq_len
         cells = [str(length), f"{row.updates:,}"]
@@ -151,3 +152,51 @@ def ending(run: Run) -> str:
     if run["status"] == "solved":
         return f"{run['solved_at']['0.001']:,}"
     return f"diverged at {run['steps']:,}" if run["status"] == "diverged" else run["status"]
+
+
+def plateau_table() -> list[str]:
+    """The later reproduction's recipe seed by seed: when the held-out MSE was first below 0.1."""
+    rows = []
+    theirs = {row.seq_len: row.updates for row in published_rows() if row.source == PLOT}
+    for (length,), group in groups(CLAIMS["irelu-demo"].runs(), ("task.seq_len",)).items():
+        cells = by_seed(group, lambda run: left_plateau(run["solved_at"]["0.1"], run["steps"]))
+        rows.append([str(length), f"{theirs[length]:,}", *cells])
+    return table(["T", "theirs", *(f"seed {n}" for n in range(5))], rows)
+
+
+def by_seed(runs: Sequence[Run], write: Callable[[Run], str], seeds: int = 5) -> list[str]:
+    """One cell for each seed, empty where it was not run."""
+    cells = {run["seed"]: write(run) for run in runs}
+    return [cells.get(seed, "") for seed in range(seeds)]
+
+
+def left_plateau(step: int | None, steps: int) -> str:
+    """Say when a run left the plateau."""
+    return f"{step:,}" if step is not None else f"not in {steps:,}"
+
+
+def sgd_seeds_table() -> list[str]:
+    """SGD at the paper's settings seed by seed."""
+    rows = []
+    keys = ("task.seq_len", "divergence.policy")
+    for (length, policy), group in groups(CLAIMS["paper-sgd"].runs(), keys).items():
+        rows.append([str(length), policy, *by_seed(group, course)])
+    return table(["T", "policy", *(f"seed {n}" for n in range(5))], rows)
+
+
+def course(run: Run) -> str:
+    """Say how a run went: how good it became if it left the plateau, its explosions, its end."""
+    left = run["solved_at"]["0.1"] is not None
+    parts = [f"best {run['best_test_mse']:.4f}" if left else "plateau"]
+    if run["status"] == "solved":
+        parts = [f"solved at {run['solved_at']['0.001']:,}"]
+    count = len(run["divergences"])
+    if run["status"] == "diverged" and count == 1:
+        return f"{parts[0]}, exploded at {run['steps']:,}"
+    if count:
+        parts.append(f"{count} explosion" + "s" * (count > 1))
+    if run["status"] == "diverged":
+        parts.append(f"given up at {run['steps']:,}")
+    if run["status"] == "unfinished":
+        parts.append("unfinished")
+    return ", ".join(parts)

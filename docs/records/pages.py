@@ -13,7 +13,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from claim_figures import draw, report, same_report
-from claim_tables import overfitting_table, rates_table, seeds_table, summary_table, theirs_table
+from claim_tables import (
+    overfitting_table,
+    plateau_table,
+    rates_table,
+    seeds_table,
+    sgd_seeds_table,
+    summary_table,
+    theirs_table,
+)
 from claims import CLAIMS, ROOT, Claim, Run
 from speed import speed_tables
 from tables import table
@@ -25,6 +33,7 @@ PAGES = tuple(ROOT / page for page in ("README.md", "docs/reproduction.md", "doc
 def blocks() -> dict[str, list[str]]:
     """Every table by its name."""
     found = {"theirs": theirs_table(), "rates": rates_table(), "seeds": seeds_table()}
+    found.update({"plateau": plateau_table(), "sgd-seeds": sgd_seeds_table()})
     found.update(speed_tables())
     for name, claim in CLAIMS.items():
         found[name] = ["*Not run yet: there is no record.*"]
