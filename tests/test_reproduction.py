@@ -264,6 +264,30 @@ def test_the_verdict_on_sgd_with_the_larger_thresholds_is_that_of_its_records() 
     assert f"the others after {min(late):,} to {max(late):,} on the plateau" in page
 
 
+def test_the_verdict_on_sgd_at_400_is_that_of_its_records() -> None:
+    page = text_of("docs/reproduction.md")
+    *ended, going = sgd(400, "stop")
+    steps = sorted(run["steps"] for run in ended)
+    assert [run["status"] for run in ended] == ["diverged"] * 2
+    assert f"the two seeds that were finished explode at {listed(steps)}, one" in page
+    assert f"having been at {min(run['best_test_mse'] for run in ended):.4f};" in page
+    assert going["status"] == "unfinished"
+    assert f"interrupted on the plateau at {going['steps']:,}" in page
+
+
+def test_the_verdict_on_lstm_is_that_of_its_records() -> None:
+    page = text_of("docs/reproduction.md")
+    groups = claims.groups(RUNS["models-adam"], ("task.seq_len", "model.name"))
+    steps = {
+        model: sorted(run["steps"] for run in groups[150, model]) for model in ("irnn", "lstm")
+    }
+    for model in steps:
+        assert [run["status"] for run in groups[150, model]] == ["solved"] * 3
+    low, median, high = steps["lstm"]
+    assert f"after {steps['irnn'][1]:,} updates in the median" in page
+    assert f"after {median:,} ({low:,} to {high:,})" in page
+
+
 def test_a_seeds_first_explosion_is_the_same_under_every_policy() -> None:
     first = {
         (run["seq_len"], run["seed"], run["divergences"][0]["step"])
