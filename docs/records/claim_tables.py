@@ -109,7 +109,9 @@ def theirs_table() -> list[str]:
             runs = [
                 run
                 for run in CLAIMS[name].runs()
-                if run["seq_len"] == length and setting(run, "optim.lr") == rate
+                if run["seq_len"] == length
+                and setting(run, "optim.lr") == rate
+                and run["status"] != "unfinished"
             ]
             below = sum(run["solved_at"]["0.1"] is not None for run in runs)
             text = f"{median_of(runs, 'solved_at', '0.1')}" if below else "never"
