@@ -317,3 +317,8 @@ def test_the_verdict_on_the_lower_rate_is_that_of_its_records() -> None:
         if rate == 3e-4 and run["status"] == "diverged"
     )
     assert f"all of its explosions come in the first {last:,} updates" in page
+    assert {rate for _, rate in groups} == {1e-4, 3e-4, 1e-3}
+    assert [length for length, rate in groups if rate == 1e-4] == [150]
+    assert solved[150, 1e-4] == 10
+    slow, fast = (statistics.median(r["steps"] for r in groups[150, lr]) for lr in (1e-4, 1e-3))
+    assert 2.5 < slow / fast < 3.5  # "about three times"
