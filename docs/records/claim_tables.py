@@ -10,7 +10,6 @@ from irnn.reporting.published import published_rows
 from irnn.reporting.statistics import wilson
 
 NEVER = float("inf")
-PLOT = "IReLU-Demo plot"  # where published.csv has the later reproduction's numbers from
 
 
 def number(value: float) -> str:
@@ -97,14 +96,16 @@ def last(curve: Sequence[Sequence[float]], of: int = 5) -> float:
     return statistics.mean(mse for _, mse in curve[-of:])
 
 
+def theirs() -> dict[int, int]:
+    """The updates at which the later reproduction left the plateau, by T, as read from its plot."""
+    return {r.seq_len: r.updates for r in published_rows() if r.source == "IReLU-Demo plot"}
+
+
 def theirs_table() -> list[str]:
     """The later reproduction's updates to leave the plateau, one run each, beside ours."""
     rows = []
-    for row in published_rows():
-        if row.source != PLOT:
-            continue
-        length = row.seq_len
-        cells = [str(length), f"{row.updates:,}"]
+    for length, updates in theirs().items():
+        cells = [str(length), f"{updates:,}"]
         for name, rate in (("irelu-demo", 1e-4), ("default", 1e-3), ("fast", 3e-3)):
             runs = [
                 run
@@ -143,9 +144,7 @@ def seeds_table() -> list[str]:
     runs = [run for run in CLAIMS["default"].runs() if setting(run, "optim.lr") == 1e-3]
     rows = []
     for (length,), group in groups(runs, ("task.seq_len",)).items():
-        by_seed = {run["seed"]: run for run in group}
-        ends = [ending(by_seed[seed]) for seed in sorted(by_seed)]
-        rows.append([str(length), *ends])
+        rows.append([str(length), *by_seed(group, ending, seeds=10)])
     return table(["T", *(f"seed {n}" for n in range(10))], rows)
 
 
@@ -159,10 +158,9 @@ def ending(run: Run) -> str:
 def plateau_table() -> list[str]:
     """The later reproduction's recipe seed by seed: when the held-out MSE was first below 0.1."""
     rows = []
-    theirs = {row.seq_len: row.updates for row in published_rows() if row.source == PLOT}
     for (length,), group in groups(CLAIMS["irelu-demo"].runs(), ("task.seq_len",)).items():
         cells = by_seed(group, lambda run: left_plateau(run["solved_at"]["0.1"], run["steps"]))
-        rows.append([str(length), f"{theirs[length]:,}", *cells])
+        rows.append([str(length), f"{theirs()[length]:,}", *cells])
     return table(["T", "theirs", *(f"seed {n}" for n in range(5))], rows)
 
 

@@ -1,0 +1,155 @@
+"""The numbers in the verdicts of docs/reproduction.md and in the README's words are those of the records."""
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+from tests.record_scripts import script
+
+ROOT = Path(__file__).parents[1]
+
+claims = script("claims")
+RUNS: dict[str, list[dict[str, Any]]] = {
+    name: claim.runs() for name, claim in claims.CLAIMS.items()
+}
+
+
+def listed(numbers: list[int]) -> str:
+    """Write numbers as the page does: in order, the last one after an "and"."""
+    *first, last = [f"{number:,}" for number in sorted(numbers)]
+    return f"{', '.join(first)} and {last}"
+
+
+def text_of(page: str) -> str:
+    return " ".join((ROOT / page).read_text().split())
+
+
+def test_the_verdict_on_the_later_reproduction_is_that_of_its_records() -> None:
+    page = text_of("docs/reproduction.md")
+    groups = claims.groups(RUNS["irelu-demo"], ("task.seq_len",))
+    left = {length: [run["solved_at"]["0.1"] for run in runs] for (length,), runs in groups.items()}
+    assert all(run["status"] == "solved" for n in (150, 200) for run in groups[(n,)])
+    assert [len(left[n]) for n in (150, 200, 300)] == [5, 5, 3]
+    medians = [f"{statistics.median(left[n]):,.0f}" for n in (150, 200)]
+    assert f"(medians of {' and '.join(medians)})" in page
+    assert sum(step is not None for step in left[300]) == 2
+    assert sorted(run["status"] for run in groups[(300,)]) == ["exhausted", "exhausted", "solved"]
+    best = sorted(run["best_test_mse"] for run in groups[(300,)])
+    assert f"the other comes to {best[1]:.4f}" in page
+    assert set(left[400]) == {None}
+    assert not any(run["divergences"] for run in RUNS["irelu-demo"])
+
+
+def sgd(length: int, policy: str) -> list[dict[str, Any]]:
+    """Find the runs of SGD of one length, in the order of their seeds."""
+    groups = claims.groups(RUNS["paper-sgd"], ("task.seq_len", "divergence.policy"))
+    return sorted(groups[length, policy], key=lambda run: run["seed"])
+
+
+def test_the_verdict_on_sgd_at_150_is_that_of_its_records() -> None:
+    page, readme = text_of("docs/reproduction.md"), text_of("README.md")
+    stopped = sorted(run["steps"] for run in sgd(150, "stop"))
+    assert all(run["status"] == "diverged" for run in sgd(150, "stop"))
+    assert all(run["best_test_mse"] > 0.1 for run in sgd(150, "stop"))
+    assert len(stopped) == 5
+    assert stopped[1] < 10 < 100_000 < stopped[2]
+    assert f"three after {stopped[2]:,} to {stopped[4]:,} on the plateau" in readme
+    rolled = sgd(150, "rollback")
+    left = [run for run in rolled if run["solved_at"]["0.1"] is not None]
+    assert [len(rolled), len(left)] == [5, 4]
+    assert f"at {listed([run['solved_at']['0.1'] for run in left])} updates" in page
+    assert {len(run["divergences"]) for run in left} == {3, 4}  # so the rate is 0.01 / 8 or / 16
+    best = sorted(f"{run['best_test_mse']:.3f}" for run in left)
+    assert f"came to {', '.join(best[:-1])} and {best[-1]}, not to 0.001" in page
+    assert len(sgd(150, "restart")) == 5
+    assert all(run["solved_at"]["0.1"] is None for run in sgd(150, "restart"))
+    most = max(len(run["divergences"]) for run in sgd(150, "restart"))
+    assert f"up to {most} explosions" in page
+
+
+def test_the_verdict_on_sgd_at_200_is_that_of_its_records() -> None:
+    page = text_of("docs/reproduction.md")
+    runs = sgd(200, "stop")
+    left = [run["solved_at"]["0.1"] for run in runs]
+    assert len(left) == 5
+    assert f"after {min(left):,} to {max(left):,} updates; one is solved at" in page
+    (solved,) = [run for run in runs if run["status"] == "solved"]
+    assert f"one is solved at {solved['steps']:,} with" in page
+    (other,) = [run for run in runs if run["status"] == "exhausted"]
+    assert f"one comes to {other['best_test_mse']:.4f} in the million" in page
+    ended = [run for run in runs if run["status"] == "diverged"]
+    steps, best = [run["steps"] for run in ended], [run["best_test_mse"] for run in ended]
+    assert f"at {min(steps):,} to {max(steps):,}, from {max(best):.4f} to {min(best):.4f}" in page
+
+
+def test_the_verdict_on_sgd_with_the_larger_thresholds_is_that_of_its_records() -> None:
+    page = text_of("docs/reproduction.md")
+    late = []
+    for length in (150, 300):
+        runs = sgd(length, "stop")
+        assert [run["status"] for run in runs] == ["diverged"] * 5
+        assert all(run["best_test_mse"] > 0.1 for run in runs)
+        steps = sorted(run["steps"] for run in runs)
+        assert steps[1] <= 11
+        late += steps[2:]
+    assert f"the others after {min(late):,} to {max(late):,} on the plateau" in page
+
+
+def test_the_verdict_on_sgd_at_400_is_that_of_its_records() -> None:
+    page = text_of("docs/reproduction.md")
+    *ended, going = sgd(400, "stop")
+    steps = sorted(run["steps"] for run in ended)
+    assert [run["status"] for run in ended] == ["diverged"] * 2
+    assert f"the two seeds that were finished explode at {listed(steps)}, one" in page
+    assert f"having been at {min(run['best_test_mse'] for run in ended):.4f};" in page
+    assert going["status"] == "unfinished"
+    assert f"interrupted on the plateau at {going['steps']:,}" in page
+
+
+def test_the_verdict_on_lstm_is_that_of_its_records() -> None:
+    page = text_of("docs/reproduction.md")
+    groups = claims.groups(RUNS["models-adam"], ("task.seq_len", "model.name"))
+    steps = {
+        model: sorted(run["steps"] for run in groups[150, model]) for model in ("irnn", "lstm")
+    }
+    for model in steps:
+        assert [run["status"] for run in groups[150, model]] == ["solved"] * 3
+    low, median, high = steps["lstm"]
+    assert f"after {steps['irnn'][1]:,} updates in the median" in page
+    assert f"after {median:,} ({low:,} to {high:,})" in page
+
+
+def test_a_seeds_first_explosion_is_the_same_under_every_policy() -> None:
+    first = {
+        (run["seq_len"], run["seed"], run["divergences"][0]["step"])
+        for run in RUNS["paper-sgd"]
+        if run["divergences"]
+    }
+    assert len(first) == len({(length, seed) for length, seed, _ in first}) >= 5
+
+
+def test_the_verdict_on_clipping_sgd_is_that_of_its_records() -> None:
+    clipped = [run["steps"] for run in RUNS["clip-sgd"] if run["config"]["clip"]["max_norm"] == 10]
+    said = f"after {min(clipped):,} to {max(clipped):,} updates, and from 100 on"
+    assert said in text_of("docs/reproduction.md")
+
+
+def test_the_verdict_on_the_lower_rate_is_that_of_its_records() -> None:
+    page = text_of("docs/reproduction.md")
+    groups = claims.groups(RUNS["default"], ("task.seq_len", "optim.lr"))
+    solved = {key: sum(run["status"] == "solved" for run in runs) for key, runs in groups.items()}
+    assert all(len(runs) == 10 for runs in groups.values())
+    low, high = (sum(solved[length, rate] for length in (300, 400)) for rate in (3e-4, 1e-3))
+    assert f"{low} of 20 at T = 300 and 400 together, where 1e-3 has {high}" in page
+    last = max(
+        run["steps"]
+        for (_, rate), runs in groups.items()
+        for run in runs
+        if rate == 3e-4 and run["status"] == "diverged"
+    )
+    assert f"all of its explosions come in the first {last:,} updates" in page
+    assert {rate for _, rate in groups} == {1e-4, 3e-4, 1e-3}
+    assert [length for length, rate in groups if rate == 1e-4] == [150]
+    assert solved[150, 1e-4] == 10
+    slow, fast = (statistics.median(r["steps"] for r in groups[150, lr]) for lr in (1e-4, 1e-3))
+    assert 2.5 < slow / fast < 3.5  # "about three times"
