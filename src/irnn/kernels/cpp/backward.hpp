@@ -16,7 +16,7 @@ template <class T> struct Backward {
     T *sums;                  // partials x (H, stride)
     T *scratch;               // per worker
     Index scratch_elements, input_stride;
-    bool sparse;              // silent units may be left out
+    std::uint16_t *rosters;   // per worker; null: no unit is ever left out
 
     void differentiate(T *dz, const T *states, Index rows) const {
         for (Index r = 0; r < rows; ++r, dz += stride, states += stride) {
@@ -33,13 +33,24 @@ template <class T> struct Backward {
             std::memcpy(to + r * stride, from + r * call.hidden, call.hidden * sizeof(T));
     }
 
-    void step_back(const T *dz, T *to, const T *states, const Terms &terms, Index t, Index first,
-                   Index rows) const {
+    // The network that a chunk of time sees: all units, or those that are awake in it.
+    struct Seen {
+        Index hidden;
+        const T *w_hh;    // packed
+        const T *states;  // of the chunk's steps
+        T *sum;
+        Narrow<T> *narrow;  // null: all units
+    };
+
+    // dz of step t from that of the next, of which `terms` are not zero; a narrow network goes by the roster.
+    void step_back(const Seen &seen, const T *dz, T *to, const T *states, const Terms &terms, const Roster *roster,
+                   Index t, Index first, Index rows) const {
         Product<T> step = {};
-        step.rows = rows, step.columns = step.depth = call.hidden;
+        step.rows = rows, step.columns = step.depth = seen.hidden;
         step.left = dz, step.left_row = step.out_row = step.state_row = stride;
-        step.right = w_hh, step.out = to, step.state = states;
-        step.terms = terms.all ? nullptr : &terms;
+        step.right = seen.w_hh, step.out = to, step.state = states;
+        if (seen.narrow) seen.narrow->set_terms(roster->of(t + 1), roster->count(t + 1), step);
+        else if (!terms.all) step.terms = &terms;
         if (t > 0 && !call.last_only) {
             put_grad_output(to, t - 1, first, rows);
             step.init = to, step.init_row = stride;
@@ -49,15 +60,49 @@ template <class T> struct Backward {
         if (t > 0 && call.tanh) differentiate(to, states, rows);
     }
 
-    void add_weight_gradient(T *sum, const T *dz, const T *states, const Units &units, Index depth) const {
+    // `units`: the rows that are not zero; null in a narrow network, where nearly all are.
+    void add_weight_gradient(const Seen &seen, const T *dz, const Units *units, Index depth) const {
+        const bool all = !units || units->all;
         Product<T> outer = {};
-        outer.rows = units.all ? call.hidden : units.count;
-        outer.columns = call.hidden + call.features + 1;
-        outer.list = units.all ? nullptr : units.list;
+        outer.rows = all ? seen.hidden : units->count;
+        outer.columns = seen.hidden + call.features + 1;
+        outer.list = all ? nullptr : units->list;
         outer.depth = depth, outer.left = dz, outer.left_depth = stride;
-        outer.right = states, outer.right_depth = stride;
-        outer.init = outer.out = sum, outer.init_row = outer.out_row = stride;
+        outer.right = seen.states, outer.right_depth = stride;
+        outer.init = outer.out = seen.sum, outer.init_row = outer.out_row = stride;
         multiply_transposed(outer);
+    }
+
+    // Back through the steps start ... end - 1, whose slots are in `dz`, and what they add to the sum.
+    void chunk(const Seen &seen, T *dz, Terms &terms, Units &units, Index start, Index end, Index first,
+               Index rows) const {
+        const Index slot = rows * stride;
+        units.clear();
+        for (Index t = end - 1; t >= start; --t) {
+            T *const here = dz + (t - start + 1) * slot;
+            terms.find(here, stride, rows, call.hidden);
+            units.add(terms);
+            if (t > 0 || call.grad_h0)
+                step_back(seen, here, here - slot, seen.states + (t - start) * slot, terms, nullptr, t, first, rows);
+        }
+        units.gather();
+        add_weight_gradient(seen, dz + slot, &units, (end - start) * rows);
+    }
+
+    // The same in a narrow network. False, and nothing is added, if it meets a gradient that is not finite: the zeros
+    // that it leaves out count then.
+    bool narrow_chunk(const Seen &seen, T *dz, const Roster &roster, Terms &terms, Index start, Index end,
+                      Index first, Index rows) const {
+        const Index slot = rows * stride;
+        for (Index t = end - 1; t >= start; --t) {
+            T *const here = dz + (t - start + 1) * slot;
+            if (t > 0)
+                step_back(seen, here, here - slot, seen.states + (t - start) * slot, terms, &roster, t, first, rows);
+        }
+        for (Index r = rows; r < (end - start + 1) * rows; ++r)
+            if (!all_finite(dz + r * stride, seen.hidden)) return false;
+        add_weight_gradient(seen, dz + slot, nullptr, (end - start) * rows);
+        return true;
     }
 
     void put_grad_inputs(const T *dz, T *room, Index t, Index steps, Index first, Index rows) const {
@@ -97,56 +142,93 @@ template <class T> struct Backward {
         return call.time < chunk ? call.time : chunk;
     }
 
-    void walk(Index first, Index rows, const T *history, T *sum, bool fresh, T *dz) const {
-        const Index slot = rows * stride, chunk = chunk_depth / rows;
-        T *const room = dz + (chunk + 1) * slot;
+    // The rows of a slot that holds all units become rows of the awake ones, or the other way round.
+    void narrow_slot(const Narrow<T> &narrow, T *slot, Index rows) const {
+        for (Index r = 0; r < rows; ++r) narrow.gather(slot + r * stride, slot + r * stride);
+    }
+    void widen_slot(const Narrow<T> &narrow, const T *from, T *to, Index rows) const {
+        for (Index r = 0; r < rows; ++r) {
+            std::memset(to + r * stride, 0, call.hidden * sizeof(T));
+            narrow.scatter(from + r * stride, to + r * stride);
+        }
+    }
+
+    // `roster`: null where units are never left out.
+    void walk(Index first, Index rows, const T *history, const Roster *roster, T *sum, bool fresh, T *dz) const {
+        const Index slot = rows * stride, most = chunk_depth / rows;
+        T *const room = dz + (most + 1) * slot, *const top_copy = room + chunk_depth * input_stride;
+        const bool may_narrow = roster && call.last_only && !call.grad_inputs && !call.grad_h0;
         Index steps = top(rows);
-        Terms terms(sparse);
-        Units units;
+        Terms terms(roster);
+        Units units(call.hidden);
+        Narrow<T> narrow(call, stride, top_copy + block_rows * stride);
         if (fresh) std::memset(sum, 0, call.hidden * stride * sizeof(T));
         differentiate(dz + steps * slot, history + call.time * slot, rows);
         for (Index end = call.time; end > 0;) {
             const Index start = end - steps;
-            units.clear(call.hidden);
-            for (Index t = end - 1; t >= start; --t) {
-                T *const here = dz + (t - start + 1) * slot;
-                terms.find(here, stride, rows, call.hidden);
-                units.add(terms);
-                if (t > 0 || call.grad_h0)
-                    step_back(here, here - slot, history + t * slot, terms, t, first, rows);
+            const T *const states = history + start * slot;
+            bool done = false;
+            if (may_narrow) {
+                units.gather(*roster, start, end);
+                narrow.fit(units, sum);
             }
-            units.gather(call.hidden);
-            add_weight_gradient(sum, dz + slot, history + start * slot, units, steps * rows);
+            if (narrow.count) {
+                std::memcpy(top_copy, dz + steps * slot, slot * sizeof(T));
+                narrow_slot(narrow, dz + steps * slot, rows);
+                narrow.gather_states(states, steps * rows);
+                const Seen awake{narrow.count, narrow.weights, narrow.states, narrow.sum, &narrow};
+                done = narrow_chunk(awake, dz, *roster, terms, start, end, first, rows);
+                if (!done) {
+                    narrow.put_down(sum);
+                    std::memcpy(dz + steps * slot, top_copy, slot * sizeof(T));
+                }
+            }
+            if (!done) chunk({call.hidden, w_hh, states, sum, nullptr}, dz, terms, units, start, end, first, rows);
             if (call.grad_inputs) put_grad_inputs(dz + slot, room, start, steps, first, rows);
             end = start;
-            steps = end < chunk ? end : chunk;
-            if (end > 0 && vanished(dz, rows)) {
-                if (call.grad_inputs) put_no_grad_inputs(end, first, rows);
-                break;
+            steps = end < most ? end : most;
+            if (end > 0) {
+                if (narrow.count) widen_slot(narrow, dz, dz + steps * slot, rows);
+                else std::memcpy(dz + steps * slot, dz, slot * sizeof(T));
+                if (vanished(dz + steps * slot, rows)) {
+                    if (call.grad_inputs) put_no_grad_inputs(end, first, rows);
+                    break;
+                }
             }
-            if (end > 0) std::memcpy(dz + steps * slot, dz, slot * sizeof(T));
         }
+        narrow.put_down(sum);
         if (T *to = static_cast<T *>(call.grad_h0))
             for (Index r = 0; r < rows; ++r)
                 std::memcpy(to + (first + r) * call.hidden, dz + r * stride,
                             call.hidden * sizeof(T));
     }
 
-    void block(Index index, T *sum, bool fresh, T *dz) const {
+    void block(Index index, const Roster *roster, T *sum, bool fresh, T *dz) const {
         const Index first = index * block_rows, rows = rows_of_block(call, index);
-        put_grad_output(dz + top(rows) * rows * stride, call.time - 1, first, rows);
         const T *history = static_cast<const T *>(call.history) + first * (call.time + 1) * stride;
-        walk(first, rows, history, sum, fresh, dz);
+        if (roster) {
+            Terms terms(true);
+            for (Index t = 0; t <= call.time; ++t) {
+                terms.find(history + t * rows * stride, stride, rows, call.hidden);
+                roster->put(t, terms);
+            }
+        }
+        put_grad_output(dz + top(rows) * rows * stride, call.time - 1, first, rows);
+        walk(first, rows, history, roster, sum, fresh, dz);
     }
 
     T *sum_of(Index partial) const { return sums + partial * call.hidden * stride; }
     T *scratch_of(int worker) const { return scratch + worker * scratch_elements; }
+    Roster roster_of(int worker) const {
+        return {rosters ? rosters + worker * Roster::elements(call) : nullptr, call.hidden};
+    }
     // The blocks of a partial sum are a function of the batch size only.
     Index begin(Index partial) const { return partial * block_count(call) / partials; }
 
     void partial(Index index, int worker) const {
+        const Roster lists = roster_of(worker), *const roster = lists.lists ? &lists : nullptr;
         for (Index b = begin(index); b < begin(index + 1); ++b)
-            block(b, sum_of(index), b == begin(index), scratch_of(worker));
+            block(b, roster, sum_of(index), b == begin(index), scratch_of(worker));
     }
 
     void reduce() const {
@@ -171,7 +253,7 @@ template <class T> struct Backward {
 // A `Backward` with its packed weights and its working memory.
 template <class T> struct BackwardRoom {
     Index stride, partials, workers, width_hh, width_ih, input_stride, scratch_elements;
-    Buffer packed, sums, scratch;
+    Buffer packed, sums, scratch, rosters;
     bool sparse;
     BackwardRoom(const Call &call, bool sparse)
         : stride(row_stride(call, sizeof(T))),
@@ -180,10 +262,12 @@ template <class T> struct BackwardRoom {
           width_hh(Columns<T>(call.hidden).width()),
           width_ih(call.grad_inputs ? Columns<T>(call.features).width() : 0),
           input_stride(width_ih),
-          scratch_elements((chunk_depth + block_rows) * stride + chunk_depth * input_stride),
+          scratch_elements((chunk_depth + 2 * block_rows) * stride + chunk_depth * input_stride +
+                           Narrow<T>::elements(call.hidden, stride, chunk_depth)),
           packed(call.hidden * (width_hh + width_ih) * sizeof(T), call.poison),
           sums(partials * call.hidden * stride * sizeof(T), call.poison),
           scratch(workers * scratch_elements * sizeof(T), call.poison),
+          rosters(sparse ? workers * Roster::elements(call) * sizeof(std::uint16_t) : 0, call.poison),
           sparse(sparse) {
         const Index H = call.hidden, F = call.features;
         const T *w_hh = static_cast<const T *>(call.w_hh);
@@ -194,7 +278,8 @@ template <class T> struct BackwardRoom {
     }
     Backward<T> pass(const Call &call) const {
         return {call, stride, partials, packed.as<T>(), packed.as<T>() + call.hidden * width_hh,
-                sums.as<T>(), scratch.as<T>(), scratch_elements, input_stride, sparse};
+                sums.as<T>(), scratch.as<T>(), scratch_elements, input_stride,
+                sparse ? rosters.as<std::uint16_t>() : nullptr};
     }
 };
 

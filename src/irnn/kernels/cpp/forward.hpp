@@ -37,8 +37,9 @@ template <class T> struct Forward {
     }
 
     // All T steps of `rows` rows from `first`; returns where their last states are. `base` holds
-    // every step's states, T + 1 of them, or with `keep` false only two in turn.
-    T *walk(Index first, Index rows, T *base, bool keep) const {
+    // every step's states, T + 1 of them, or with `keep` false only two in turn. In `roster`, unless it is null,
+    // the units awake in them are listed.
+    T *walk(Index first, Index rows, T *base, bool keep, const Roster *roster) const {
         T *const output = call.last_only ? nullptr : static_cast<T *>(call.output);
         Product<T> step = {};
         step.rows = rows, step.columns = call.hidden, step.depth = call.hidden + call.features;
@@ -52,12 +53,17 @@ template <class T> struct Forward {
             put_inputs(now, t, first, rows);
             T *const next = base + (keep ? t + 1 : (t + 1) & 1) * rows * stride;
             terms.find(now, stride, rows, step.depth);
+            if (roster) roster->put(t, terms);
             step.left = now, step.out = next, step.terms = terms.all ? nullptr : &terms;
             multiply(step);
             if (call.tanh)
                 for (Index r = 0; r < rows; ++r) tanh_row(next + r * stride, call.hidden);
             if (output) get_states(next, output + (t * call.batch + first) * call.hidden, rows);
             now = next;
+        }
+        if (roster) {
+            terms.find(now, stride, rows, call.hidden);
+            roster->put(call.time, terms);
         }
         return now;
     }
@@ -68,7 +74,7 @@ template <class T> struct Forward {
         T *const history = static_cast<T *>(call.history);
         T *const base = history ? history + first * (call.time + 1) * stride
                                 : scratch + worker * 2 * block_rows * stride;
-        const T *last = walk(first, rows, base, history);
+        const T *last = walk(first, rows, base, history, nullptr);
         if (call.last_only)
             get_states(last, static_cast<T *>(call.output) + first * call.hidden, rows);
     }
@@ -76,7 +82,8 @@ template <class T> struct Forward {
 
 // A silent unit adds nothing, if its weights are finite.
 template <class T> bool may_be_sparse(const Call &call) {
-    return !call.tanh && all_finite(static_cast<const T *>(call.w_hh), call.hidden * call.hidden) &&
+    return !call.tanh && call.hidden + call.features <= Terms::most &&
+           all_finite(static_cast<const T *>(call.w_hh), call.hidden * call.hidden) &&
            all_finite(static_cast<const T *>(call.w_ih), call.hidden * call.features);
 }
 

@@ -21,6 +21,7 @@ template <class T> struct Product {
     Index state_row;
     After after;
     const Terms *terms;         // null: all of the depth
+    const Halves *halves;       // for the tail of a narrow product; null: pairs
     const std::uint16_t *list;  // which rows of a transposed product there are; null: all
 };
 
@@ -192,6 +193,27 @@ void paired_tile(const Product<T> &p, Index row, Index column, const T *right) {
     tile.finish(p, row, column);
 }
 
+// The tail of a narrow product: the same sums as those of `paired_tile` of the whole one, whose pairs are torn apart.
+template <int ROWS, class T>
+void halved_tile(const Product<T> &p, Index row, Index column, const T *right) {
+    typedef Tile<typename Vectors<T>::Half, ROWS, 1, T> Sums;
+    const T *left = p.left + row * p.left_row;
+    Sums half[2], tile;
+    for (int odd = 0; odd < 2; ++odd) {
+        half[odd].start(nullptr, 0);
+        for (Index n = 0; n < p.halves->count[odd]; ++n) {
+            const Index k = p.halves->list[odd][n];
+            half[odd].add(left + k, p.left_row, right + k * Sums::lanes);
+        }
+    }
+    if (p.init) tile.start(p.init + row * p.init_row + column, p.init_row);
+    else tile.start(nullptr, 0);
+#pragma GCC unroll 8
+    for (int r = 0; r < ROWS; ++r) tile.sum[r][0] += half[0].sum[r][0] + half[1].sum[r][0];
+    if (p.halves->last >= 0) tile.add(left + p.halves->last, p.left_row, right + p.halves->last * Sums::lanes);
+    tile.finish(p, row, column);
+}
+
 // Calls work(row, std::integral_constant<int, N>) for N rows at a time: as many as may be, then the rest.
 template <int ROWS, class Work> IRNN_INLINE void by_rows(Index rows, const Work &work) {
     Index row = 0;
@@ -221,7 +243,8 @@ template <class T> void multiply(const Product<T> &p) {
         else if (vectors == 1) panel<false, 8, Wide, 1>(p, column, right, step);
         else
             by_rows<8>(p.rows, [&](Index row, auto rows) {
-                paired_tile<rows()>(p, row, column, right);
+                if (p.halves) halved_tile<rows()>(p, row, column, right);
+                else paired_tile<rows()>(p, row, column, right);
             });
     });
 }

@@ -40,11 +40,12 @@ template <class T> struct Regression {
         losses[index] = 0;
         for (Index j = 0; j <= call.hidden; ++j) readouts[index * (call.hidden + 1) + j] = 0;
         const Index begin = backward.begin(index);
+        const Roster lists = backward.roster_of(worker), *const roster = lists.lists ? &lists : nullptr;
         for (Index b = begin; b < backward.begin(index + 1); ++b) {
             const Index first = b * block_rows, rows = rows_of_block(call, b);
-            const T *last = forward.walk(first, rows, history, true);
+            const T *last = forward.walk(first, rows, history, true, roster);
             readout(index, last, dz + backward.top(rows) * rows * forward.stride, first, rows);
-            backward.walk(first, rows, history, backward.sum_of(index), b == begin, dz);
+            backward.walk(first, rows, history, roster, backward.sum_of(index), b == begin, dz);
         }
     }
 

@@ -7,6 +7,7 @@
 // clang-format off: each builds on the one before
 #include "terms.hpp"
 #include "product.hpp"
+#include "narrow.hpp"
 #include "forward.hpp"
 #include "backward.hpp"
 #include "regression.hpp"

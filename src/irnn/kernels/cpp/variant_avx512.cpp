@@ -1,4 +1,5 @@
 // 512-bit vectors: 32 registers hold a tile of 8 rows x 3 vectors.
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <type_traits>
