@@ -1,8 +1,9 @@
-"""Collect runs into a record: python docs/records/collect.py RUNS_DIR... [--sweep NAME...] > results.jsonl
+"""Collect runs into a record: python docs/records/collect.py RUNS_DIR... [--sweep NAME...] [--into FILE]
 
 One JSON object per run: its `result.json`, the command, kernel, threads, machine and commit that made it,
 and its curves, [update, MSE] at evaluations, held-out and training. With --sweep only that sweep's runs,
-then also those that are not finished: their status is "unfinished".
+then also those that are not finished: their status is "unfinished". With --into the runs are added to the
+record FILE instead of printed; one that is there already stays as it is, unless it was unfinished.
 """
 
 import argparse
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from irnn.runs.files import write_atomically
 
 ELSEWHERE = ("runs_dir=", "tracker=", "runtime.threads=", "sweep.")
 """What a command says about where and how to run; no part of what was run."""
@@ -101,15 +104,37 @@ def folders(roots: list[Path], sweeps: list[str]) -> list[Path]:
     return [path for path in dict.fromkeys(found) if (path / "metrics.jsonl").is_file()]
 
 
+def added(record: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add runs to a record: a finished one is never replaced, an unfinished one by what has got further."""
+    kept = {run["run_id"]: run for run in record}
+    for run in rows:
+        old = kept.get(run["run_id"])
+        if old is None or (old["status"] == "unfinished" and rank(run) > rank(old)):
+            kept[run["run_id"]] = run
+    return list(kept.values())
+
+
+def rank(run: dict[str, Any]) -> tuple[bool, int]:
+    """Say how far a run got: finished, then updates."""
+    return run["status"] != "unfinished", run["steps"]
+
+
 def main() -> None:
-    """Print the record."""
+    """Print the record, or add to it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("roots", type=Path, nargs="+", metavar="RUNS_DIR")
     parser.add_argument("--sweep", nargs="+", default=[], metavar="NAME")
+    parser.add_argument("--into", type=Path, metavar="FILE")
     chosen = parser.parse_args()
     rows = [row(folder) for folder in folders(chosen.roots, chosen.sweep)]
-    for each in sorted(rows, key=lambda r: (r["seq_len"], r["command"], r["seed"])):
-        print(json.dumps(each))
+    if chosen.into and chosen.into.is_file():
+        rows = added([json.loads(line) for line in chosen.into.read_text().splitlines()], rows)
+    rows.sort(key=lambda run: (run["seq_len"], run["command"], run["seed"]))
+    text = "".join(json.dumps(run) + "\n" for run in rows)
+    if chosen.into:
+        write_atomically(chosen.into, text.encode())
+    else:
+        print(text, end="")
 
 
 if __name__ == "__main__":

@@ -120,3 +120,47 @@ def test_a_page_of_a_record_links_to_its_file(record, tmp_path):
     page = (tmp_path / "records" / "page" / "report.html").read_text()
     assert 'href="../one/results.jsonl"' in page
     assert "metrics.jsonl" not in page
+
+
+def collect(monkeypatch, *words):
+    monkeypatch.setattr("sys.argv", ["collect.py", *map(str, words)])
+    script("collect").main()
+
+
+def test_runs_are_added_to_a_record_and_nothing_in_it_is_lost(tmp_path, record, monkeypatch):
+    path = record / "results.jsonl"
+    before = {row["run_id"]: row for row in map(json.loads, path.read_text().splitlines())}
+    (unfinished,) = [name for name, row in before.items() if row["status"] == "unfinished"]
+    (exploded,) = [name for name, row in before.items() if row["status"] == "diverged"]
+    elsewhere = tmp_path / "elsewhere"
+    finished = write_run(elsewhere, seed=1, optim="sgd", status="exhausted")
+    finished = finished.rename(elsewhere / unfinished)
+    again = write_run(elsewhere, seed=0, optim="sgd", status="exhausted").rename(
+        elsewhere / exploded
+    )
+    new = write_run(elsewhere, seed=7, solve_at=2000)
+    for folder, name in ((finished, unfinished), (again, exploded), (new, new.name)):
+        for part in ("provenance.json", "result.json"):
+            facts = json.loads((folder / part).read_text())
+            facts.update(
+                {"process": "python -m irnn.train"} if part[0] == "p" else {"run_id": name}
+            )
+            (folder / part).write_text(json.dumps(facts))
+    collect(monkeypatch, elsewhere, "--into", path)
+    after = {row["run_id"]: row for row in map(json.loads, path.read_text().splitlines())}
+    assert set(after) == {*before, new.name}
+    assert after[unfinished]["status"] == "exhausted"
+    assert {n: r for n, r in after.items() if n in before and n != unfinished} == {
+        name: row for name, row in before.items() if name != unfinished
+    }
+
+
+def test_the_runs_of_one_sweep_make_a_new_record(tmp_path, folders, monkeypatch):
+    jobs = [{"run_id": folder.name, "overrides": []} for folder in folders[-2:]]
+    place = tmp_path / "runs" / ".sweeps" / "mine"
+    place.mkdir(parents=True)
+    (place / "sweep.json").write_text(json.dumps({"jobs": jobs}))
+    path = tmp_path / "results.jsonl"
+    collect(monkeypatch, tmp_path / "runs", "--sweep", "mine", "--into", path)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert sorted(row["status"] for row in rows) == ["diverged", "unfinished"]
