@@ -155,5 +155,19 @@ def test_hydra_can_print_the_composed_settings(cli: Cli, tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [(["-m", "--cfg", "job"], "--cfg"), (["--resolve"], "--resolve"), (["--run", "-i"], "--run")],
+)
+def test_flags_that_do_not_go_together_are_refused(
+    cli: Cli, tmp_path: Path, flags: list[str], named: str
+) -> None:
+    finished = cli("train", *SMALL, *flags)
+    assert finished.returncode == 2
+    assert named in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_diverged_run_exits_with_3_whatever_is_said_to_hydra(cli: Cli) -> None:
     assert cli("train", *SMALL, *EXPLODING, "hydra.verbose=false").returncode == 3

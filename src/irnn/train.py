@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 SOLVED_OR_EXHAUSTED, FAILED, REFUSED, DIVERGED = 0, 1, 2, 3
 _MULTIRUN = ("-m", "--multirun")
-_ASKS = ("-c", "--cfg", "-i", "--info", "--hydra-help", "--version", "-sc", "--shell-completion")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,7 +39,7 @@ def _main(argv: Sequence[str] | None) -> int:
 
     flags = {word for word in words if word.startswith("-")}
     try:
-        if flags & set(_MULTIRUN) and not flags & set(_ASKS):
+        if flags & set(_MULTIRUN):
             return _sweep(words)
         if flags:
             return _through_hydra(words)
@@ -89,7 +88,7 @@ def _sweep(words: list[str]) -> int:
     composer = Composer()
     others = [word for word in words if word.startswith("-") and word not in _MULTIRUN]
     if others:
-        raise ConfigError(f"{others[0]}: not together with -m")
+        raise ConfigError(f"{others[0]}: not together with {_MULTIRUN[0]}; leave out one of them")
     overrides = [word for word in words if word not in _MULTIRUN]
     request = read_request(overrides, composer)
     task = SweepTask(words, composer, request.shared)
@@ -115,6 +114,7 @@ def _quoted(text: str) -> str:
 def _through_hydra(words: list[str]) -> int:
     """Let Hydra do what is not just a run: --cfg, --info, --shell-completion, its own settings."""
     from hydra.core.hydra_config import HydraConfig
+    from hydra.errors import HydraException
 
     from irnn import composition
 
@@ -122,9 +122,15 @@ def _through_hydra(words: list[str]) -> int:
 
     def job(composed: "DictConfig") -> None:
         chosen = list(HydraConfig.get().overrides.task)
-        statuses.append(_attempt(lambda: composition.to_config(composed), chosen))
+        statuses.append(FAILED)
+        statuses[-1] = _attempt(lambda: composition.to_config(composed), chosen)
 
-    return _call_hydra(job, words) or max(statuses, default=SOLVED_OR_EXHAUSTED)
+    try:
+        return _call_hydra(job, words) or max(statuses, default=SOLVED_OR_EXHAUSTED)
+    except (ValueError, HydraException) as error:
+        if statuses:
+            raise
+        return _say(error, REFUSED)  # flags that do not go together
 
 
 def _call_hydra(task: "Callable[[DictConfig], Any]", words: list[str]) -> int:
