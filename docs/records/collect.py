@@ -1,9 +1,10 @@
 """Collect runs into a record: python docs/records/collect.py RUNS_DIR... [--sweep NAME...] [--into FILE]
 
-One JSON object per run: its `result.json`, the command, kernel, threads, machine and commit that made it,
-and its curves, [update, MSE] at evaluations, held-out and training. With --sweep only that sweep's runs,
-then also those that are not finished: their status is "unfinished". With --into the runs are added to the
-record FILE instead of printed; one that is there already stays as it is, unless it was unfinished.
+One JSON object per run: its `result.json`, the command, kernel, instruction set, threads, machine and
+commit that made it, and its curves, [update, MSE] at evaluations, held-out and training. With --sweep only
+that sweep's runs, then also those that are not finished: their status is "unfinished". With --into the runs
+are added to the record FILE instead of printed; one that is there already stays as it is, unless it was
+unfinished.
 """
 
 import argparse
@@ -35,6 +36,7 @@ def row(folder: Path) -> dict[str, Any]:
         "command": clean(provenance["command"]),
         "process": clean(provenance["process"]),
         "kernel": provenance["kernel"],
+        "instruction_set": provenance.get("instruction_set"),
         "threads": provenance["threads"],
         "machine": provenance["machine"]["cpu"],
         "versions": {name: provenance["versions"][name] for name in ("python", "torch")},

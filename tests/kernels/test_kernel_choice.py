@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from irnn.kernels import choose, compiled, loading, native, reference
+from irnn.kernels import choose, compiled, instruction_set, loading, native, reference
 from irnn.kernels.regression import Regression
 
 
@@ -69,3 +69,15 @@ def test_importing_the_package_does_not_import_torch():
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_run_records_the_instruction_set_it_computes_with(monkeypatch):
+    assert instruction_set("native", torch.device("cuda")) is None
+    if not native.is_available():
+        pytest.skip(native.why_unavailable())
+    names = list(loading.load().variants)
+    assert instruction_set("native", torch.device("cpu")) == names[0]
+    monkeypatch.setenv("IRNN_NATIVE_ISA", names[-1])
+    compiled.default.cache_clear()
+    assert instruction_set("native", torch.device("cpu")) == names[-1] != names[0]
+    compiled.default.cache_clear()

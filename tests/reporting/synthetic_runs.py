@@ -58,6 +58,7 @@ def provenance(tree):
         "machine": {"hostname": "bench", "cpu": "Example CPU", "cores": 2, "platform": "Linux"},
         "device": tree["runtime"]["device"],
         "kernel": tree["runtime"]["kernel"],
+        "instruction_set": "avx2",
         "threads": 1,
         "dtype": tree["runtime"]["dtype"],
         "started": "2026-01-02T03:04:05+00:00",

@@ -149,6 +149,7 @@ def test_mixing_what_should_not_be_mixed_is_warned_about(tmp_path, setting, fact
     [
         ("result.json", '"schema": 1', '"schema": 2', "Mixed schema"),
         ("provenance.json", "605c4a6d2f", "ffffffffff", "Mixed commit"),
+        ("provenance.json", '"avx2"', '"avx512"', "Mixed instruction set: avx2 (1 runs), avx512"),
         ("provenance.json", '"dirty": false', '"dirty": true', "1 runs were made with uncommitted"),
         ("result.json", '"restarts": 0', '"restarts": 2', "1 runs were restarted"),
     ],

@@ -53,7 +53,14 @@ def test_a_record_says_of_its_runs_what_their_folders_say(tmp_path, record):
         where = {"runs_dir", "tracker.group"}
         known = {k: v for k, v in there[run.run_id].settings.items() if k not in where}
         assert {k: v for k, v in run.settings.items() if k not in where} == known
-        for fact in ("git.commit", "versions.torch", "machine.cpu", "kernel", "process"):
+        for fact in (
+            "git.commit",
+            "versions.torch",
+            "machine.cpu",
+            "kernel",
+            "instruction_set",
+            "process",
+        ):
             assert run.provenance[fact] == there[run.run_id].provenance[fact]
         assert run.curve.step[-1] == there[run.run_id].curve.step[-1]
 

@@ -129,6 +129,8 @@ def test_every_session_says_how_it_was_made(small: Small, monkeypatch: pytest.Mo
     provenance = json.loads(RunDirectory.of(config).provenance.read_text())
     made = [(session["kernel"], session["threads"]) for session in provenance["sessions"]]
     assert made == [("reference", 1), ("torch", 2)]
+    capability = torch.backends.cpu.get_cpu_capability().lower()
+    assert {session["instruction_set"] for session in provenance["sessions"]} == {capability}
     assert all(session["versions"] == provenance["versions"] for session in provenance["sessions"])
 
 

@@ -35,6 +35,22 @@ class Kernel:
     descent: type[Descent] | None = None
 
 
+def instruction_set(kernel: str, device: torch.device) -> str | None:
+    """Name the processor's instructions that a kernel computes with, such as "avx512"; None off the CPU.
+
+    They decide in which order numbers are summed, and so the last bits of every result.
+    """
+    if device.type != "cpu":
+        return None
+    if kernel == "native":
+        from irnn.kernels import compiled
+
+        return compiled.default().variant
+    import torch
+
+    return torch.backends.cpu.get_cpu_capability().lower()
+
+
 def choose(name: str, *, device: torch.device | str, dtype: torch.dtype) -> Kernel | None:
     """Return the kernel of that name, or None where PyTorch's own forward is to be used.
 

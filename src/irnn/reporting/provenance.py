@@ -13,6 +13,7 @@ _MIXED: dict[str, str] = {
     "marks": "where the marks lie changes how hard the task is; published numbers differ by it",
     "data": "fixed and fresh data are different tasks: only a fixed set can be overfitted",
     "kernel": "kernels agree only to rounding, and their speeds are not comparable",
+    "instruction_set": "they sum in different orders: the same seed is another draw",
     "device": "devices agree only to rounding, and their speeds are not comparable",
     "dtype": "number formats change both results and speeds",
     "commit": "the code changed between runs",
@@ -41,6 +42,7 @@ _READERS: dict[str, Callable[[Run], str]] = {
     "marks": _setting("task.marks"),
     "data": _setting("task.data"),
     "kernel": _from("kernel", "runtime.kernel"),
+    "instruction_set": _from("instruction_set"),
     "device": _from("device", "runtime.device"),
     "dtype": _from("dtype", "runtime.dtype"),
     "threads": _from("threads", "runtime.threads"),
@@ -74,7 +76,7 @@ def warnings(loaded: Loaded) -> list[str]:
         values = {value: n for value, n in facts.get(fact, {}).items() if value != "not recorded"}
         if len(values) > 1:
             mix = ", ".join(f"{_short(fact, value)} ({n} runs)" for value, n in values.items())
-            lines.append(f"Mixed {fact}: {mix}; {reason}.")
+            lines.append(f"Mixed {fact.replace('_', ' ')}: {mix}; {reason}.")
     if loaded.sweep is not None and loaded.sweep.schema != SWEEP_SCHEMA:
         lines.append(
             f"The file of sweep {loaded.sweep.name} has schema {loaded.sweep.schema}, and this "

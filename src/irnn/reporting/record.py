@@ -1,7 +1,8 @@
 """Read a record: the runs behind a claim, one JSON object a line in one small file.
 
 A line is what `result.json` holds, and of the rest of the run folder: `command`, `process`, `kernel`,
-`threads`, `machine`, `versions`, `commit`, and `curve` and `train_curve`, lists of [update, MSE], thinned.
+`instruction_set`, `threads`, `machine`, `versions`, `commit`, and `curve` and `train_curve`, lists of
+[update, MSE], thinned.
 """
 
 import json
@@ -18,6 +19,7 @@ _FACTS = {
     "command": "command",
     "process": "process",
     "kernel": "kernel",
+    "instruction_set": "instruction_set",
     "threads": "threads",
     "versions": "versions",
     "machine": "machine.cpu",

@@ -68,6 +68,7 @@ def run(
                 [word for word in overrides if word not in ONCE],
                 device=str(device) if device.type != "cuda" else torch.cuda.get_device_name(device),
                 kernel=kernel,
+                instruction_set=kernels.instruction_set(kernel, device),
                 threads=torch.get_num_threads(),
                 dtype=runtime.dtype.value,
                 deterministic=runtime.deterministic,
