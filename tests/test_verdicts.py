@@ -117,6 +117,11 @@ def test_the_verdict_on_lstm_is_that_of_its_records() -> None:
     at_300 = sorted(run["steps"] for run in groups[300, "irnn"])
     assert [run["status"] for run in groups[300, "irnn"]] == ["solved"] * 3
     assert f"every seed again, after {at_300[1]:,} updates in the median" in page
+    lstm = groups[300, "lstm"]
+    assert sorted(run["status"] for run in lstm) == ["exhausted", "exhausted", "solved"]
+    (solved,) = [run for run in lstm if run["status"] == "solved"]
+    assert f"LSTM by one of three, after {solved['steps']:,}, the other two being on" in page
+    assert sum(run["solved_at"]["0.1"] is None for run in lstm) == 2
     tanh, relu = (
         [run for n in (150, 300) for run in groups[n, model]] for model in ("rnn_tanh", "rnn_relu")
     )
@@ -127,6 +132,22 @@ def test_the_verdict_on_lstm_is_that_of_its_records() -> None:
     low, median, high = steps["lstm"]
     assert f"after {steps['irnn'][1]:,} updates in the median" in page
     assert f"after {median:,} ({low:,} to {high:,})" in page
+
+
+def test_the_verdict_on_the_papers_comparison_is_that_of_its_records() -> None:
+    page = text_of("docs/reproduction.md")
+    groups = claims.groups(RUNS["models-paper"], ("task.seq_len", "model.name"))
+    assert {len(runs) for runs in groups.values()} == {3}
+    assert all(run["solved_at"]["0.1"] is None for run in RUNS["models-paper"])
+    for length in (150, 300):
+        exploded = sum(run["status"] == "diverged" for run in groups[length, "irnn"])
+        assert exploded == 1, length
+    others = [run for run in RUNS["models-paper"] if run["model"] != "irnn"]
+    assert {run["status"] for run in others} == {"exhausted"}
+    assert ("Not run: LSTM at the paper's own" in page) == ((300, "lstm") not in groups)
+    left = [run["solved_at"]["0.1"] for run in RUNS["paper-sgd"]]
+    first = min(step for step in left if step is not None)
+    assert f"after {first:,} updates at the earliest" in page
 
 
 def test_a_seeds_first_explosion_is_the_same_under_every_policy() -> None:
