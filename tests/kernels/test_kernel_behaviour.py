@@ -170,6 +170,7 @@ REFUSED = {
     "w_hh": ({"w_hh": (7, 6)}, "w_hh has shape"),
     "bias": ({"bias": (6,)}, "bias has shape"),
     "h0": ({"h0": (5, 7)}, "h0 has shape"),
+    "no units": ({"w_hh": (0, 0), "w_ih": (0, 2)}, "at least one unit"),
 }
 
 
@@ -189,6 +190,15 @@ def test_mixed_dtypes_and_unknown_nonlinearities_are_refused(recurrence):
         recurrence(*tensors.values(), nonlinearity="gelu", last_only=True)
     tensors["bias"] = tensors["bias"].detach().float()
     with pytest.raises(ValueError, match=r"bias has dtype torch\.float32; expected torch\.float64"):
+        recurrence(*tensors.values(), nonlinearity="relu", last_only=True)
+
+
+@pytest.mark.parametrize("recurrence", [native.recurrence, reference.recurrence])
+@pytest.mark.parametrize("name", ["w_ih", "w_hh", "bias", "h0"])
+def test_tensors_of_several_devices_are_refused(name, recurrence):
+    tensors = {key: tensor.detach() for key, tensor in Problem().tensors().items()}
+    tensors[name] = tensors[name].to("meta")
+    with pytest.raises(ValueError, match=f"{name} is on meta; expected cpu, as inputs"):
         recurrence(*tensors.values(), nonlinearity="relu", last_only=True)
 
 

@@ -55,6 +55,33 @@ def test_no_bit_depends_on_which_units_are_left_out(B, H, dtype, kernel):
         assert torch.equal(got, expected)
 
 
+def changing(F, H):
+    """Make a network in which every chunk of 16 steps, going back, finds a new unit awake."""
+    generator = torch.Generator().manual_seed(0)
+    angle = 2 * torch.pi * torch.arange(H) / H
+    w_ih = 1e-3 * torch.randn(H, F, generator=generator)
+    w_ih[:, :2] = torch.stack([angle.cos(), angle.sin()], 1)
+    unit = (torch.arange(16 * H, 0, -1) + 7) // 16 % H
+    strength = 3000 + 0.001 * torch.rand(16 * H, 8, 1, generator=generator)
+    inputs = 0.1 * torch.rand(16 * H, 8, F, generator=generator)
+    inputs[:, :, :2] = strength * w_ih[unit, None, :2]
+    w_hh = 0.995 + 0.01 * torch.rand(H, H, generator=generator)
+    named = {"inputs": inputs, "w_ih": w_ih, "w_hh": w_hh, "bias": torch.full((H,), -3000.0)}
+    return {**{name: tensor.requires_grad_() for name, tensor in named.items()}, "h0": None}
+
+
+@pytest.mark.parametrize("F", [2, 16, 17])
+@pytest.mark.parametrize("H", [28, 30, 31, 47])
+def test_units_that_wake_one_by_one_get_no_more_places_than_there_are(H, F, kernel):
+    tensors = changing(F, H)
+    narrow = gradients(tensors, kernel, narrow=True)
+    whole = gradients(tensors, kernel, narrow=False)
+    for got, expected in zip(narrow, whole, strict=True):
+        assert expected.isfinite().all()
+        assert expected.any()
+        assert torch.equal(got, expected)
+
+
 @pytest.mark.parametrize("value", [torch.inf, torch.nan, 1e38])
 def test_a_gradient_that_is_not_finite_meets_the_zeros_of_silent_units(value, kernel):
     """Zero times infinity is NaN: what a narrow chunk leaves out counts there."""

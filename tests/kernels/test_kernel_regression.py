@@ -126,9 +126,18 @@ def test_regression_refuses_what_does_not_fit():
     inputs, targets = batch(9, 10, 2, torch.float32)
     with pytest.raises(ValueError, match="targets is"):
         step(inputs, targets[:-1])
+    with pytest.raises(ValueError, match=r"targets is .* on meta"):
+        step(inputs, targets.to("meta"))
+    step(inputs, targets)
+    with pytest.raises(ValueError, match=r"w_hh is on cpu; expected meta"):
+        step(inputs.to("meta"), targets)
     with pytest.raises(ValueError, match="at least one"):
         step(inputs[:, :0], targets[:0])
     with pytest.raises(ValueError, match="the read-out has shapes"):
         Regression(*own[:4], own[4][:, 1:].contiguous(), own[5], nonlinearity="relu")
+    with pytest.raises(ValueError, match=r"b_hh has shape \(19,\); expected \(20,\)"):
+        Regression(*own[:3], own[3][1:].contiguous(), *own[4:], nonlinearity="relu")
+    with pytest.raises(ValueError, match=r"is torch\.float64; expected torch\.float32"):
+        Regression(*own[:4], own[4].double(), own[5], nonlinearity="relu")
     with pytest.raises(ValueError, match="expected contiguous float32"):
         Regression(own[0], own[1].T, *own[2:], nonlinearity="relu")

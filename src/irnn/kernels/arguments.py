@@ -29,6 +29,8 @@ def check(
             "there is no last state of an empty sequence or batch"
         )
     H = w_hh.shape[0]
+    if not H:
+        raise ValueError("w_hh has no rows; expected at least one unit")
     for name, tensor, shape in (
         ("w_hh", w_hh, (H, H)),
         ("w_ih", w_ih, (H, F)),
@@ -41,5 +43,7 @@ def check(
             raise ValueError(f"{name} has shape {tuple(tensor.shape)}; expected {shape}")
         if tensor.dtype != inputs.dtype:
             raise ValueError(f"{name} has dtype {tensor.dtype}; expected {inputs.dtype}, as inputs")
+        if tensor.device != inputs.device:
+            raise ValueError(f"{name} is on {tensor.device}; expected {inputs.device}, as inputs")
     if nonlinearity != "relu" and nonlinearity != "tanh":
         raise ValueError(f"nonlinearity is {nonlinearity!r}; expected 'relu' or 'tanh'")

@@ -37,7 +37,8 @@ class Regression:
         """Take the parameters, CPU tensors of one dtype.
 
         Raises:
-            ValueError: they are not float32 or float64 on the CPU, or not contiguous, or one bias is missing.
+            ValueError: they are not all float32 or all float64 on the CPU, or not contiguous; one bias
+                is missing, or a shape does not fit.
         """
         self.parameters = [p for p in (w_ih, w_hh, b_ih, b_hh, w_out, b_out) if p is not None]
         self.matrices, self.bias = (w_ih, w_hh), b_ih
@@ -59,10 +60,17 @@ class Regression:
                     f"a parameter is {parameter.dtype} on {parameter.device} with strides "
                     f"{parameter.stride()}; expected contiguous float32 or float64 on the CPU"
                 )
-        if w_out.shape != (1, w_hh.shape[0]) or b_out.shape != (1,):
+            if parameter.dtype != w_hh.dtype:
+                raise ValueError(
+                    f"a parameter is {parameter.dtype}; expected {w_hh.dtype}, as the others"
+                )
+        H = w_hh.shape[0]
+        if b_hh is not None and b_hh.shape != (H,):
+            raise ValueError(f"b_hh has shape {tuple(b_hh.shape)}; expected {(H,)}")
+        if w_out.shape != (1, H) or b_out.shape != (1,):
             raise ValueError(
                 f"the read-out has shapes {tuple(w_out.shape)} and {tuple(b_out.shape)}; "
-                f"expected {(1, w_hh.shape[0])} and (1,)"
+                f"expected {(1, H)} and (1,)"
             )
 
     def __call__(self, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -71,12 +79,13 @@ class Regression:
         The tensor that is returned is the same every time, and so is overwritten by the next call.
 
         Raises:
-            ValueError: shapes or dtypes do not fit together, or there is nothing in the batch.
+            ValueError: shapes, dtypes or devices do not fit together, or there is nothing in the batch.
         """
         threads = torch.get_num_threads()
         places = [parameter.data_ptr() for parameter in self.parameters]
-        batch = (inputs.shape, inputs.stride(), inputs.dtype, targets.shape, targets.dtype)
-        asked = (*batch, threads, places)
+        batch = (inputs.shape, inputs.stride(), inputs.dtype, inputs.device)
+        answers = (targets.shape, targets.dtype, targets.device)
+        asked = (*batch, *answers, threads, places)
         if asked != self._prepared_for:
             self._prepare(inputs, targets, threads)
             self._prepared_for = asked
@@ -99,10 +108,11 @@ class Regression:
         check(inputs, w_ih, w_hh, self.bias, None, self.nonlinearity)
         T, B, F = inputs.shape
         H = w_hh.shape[0]
-        if targets.shape != (B,) or targets.dtype != inputs.dtype:
+        kind = targets.dtype, targets.device
+        if targets.shape != (B,) or kind != (inputs.dtype, inputs.device):
             raise ValueError(
-                f"targets is {targets.dtype} of shape {tuple(targets.shape)}; "
-                f"expected {inputs.dtype} of shape {(B,)}"
+                f"targets is {targets.dtype} of shape {tuple(targets.shape)} on {targets.device}; "
+                f"expected {inputs.dtype} of shape {(B,)} on {inputs.device}"
             )
         blocks = min(threads, -(-B // BLOCK_ROWS))
         size = history_bytes(T, blocks * BLOCK_ROWS, F, H, inputs.element_size())

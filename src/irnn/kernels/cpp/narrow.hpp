@@ -35,7 +35,8 @@ template <class T> class Narrow {
         const Index needed = units.count + fixed + wide, enough = needed + needed / 4;
         if (units.all || needed > most) return put_down(whole);
         if (count && !missing && count <= enough) return;
-        const bool add = count && count + missing <= (enough < most ? enough : most);
+        const Index together = (filled_ + missing + wide - 1) / wide * wide + fixed;  // places, if these are added
+        const bool add = count && together <= (enough < most ? enough : most);
         if (!add) std::memset(awake_, 0, call_.hidden);
         for (Index n = 0; n < units.count; ++n) awake_[units.list[n]] = true;
         put_down(whole);
