@@ -180,6 +180,18 @@ def test_the_verdict_on_rolling_back_at_200_is_that_of_its_records() -> None:
     assert said in readme
 
 
+def test_the_verdict_on_restarting_at_200_is_that_of_its_records() -> None:
+    runs = sgd(200, "restart")
+    assert [run["seed"] for run in runs] == [0, 1, 2, 3, 4]
+    (solved,) = [run for run in runs if run["status"] == "solved"]
+    best = [run["best_test_mse"] for run in runs if run["status"] == "exhausted"]
+    assert len(best) == 4
+    said = f"solves one of five there, at {solved['steps']:,} updates: a new start has to leave"
+    page = text_of("docs/reproduction.md")
+    assert said in page
+    assert f"the others come to {min(best):.4f} to {max(best):.4f}. The remark" in page
+
+
 def test_the_verdict_on_clipping_sgd_is_that_of_its_records() -> None:
     clipped = [run["steps"] for run in RUNS["clip-sgd"] if run["config"]["clip"]["max_norm"] == 10]
     said = f"after {min(clipped):,} to {max(clipped):,} updates, and from 100 on"
