@@ -25,13 +25,17 @@ HEADINGS = {
 
 @dataclass(frozen=True)
 class Claim:
-    """A record, what tells its groups of seeds apart, and how it is drawn: panels, then colours."""
+    """A record, what tells its groups of seeds apart, and how it is drawn: panels, then colours.
+
+    With `explosions` its table says when runs first exploded, with `overfitting` what the losses were at the end.
+    """
 
     record: str
     keys: tuple[str, ...]
     panel: str
     colour: str
     explosions: bool = False
+    overfitting: bool = False
 
     @property
     def folder(self) -> Path:
@@ -65,7 +69,12 @@ CLAIMS = {
     "clip-sgd": Claim(
         "2026-11-24-clip-sgd", ("clip.max_norm",), "optim.name", "clip.max_norm", explosions=True
     ),
-    "fixed-or-fresh": Claim("2026-11-24-fixed-or-fresh", ("task.data",), "task.data", "seed"),
+    "fixed-or-fresh": Claim(
+        "2026-11-24-fixed-or-fresh", ("task.data",), "task.data", "seed", overfitting=True
+    ),
+    "fixed-all-epochs": Claim(
+        "2026-11-26-fixed-all-epochs", ("task.data",), "task.data", "seed", overfitting=True
+    ),
 }  # fmt: skip
 
 

@@ -9,7 +9,6 @@ to it.
 
 import re
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from claim_figures import draw, report, same_report
@@ -22,7 +21,7 @@ from claim_tables import (
     summary_table,
     theirs_table,
 )
-from claims import CLAIMS, ROOT, Claim, Run
+from claims import CLAIMS, ROOT, Claim
 from speed import speed_tables
 from tables import table
 
@@ -45,10 +44,9 @@ def blocks() -> dict[str, list[str]]:
 
 def own_table(name: str) -> list[str]:
     """The table of a claim."""
-    write: Callable[[Claim, Sequence[Run]], list[str]] = (
-        overfitting_table if name == "fixed-or-fresh" else summary_table
-    )
-    return write(CLAIMS[name], CLAIMS[name].runs())
+    claim = CLAIMS[name]
+    write = overfitting_table if claim.overfitting else summary_table
+    return write(claim, claim.runs())
 
 
 def picture(name: str) -> Path:
