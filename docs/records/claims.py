@@ -27,7 +27,7 @@ HEADINGS = {
 class Claim:
     """A record, what tells its groups of seeds apart, and how it is drawn: panels, then colours.
 
-    With `explosions` its table says when runs first exploded, with `overfitting` what the losses were at the end.
+    With `explosions` its table says when runs first exploded, with `overfitting` what losses were at the end.
     """
 
     record: str
