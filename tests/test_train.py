@@ -1,6 +1,7 @@
 """The command as its users meet it: in a process of its own, from a folder that is not the checkout."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -130,6 +131,16 @@ def test_help_needs_no_torch_and_no_tracker(cli: Cli, arguments: list[str]) -> N
     )
     assert finished.returncode == 0, finished.stderr
     assert "paper_t150" in finished.stdout
+
+
+def test_help_may_be_read_in_part() -> None:
+    """As by `irnn-train --help | head -1`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "irnn.train", "--help"]
+    finished = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=60)
+    os.close(writer)
+    assert [finished.returncode, finished.stderr] == [0, b""]
 
 
 def test_a_bad_configuration_is_answered_without_torch(cli: Cli) -> None:

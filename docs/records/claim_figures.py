@@ -4,6 +4,7 @@ import re
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from claim_tables import NEVER
 from claims import HEADINGS, ROOT, Claim, Run, groups, shown
@@ -14,6 +15,8 @@ from irnn.reporting.page import render_page
 from irnn.reporting.select import select
 from irnn.reporting.summary import summarise
 
+LOWEST = {False: 2e-4, True: 1e-6}
+"""Where the axis of losses begins; a claim on overfitting looks at losses long after a run is solved."""
 TOP = 1.0
 """Losses above run along the upper edge of a figure."""
 UNSAID = re.compile(
@@ -22,55 +25,79 @@ UNSAID = re.compile(
 """What a report says nothing with: when it was written, its style, its script (its numbers lie elsewhere)."""
 
 
-def median_curve(runs: Sequence[Run]) -> tuple[list[float], list[float]]:
+def median_curve(runs: Sequence[Run], curve: str) -> tuple[list[float], list[float]]:
     """The median over seeds: who solved keeps the last loss, who diverged counts as worse than any."""
     end = max(run["steps"] for run in runs)
     steps, losses = [], []
     for step in range(0, end + 1, max(1, end // 150)):
         found = []
         for run in runs:
-            before = [mse for at, mse in run["curve"] if at <= step and mse is not None]
+            before = [mse for at, mse in run[curve] if at <= step and mse is not None]
             over = run["status"] == "diverged" and step >= run["steps"]
             found.append(NEVER if over or not before else before[-1])
         middle = statistics.median(found)
-        if middle == NEVER:
+        if middle == NEVER and steps:
             break
+        if middle == NEVER:
+            continue
         steps.append(step)
         losses.append(min(middle, TOP))
     return steps, losses
 
 
 def draw(claim: Claim, target: Path) -> None:
-    """Draw held-out MSE against updates: every seed thin, the median thick, divergences crossed."""
+    """Draw held-out MSE against updates: every seed thin, the median thick, divergences crossed.
+
+    For a claim on overfitting the training MSE as well: one colour for each of the two losses.
+    """
     import matplotlib.pyplot as plt
 
     runs = claim.runs()
     panels = groups(runs, (claim.panel,))
+    lines = colours_of(claim, runs)
     figure, axes = plt.subplots(
         1, len(panels), figsize=(1.5 + 4.6 * len(panels), 3.6), sharey=True, squeeze=False
     )
     for axis, ((panel,), members) in zip(axes[0], panels.items(), strict=True):
-        for colour, ((value,), group) in zip(
-            COLOURS, groups(members, (claim.colour,)).items(), strict=False
-        ):
-            label = f"{HEADINGS.get(claim.colour, claim.colour)} {shown(value)}"
-            axis.plot(*median_curve(group), color=colour, linewidth=2.2, label=label)
-            for run in group:
-                points = [(s, min(m, TOP)) for s, m in run["curve"] if m is not None]
-                axis.plot(*zip(*points, strict=True), color=colour, linewidth=0.6, alpha=0.4)
-                if run["status"] == "diverged":
-                    axis.plot(*points[-1], "x", color=colour, markersize=6, markeredgewidth=1.5)
+        for label, (colour, curve, chosen) in lines.items():
+            if group := [run for run in members if run["run_id"] in chosen]:
+                draw_group(axis, group, curve, colour, label)
         axis.axhline(1 / 6, color="0.4", linestyle="--", linewidth=0.8)
-        axis.set(yscale="log", ylim=(2e-4, 1.1 * TOP), xlabel="updates")
+        axis.set(yscale="log", ylim=(LOWEST[claim.overfitting], 1.1 * TOP), xlabel="updates")
         axis.locator_params(axis="x", nbins=5)
         axis.xaxis.set_major_formatter("{x:,.0f}")
         if len(panels) > 1:
             axis.set_title(f"{HEADINGS.get(claim.panel, claim.panel)} {shown(panel)}", fontsize=9)
         axis.legend(fontsize=7)
-    axes[0][0].set_ylabel("held-out MSE")
+    axes[0][0].set_ylabel("MSE" if claim.overfitting else "held-out MSE")
     figure.tight_layout()
     figure.savefig(target, dpi=110)
     plt.close(figure)
+
+
+def colours_of(claim: Claim, runs: Sequence[Run]) -> dict[str, tuple[str, str, set[str]]]:
+    """Say for each label its colour, the same in all panels, which curve it shows, and of which runs."""
+    if claim.overfitting:
+        everyone = {run["run_id"] for run in runs}
+        losses = zip(COLOURS, ("train_curve", "curve"), ("training", "held-out"), strict=False)
+        return {label: (colour, curve, everyone) for colour, curve, label in losses}
+    heading = HEADINGS.get(claim.colour, claim.colour)
+    return {
+        f"{heading} {shown(value)}": (colour, "curve", {run["run_id"] for run in group})
+        for colour, ((value,), group) in zip(
+            COLOURS, groups(runs, (claim.colour,)).items(), strict=False
+        )
+    }
+
+
+def draw_group(axis: Any, runs: Sequence[Run], curve: str, colour: str, label: str) -> None:
+    """Draw the seeds of one group, and their median."""
+    axis.plot(*median_curve(runs, curve), color=colour, linewidth=2.2, label=label)
+    for run in runs:
+        points = [(s, min(m, TOP)) for s, m in run[curve] if m is not None]
+        axis.plot(*zip(*points, strict=True), color=colour, linewidth=0.6, alpha=0.4)
+        if run["status"] == "diverged":
+            axis.plot(*points[-1], "x", color=colour, markersize=6, markeredgewidth=1.5)
 
 
 def report(claim: Claim) -> str:

@@ -23,6 +23,24 @@ def median_of(runs: Sequence[Run], field: str, threshold: str) -> str:
     return number(statistics.median(NEVER if time is None else time for time in times))
 
 
+def moment(runs: Sequence[Run], threshold: str) -> str:
+    """Give the median update at which the runs were below, and the median of their seconds by then."""
+    updates = median_of(runs, "solved_at", threshold)
+    return updates if updates == "never" else f"{updates} ({seconds(runs, threshold)} s)"
+
+
+def seconds(runs: Sequence[Run], threshold: str) -> str:
+    """Give the median of the seconds after which the runs were below, to a tenth where they are few."""
+    times = [run["seconds_at"][threshold] for run in runs]
+    middle = statistics.median(NEVER if time is None else time for time in times)
+    return f"{middle:.1f}" if middle < 10 else number(middle)
+
+
+def threads(runs: Sequence[Run]) -> str:
+    """Say how many threads each of the runs had."""
+    return " or ".join(sorted({str(run["threads"]) for run in runs}))
+
+
 def counts(runs: Sequence[Run]) -> list[str]:
     """Count the runs: all, solved with Wilson's interval, diverged."""
     ended = [run for run in runs if run["status"] != "unfinished"]
@@ -41,18 +59,18 @@ def summary_table(claim: Claim, runs: Sequence[Run]) -> list[str]:
     heads = [HEADINGS[key] for key in claim.keys]
     heads += ["solved", "Wilson 95 %", "diverged"]
     heads += ["first explosion, median (range)"] * claim.explosions
-    heads += ["< 0.1", "< 0.05", "< 0.01", "<= 0.001", "slowest", "seconds to <= 0.001"]
-    heads += ["best MSE, median", "updates, median"]
+    heads += ["< 0.1", "< 0.05", "< 0.01", "<= 0.001", "slowest"]
+    heads += ["best MSE, median", "updates, median", "threads"]
     rows = []
     for values, group in groups(runs, claim.keys).items():
         cells = [*map(shown, values), *counts(group)]
         if claim.explosions:
             cells.append(first_explosions(group))
-        cells += [median_of(group, "solved_at", t) for t in ("0.1", "0.05", "0.01", "0.001")]
+        cells += [moment(group, t) for t in ("0.1", "0.05", "0.01", "0.001")]
         cells.append(number(max(run["solved_at"]["0.001"] or NEVER for run in group)))
-        cells.append(median_of(group, "seconds_at", "0.001"))
         cells.append(f"{statistics.median(run['best_test_mse'] for run in group):.5f}")
         cells.append(number(statistics.median(run["steps"] for run in group)))
+        cells.append(threads(group))
         rows.append(cells)
     return table(heads, rows)
 
@@ -130,12 +148,12 @@ def rates_table() -> list[str]:
         runs = [run for run in CLAIMS[name].runs() if setting(run, "optim.lr") == rate]
         for (length,), group in groups(runs, ("task.seq_len",)).items():
             cells = [label, str(length), *counts(group)]
-            cells += [median_of(group, "solved_at", t) for t in ("0.05", "0.01", "0.001")]
+            cells += [moment(group, t) for t in ("0.05", "0.01", "0.001")]
             cells.append(number(max(run["solved_at"]["0.001"] or NEVER for run in group)))
-            cells.append(median_of(group, "seconds_at", "0.001"))
+            cells.append(threads(group))
             rows.append(cells)
     heads = ["recipe", "T", "solved", "Wilson 95 %", "diverged"]
-    heads += ["updates to < 0.05, median", "< 0.01", "<= 0.001", "slowest", "seconds, median"]
+    heads += ["updates (seconds) to < 0.05, median", "< 0.01", "<= 0.001", "slowest", "threads"]
     return table(heads, rows)
 
 

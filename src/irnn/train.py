@@ -32,7 +32,10 @@ def _main(argv: Sequence[str] | None) -> int:
     from irnn.config import ConfigError
 
     if "-h" in words or "--help" in words:
-        print(help.text())
+        try:
+            print(help.text(), flush=True)
+        except BrokenPipeError:  # `| head` has read enough
+            sys.stderr.close()
         return SOLVED_OR_EXHAUSTED
     from irnn.sweeps.naming import in_sweep
     from irnn.sweeps.request import forgotten_multirun
