@@ -2,15 +2,19 @@
 
 import json
 import re
+import shlex
 import statistics
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from irnn.composition import Composer, to_config
+from irnn.groups import rewrite_numbers
 from irnn.runs.identity import NOT_SCIENCE, run_id
+from irnn.sweeps.grid import axes, combinations
 from tests.record_scripts import RECORDS, script
 
 ROOT = Path(__file__).parents[1]
@@ -133,6 +137,38 @@ def test_every_claim_names_a_command_whose_files_exist() -> None:
         assert (ROOT / path).is_file(), path
     for name in re.findall(r"\]\((images/[\w.]+)\)", text):
         assert (ROOT / "docs" / name).is_file(), name
+
+
+def sweep_axes(name: str) -> dict[str, str]:
+    """What a sweep's file varies, with what it takes from the file it builds on."""
+    content = OmegaConf.to_container(OmegaConf.load(ROOT / "conf" / "sweep" / f"{name}.yaml"))
+    found: dict[str, str] = {}
+    for base in content["defaults"]:
+        if isinstance(base, str) and base != "_self_":
+            found.update(sweep_axes(base))
+    return {**found, **content["hydra"]["sweeper"]["params"]}
+
+
+def asked_runs(command: str, composer: Composer) -> set[str]:
+    """The ids of the runs that a command for a sweep asks for."""
+    words = shlex.split(command)[4:]
+    sweep, others = words[0].removeprefix("sweep="), words[1:]
+    params = [f"{key}={value}" for key, value in sweep_axes(sweep).items()]
+    parsed = OverridesParser.create().parse_overrides(rewrite_numbers([*params, *others]))
+    jobs = combinations(axes(parsed))
+    return {run_id(composer.compose([words[0], *job])) for job in jobs}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_commands_on_the_page_ask_for_exactly_the_recorded_runs(name: str) -> None:
+    page = (ROOT / "docs" / "reproduction.md").read_text()
+    above = page[: page.index(f"<!-- {name} -->")]
+    since = max(above.rindex("<!-- end -->") if "<!-- end -->" in above else 0, above.rindex("## "))
+    commands = re.findall(r"^    (python -m irnn\.train -m sweep=.*)$", above[since:], re.MULTILINE)
+    composer = Composer()
+    asked = set().union(*(asked_runs(command, composer) for command in commands))
+    recorded = {run["run_id"] for run in RUNS[name]}
+    assert recorded == asked
 
 
 def test_the_records_are_small() -> None:
