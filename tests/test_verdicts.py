@@ -1,5 +1,6 @@
 """The numbers in the verdicts of docs/reproduction.md and in the README's words are those of the records."""
 
+import math
 import statistics
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,16 @@ def test_the_verdict_on_the_later_reproduction_is_that_of_its_records() -> None:
     assert left[400] == [None] * 3
     assert all(run["status"] == "exhausted" for run in groups[(400,)])
     assert not any(run["divergences"] for run in RUNS["irelu-demo"])
+    assert f"None of the {len(RUNS['irelu-demo'])} exploded" in page
+    rolled = [
+        f"{statistics.median(run['solved_at']['0.1'] or math.inf for run in sgd(n, 'rollback')):,.0f}"
+        for n in (150, 200, 400)
+    ]
+    assert f"(medians of {medians[0]} against {rolled[0]} updates)" in page
+    assert f"T = 200 ({medians[1]} against {rolled[1]}), and at T = 400 not in a million" in page
+    assert f"not in a million against {rolled[2]};" in page
+    solved = [sum(r["status"] == "solved" for r in sgd(n, "rollback")) for n in (150, 200)]
+    assert solved == [0, 4]  # "none and four"
 
 
 def sgd(length: int, policy: str) -> list[dict[str, Any]]:
