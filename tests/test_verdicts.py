@@ -320,6 +320,29 @@ def test_the_verdict_on_the_scale_is_that_of_its_records() -> None:
     assert not any(run["divergences"] for run in demo)
 
 
+def test_the_verdict_on_overfitting_is_that_of_its_records() -> None:
+    last = script("claim_tables").last
+    fixed = claims.groups(RUNS["fixed-or-fresh"], ("task.data",))[("fixed",)]
+    whole = RUNS["fixed-all-epochs"]
+    assert all(last(run["curve"]) < last(run["train_curve"]) for run in fixed)
+    spiked = [run for run in whole if last(run["curve"]) >= last(run["train_curve"])]
+    assert len(spiked) == 1
+    ends = zip(spiked[0]["curve"][-5:], spiked[0]["train_curve"][-5:], strict=True)
+    assert sum(held_out[1] < training[1] for held_out, training in ends) == 4
+    assert {run["status"] for run in whole} == {"exhausted"}
+    assert [run["steps"] for run in whole] == [440 * 6_250] * 5
+    held_out, training = (
+        statistics.median(last(run[curve]) for run in whole) for curve in ("curve", "train_curve")
+    )
+    ratio = statistics.median(last(run["curve"]) / last(run["train_curve"]) for run in whole)
+    page = text_of("docs/reproduction.md")
+    assert f"at {ratio:.2f} of it in the median" in page
+    best = min(run["best_test_mse"] for run in whole)
+    assert f"falling, to {training:.6f} in the median" in page
+    assert f"held-out MSE at the end is {held_out:.6f} (median), {best:.1e} at its best." in page
+    assert "440 epochs (2 750 000 updates)" in page
+
+
 def test_the_verdict_on_clipping_adam_is_that_of_its_records() -> None:
     free = claims.groups(RUNS["clip-adam"], ("clip.max_norm",))[(None,)]
     stayed = [run["best_test_mse"] for run in free if run["status"] == "exhausted"]
