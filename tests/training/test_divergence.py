@@ -51,6 +51,16 @@ def test_a_finite_explosion_right_after_the_start_is_divergence() -> None:
     assert judged(1.0, 1e19) is not None
 
 
+def test_a_young_network_may_pass_through_a_wild_held_out_loss_but_not_stay_there() -> None:
+    """Seed 0 of the default recipe: 1.8e4 at update 250, gone by 430 (AVX-512)."""
+    reference = Reference()
+    assert judge_evaluation(RULE, reference, 0, None, 0.29) is None
+    assert judge_evaluation(RULE, reference, 250, 2.0, 1.8e4) is None
+    assert "held-out MSE is nan" in (judge_evaluation(RULE, reference, 500, 2.0, math.nan) or "")
+    assert "typical" in (judge_evaluation(RULE, reference, 1000, 1e3, 1e3) or "")
+    assert "held-out" in (judge_evaluation(RULE, reference, 1250, 2.0, 1e6) or "")
+
+
 def test_a_start_with_a_loss_in_the_hundreds_is_not_divergence() -> None:
     assert judged(700.0, 900.0, 300.0, 1.0) is None
 

@@ -2,8 +2,9 @@
 
 The rule: a run diverges when a loss or gradient stops being finite, or when, at an evaluation, its
 held-out or typical training MSE exceeds `divergence.factor` times the larger of 1/6 and its own reference,
-which is the held-out MSE of its start during the first `divergence.grace` updates and the best held-out MSE
-since that start afterwards.
+which is the best held-out MSE since the start. During the first `divergence.grace` updates of a start the
+reference is the start's own held-out MSE, and only the typical training MSE is judged by it: a young network
+passes through losses of 1e5 that are gone a few updates later, and a held-out MSE is one moment's reading.
 
 Explosions seldom end in NaN: a ReLU network's loss sits at 1e19 and its gradient norm at infinity, which a
 NaN check never sees. A start may have a loss in the hundreds, so a fixed limit would not do either. The
@@ -64,7 +65,10 @@ def judge_evaluation(
 ) -> str | None:
     """Say why an evaluation shows divergence, or None; a healthy one becomes part of the reference."""
     limit = divergence_limit(settings, reference, step)
-    for name, mse in (("held-out MSE", test_mse), ("typical training MSE", typical_mse)):
+    readings = {"held-out MSE": test_mse, "typical training MSE": typical_mse}
+    if is_young(settings, reference, step) and math.isfinite(test_mse):
+        del readings["held-out MSE"]
+    for name, mse in readings.items():
         if mse is not None and not mse <= limit:
             return f"{name} is {mse:.3g}, over the limit of {limit:.3g}"
     if reference.is_empty():
@@ -75,8 +79,12 @@ def judge_evaluation(
 
 def divergence_limit(settings: Divergence, reference: Reference, step: int) -> float:
     """Give the MSE above which a run has diverged at this update; the largest float at its very start."""
-    in_grace = step - reference.started_at <= settings.grace
-    own = reference.first_mse if in_grace else reference.best_mse
+    own = reference.first_mse if is_young(settings, reference, step) else reference.best_mse
     if math.isinf(own):
         return sys.float_info.max
     return settings.factor * max(BASELINE_MSE, own)
+
+
+def is_young(settings: Divergence, reference: Reference, step: int) -> bool:
+    """Say whether this start is within its `divergence.grace`."""
+    return step - reference.started_at <= settings.grace

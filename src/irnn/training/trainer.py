@@ -16,7 +16,13 @@ from irnn.runs import checkpoint, metrics
 from irnn.runs.directory import RunDirectory
 from irnn.seeding import generator
 from irnn.tasks.adding import INPUT_SIZE, AddingProblem
-from irnn.training.divergence import Event, Reference, judge_evaluation, judge_update
+from irnn.training.divergence import (
+    Event,
+    Reference,
+    divergence_limit,
+    judge_evaluation,
+    judge_update,
+)
 from irnn.training.evaluate import held_out_mse, recurrence_of
 from irnn.training.progress import Interval, Progress
 from irnn.training.rates import schedule_factor
@@ -127,7 +133,8 @@ class Trainer:
         )
         progress.interval = Interval()
         if reason is None:
-            self._good = self._weights()
+            if mse <= divergence_limit(self.config.divergence, progress.reference, progress.step):
+                self._good = self._weights()
             early = progress.step < (self.config.stop.min_updates or 0)
             progress.solved = goal is not None and mse <= goal and not early
             if progress.note_crossings(mse):
