@@ -220,9 +220,7 @@ class Divergence:
     policy: Policy = option(Policy.stop, "what to do about a run that diverged")
     factor: float = option(100.0, "MSE over this times the run's own reference diverged", above=1)
     grace: int = option(
-        1000,
-        "updates after a start in which only typical training MSE is judged, by the start's own MSE",
-        at_least=0,
+        1000, "updates after a start in which the reference is the start's own MSE", at_least=0
     )
     lr_factor: float = option(0.5, "rollback: factor on the learning rate", above=0, at_most=1)
     max_recoveries: int = option(10, "rollbacks or restarts before a run gives up", at_least=0)

@@ -1,10 +1,10 @@
 """Tell a run that exploded from one that is only noisy.
 
-The rule: a run diverges when a loss or gradient stops being finite, or when, at an evaluation, its
-held-out or typical training MSE exceeds `divergence.factor` times the larger of 1/6 and its own reference,
-which is the best held-out MSE since the start. During the first `divergence.grace` updates of a start the
-reference is the start's own held-out MSE, and only the typical training MSE is judged by it: a young network
-passes through losses of 1e5 that are gone a few updates later, and a held-out MSE is one moment's reading.
+The rule: a run diverges when a loss or gradient stops being finite, or when, at an evaluation, its typical
+training MSE exceeds `divergence.factor` times the larger of 1/6 and its own reference, which is the held-out
+MSE of its start during the first `divergence.grace` updates and the best held-out MSE since that start
+afterwards. A held-out MSE above that limit is no divergence yet: it is one moment's reading, and networks
+pass through losses of 1e5 that are gone a few updates later. Such weights are not kept as good ones.
 
 Explosions seldom end in NaN: a ReLU network's loss sits at 1e19 and its gradient norm at infinity, which a
 NaN check never sees. A start may have a loss in the hundreds, so a fixed limit would not do either. The
@@ -63,14 +63,12 @@ def judge_evaluation(
     typical_mse: float | None,
     test_mse: float,
 ) -> str | None:
-    """Say why an evaluation shows divergence, or None; a healthy one becomes part of the reference."""
+    """Say why an evaluation shows divergence, or None; it then becomes part of the reference."""
+    if not math.isfinite(test_mse):
+        return f"held-out MSE is {test_mse}"
     limit = divergence_limit(settings, reference, step)
-    readings = {"held-out MSE": test_mse, "typical training MSE": typical_mse}
-    if is_young(settings, reference, step) and math.isfinite(test_mse):
-        del readings["held-out MSE"]
-    for name, mse in readings.items():
-        if mse is not None and not mse <= limit:
-            return f"{name} is {mse:.3g}, over the limit of {limit:.3g}"
+    if typical_mse is not None and not typical_mse <= limit:
+        return f"typical training MSE is {typical_mse:.3g}, over the limit of {limit:.3g}"
     if reference.is_empty():
         reference.first_mse = test_mse
     reference.best_mse = min(reference.best_mse, test_mse)
@@ -79,12 +77,8 @@ def judge_evaluation(
 
 def divergence_limit(settings: Divergence, reference: Reference, step: int) -> float:
     """Give the MSE above which a run has diverged at this update; the largest float at its very start."""
-    own = reference.first_mse if is_young(settings, reference, step) else reference.best_mse
+    in_grace = step - reference.started_at <= settings.grace
+    own = reference.first_mse if in_grace else reference.best_mse
     if math.isinf(own):
         return sys.float_info.max
     return settings.factor * max(BASELINE_MSE, own)
-
-
-def is_young(settings: Divergence, reference: Reference, step: int) -> bool:
-    """Say whether this start is within its `divergence.grace`."""
-    return step - reference.started_at <= settings.grace
