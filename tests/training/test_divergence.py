@@ -71,7 +71,7 @@ def test_weights_of_a_wild_held_out_loss_are_not_kept_as_good(
 
     config = small("divergence.policy=rollback")
     directory = RunDirectory.of(config)
-    directory.checkpoints.mkdir(parents=True)
+    directory.last.parent.mkdir(parents=True)
     trainer = Trainer(config, run_id(config), directory, torch.device("cpu"))
     assert trainer.evaluate()[1] is None
     weight = next(trainer.model.parameters())
