@@ -45,7 +45,7 @@ $(BENCH_READY): $(READY)
 	$(BIN)/pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
-bench: bench-update bench-data bench-command ## Check parity, then time everything (twelve minutes; installs JAX)
+bench: bench-update bench-data bench-command ## Check parity, then time everything (seven to twelve minutes; installs JAX)
 
 bench-update: $(BENCH_READY) ## Check parity, then time an update against its peers
 	$(BIN)/python benchmarks/update.py $(ARGS)

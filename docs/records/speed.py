@@ -8,7 +8,7 @@ from typing import Any
 
 from tables import table
 
-SPEED = Path(__file__).parent / "2026-11-24-speed"
+SPEED = Path(__file__).parent / "2026-11-26-speed"
 
 
 def speed_tables() -> dict[str, list[str]]:
