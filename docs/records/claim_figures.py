@@ -36,9 +36,9 @@ def median_curve(runs: Sequence[Run], curve: str) -> tuple[list[float], list[flo
             over = run["status"] == "diverged" and step >= run["steps"]
             found.append(NEVER if over or not before else before[-1])
         middle = statistics.median(found)
-        if middle == NEVER and steps:
-            break
         if middle == NEVER:
+            if steps:
+                break
             continue
         steps.append(step)
         losses.append(min(middle, TOP))

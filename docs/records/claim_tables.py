@@ -17,23 +17,23 @@ def number(value: float) -> str:
     return "never" if value == NEVER else f"{value:,.0f}"
 
 
-def median_of(runs: Sequence[Run], field: str, threshold: str) -> str:
+def middle(runs: Sequence[Run], field: str, threshold: str) -> float:
     """Give the median of when the runs were below; one that never was is later than any other."""
     times = [run[field][threshold] for run in runs]
-    return number(statistics.median(NEVER if time is None else time for time in times))
+    return statistics.median(NEVER if time is None else time for time in times)
+
+
+def median_of(runs: Sequence[Run], field: str, threshold: str) -> str:
+    """Write that median."""
+    return number(middle(runs, field, threshold))
 
 
 def moment(runs: Sequence[Run], threshold: str) -> str:
-    """Give the median update at which the runs were below, and the median of their seconds by then."""
+    """Write the median update at which the runs were below, and the median of their seconds by then."""
     updates = median_of(runs, "solved_at", threshold)
-    return updates if updates == "never" else f"{updates} ({seconds(runs, threshold)} s)"
-
-
-def seconds(runs: Sequence[Run], threshold: str) -> str:
-    """Give the median of the seconds after which the runs were below, to a tenth where they are few."""
-    times = [run["seconds_at"][threshold] for run in runs]
-    middle = statistics.median(NEVER if time is None else time for time in times)
-    return f"{middle:.1f}" if middle < 10 else number(middle)
+    seconds = middle(runs, "seconds_at", threshold)
+    spent = f"{seconds:.1f}" if seconds < 10 else number(seconds)
+    return updates if updates == "never" else f"{updates} ({spent} s)"
 
 
 def threads(runs: Sequence[Run]) -> str:

@@ -80,4 +80,5 @@ def test_a_run_records_the_instruction_set_it_computes_with(monkeypatch):
     monkeypatch.setenv("IRNN_NATIVE_ISA", names[-1])
     compiled.default.cache_clear()
     assert instruction_set("native", torch.device("cpu")) == names[-1]
+    assert len(set(names)) == len(names)
     compiled.default.cache_clear()
