@@ -10,7 +10,7 @@ from irnn.config import Config
 from irnn.kernels import native
 from irnn.kernels.compiled import Compiled
 from irnn.kernels.descent import Descent
-from irnn.kernels.loading import Library, load
+from irnn.kernels.loading import Library, Step, load
 from irnn.training.optimizers import Optimizer
 
 pytestmark = pytest.mark.skipif(not native.is_available(), reason="the kernel was not built")
@@ -78,13 +78,13 @@ def test_steps_are_those_in_pytorch(
         torch.testing.assert_close(value, expected[name], rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("where", ["loss", "gradient", "square"])
+@pytest.mark.parametrize("where", ["loss", "gradient", "unclipped square"])
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_what_is_not_finite_changes_nothing(small: Small, bad: float, where: str) -> None:
     config = small("optim=adam", "optim.amsgrad=true")
     made, parameters = optimizer(config, torch.float32)
     gradient, loss = draw(2, torch.float32), torch.ones(())
-    descent = made.descent(Descent, gradient, 1.0)
+    descent = made.descent(Descent, gradient, math.inf if where == "unclipped square" else 1.0)
     made.step_compiled(descent, loss)
     before = [parameters.clone(), *(torch.as_tensor(v).clone() for v in made.state_dict().values())]
     if where == "loss":
@@ -97,6 +97,41 @@ def test_what_is_not_finite_changes_nothing(small: Small, bad: float, where: str
     assert not (math.isfinite(done.loss_value) and math.isfinite(done.norm))
     after = [parameters, *(torch.as_tensor(value) for value in made.state_dict().values())]
     assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
+
+
+def sgd_step(
+    gradient: torch.Tensor, max_norm: float, lr: float = 1.0, kernel: Compiled | None = None
+) -> tuple[Step, torch.Tensor]:
+    """What one step does, and by how much it moves the parameters."""
+    parameters = torch.zeros_like(gradient)
+    descent = Descent(parameters, gradient, max_norm, rule="sgd", state=[], kernel=kernel)
+    done = descent(torch.ones((), dtype=gradient.dtype), torch.full_like(parameters, lr))
+    return done, -parameters
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    ("dtype", "size"),
+    [(torch.float32, 1e20), (torch.float32, 1e38), (torch.float64, 1e200), (torch.float64, 1e306)],
+)
+def test_a_gradient_whose_squares_overflow_is_clipped_all_the_same(
+    dtype: torch.dtype, size: float, variant: str
+) -> None:
+    direction = draw(2, dtype).clamp(-3, 3)
+    gradient = direction * size
+    assert gradient.isfinite().all()
+    assert not gradient.norm().isfinite()
+    done, moved = sgd_step(gradient, 0.1, kernel=Compiled(variant))
+    assert (bool(done.applied), bool(done.clipped)) == (True, True)
+    assert done.norm == pytest.approx(direction.double().norm().item() * size, rel=1e-5)
+    torch.testing.assert_close(moved, 0.1 * direction / direction.norm(), rtol=1e-4, atol=1e-9)
+
+
+def test_a_threshold_above_a_gradient_whose_squares_overflow_leaves_it_whole() -> None:
+    direction = draw(2, torch.float32)
+    done, moved = sgd_step(direction * 1e20, 1e30, lr=1e-20)
+    assert (bool(done.applied), bool(done.clipped)) == (True, False)
+    torch.testing.assert_close(moved, direction, rtol=1e-4, atol=1e-6)
 
 
 def test_a_factor_on_all_rates_is_a_factor_on_each(small: Small) -> None:

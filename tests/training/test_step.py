@@ -115,6 +115,29 @@ def test_clipping_scales_the_whole_gradient_to_the_threshold(small: Small) -> No
     assert (after - before).norm().item() == pytest.approx(0.01, rel=1e-3)
 
 
+@pytest.mark.parametrize("kernel", ["auto", "torch"])
+def test_clipping_works_where_the_norm_of_a_finite_gradient_overflows(
+    small: Small, kernel: str
+) -> None:
+    config = small(
+        "optim=sgd", "optim.lr=1", "clip=0.01", "init=pytorch", f"runtime.kernel={kernel}"
+    )
+    model, reference = network(config), network(config).double()
+    inputs, targets = batches(1)[0]
+    inputs[3, 2, 0] = 3e15
+    before = torch.cat([p.detach().flatten().clone() for p in model.parameters()])
+    update = Updater(model, config.optim, config.clip)(inputs, targets)
+    wide = Updater(reference, config.optim, config.clip)(inputs.double(), targets.double())
+    assert wide.grad_norm > 2e19
+    assert update.grad_norm == pytest.approx(wide.grad_norm, rel=1e-4)
+    assert update.applied
+    assert update.clipped
+    after = torch.cat([p.detach().flatten() for p in model.parameters()])
+    expected = torch.cat([p.detach().flatten() for p in reference.parameters()]).float()
+    assert (after - before).norm().item() == pytest.approx(0.01, rel=1e-3)
+    torch.testing.assert_close(after, expected, rtol=1e-4, atol=1e-6)
+
+
 def test_a_small_gradient_is_not_clipped(small: Small) -> None:
     config = small("clip=1e6")
     assert not Updater(network(config), config.optim, config.clip)(*batches(1)[0]).clipped

@@ -6,7 +6,7 @@ MSE of its start during the first `divergence.grace` updates and the best held-o
 afterwards. A held-out MSE above that limit is no divergence yet: it is one moment's reading, and networks
 pass through losses of 1e5 that are gone a few updates later. Such weights are not kept as good ones.
 
-Explosions seldom end in NaN: a ReLU network's loss sits at 1e19 and its gradient norm at infinity, which a
+Explosions seldom end in NaN: a ReLU network's loss sits at 1e19, which a
 NaN check never sees. A start may have a loss in the hundreds, so a fixed limit would not do either. The
 typical training MSE is the geometric mean over the batches since the last evaluation: a single batch at
 1e10 from which a run recovers is noise.

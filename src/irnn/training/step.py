@@ -36,7 +36,9 @@ class Updater:
     """Apply updates to a network: the optimizer, gradient clipping and the check for finiteness.
 
     Clipping is by the norm of the whole gradient (Pascanu, Mikolov & Bengio 2013): a gradient longer than
-    `clip.max_norm` is scaled down to that length. A loss or gradient that is not finite is never applied.
+    `clip.max_norm` is scaled down to that length, also where its squares are beyond the precision's range
+    (a norm of 1.8e19 in float32). A loss or gradient that is not finite is never applied, nor is one whose
+    norm is not finite where nothing is clipped.
     The first `integrators` units of a layer are those that `optim.integrator_lr_scale` is about.
     """
 
@@ -73,11 +75,18 @@ class Updater:
     def _apply(self, loss: Tensor) -> Update:
         gradient = self.flat.gradient
         mse, grad_norm = torch.stack((loss, gradient.norm())).tolist()
+        unit = 1.0
+        if not math.isfinite(grad_norm) and math.isfinite(self.max_norm):
+            largest = gradient.abs().max().item()
+            if math.isfinite(largest):  # only squares overflowed
+                gradient.div_(unit := largest)
+                grad_norm = unit * gradient.norm().item()
         if not (math.isfinite(mse) and math.isfinite(grad_norm)):
             return Update(mse, grad_norm, clipped=False, applied=False)
         clipped = grad_norm > self.max_norm
-        if clipped:
-            gradient.mul_(self.max_norm / grad_norm)
+        scale = self.max_norm / (grad_norm / unit) if clipped else unit
+        if scale != 1.0:
+            gradient.mul_(scale)
         self.optimizer.step(gradient)
         self.flat.publish()
         return Update(mse, grad_norm, clipped, applied=True)

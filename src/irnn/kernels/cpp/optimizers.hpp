@@ -5,7 +5,7 @@
 namespace irnn {
 namespace {
 
-// As PyTorch's norm, in the working precision: infinite when a square is too large for it.
+// As PyTorch's norm, in the working precision: infinite when the sum of squares is too large for it.
 template <class T> T euclidean_norm(const T *x, Index count) {
     typedef typename Vectors<T>::Wide Wide;
     constexpr Index lanes = sizeof(Wide) / sizeof(T);
@@ -93,17 +93,42 @@ template <bool CENTERED, bool MOMENTUM, class T> void rmsprop(const Step &step, 
     }
 }
 
-// Nothing is changed when the loss or the norm is not finite.
+inline bool finite(double value) {
+    const double highest = std::numeric_limits<double>::max();
+    return value >= -highest && value <= highest;
+}
+
+// Zero for an empty gradient, NaN or infinity if there is one in it.
+template <class T> T largest_magnitude(const T *x, Index count) {
+    T largest = 0;
+    for (Index i = 0; i < count; ++i) {
+        const T size = x[i] < 0 ? -x[i] : x[i];
+        if (!finite(static_cast<double>(size))) return size;
+        if (size > largest) largest = size;
+    }
+    return largest;
+}
+
+// Nothing is changed when the loss or the norm is not finite. The norm of a finite gradient can
+// overflow in its squares; where there is clipping, such a gradient is brought to a largest element
+// of 1 and measured then.
 template <class T> void apply_step(Step &step) {
-    const double highest = static_cast<double>(std::numeric_limits<T>::max());
-    const T *const gradient = static_cast<const T *>(step.gradient);
+    T *const gradient = static_cast<T *>(step.gradient);
     step.loss_value = static_cast<double>(*static_cast<const T *>(step.loss));
     step.norm = static_cast<double>(euclidean_norm(gradient, step.count));
-    const auto finite = [=](double value) { return value >= -highest && value <= highest; };
+    double unit = 1;
+    if (!finite(step.norm) && finite(step.max_norm)) {
+        const T largest = largest_magnitude(gradient, step.count);
+        if (finite(static_cast<double>(largest))) {
+            for (Index i = 0; i < step.count; ++i) gradient[i] /= largest;
+            unit = static_cast<double>(largest);
+            step.norm = unit * static_cast<double>(euclidean_norm(gradient, step.count));
+        }
+    }
     step.applied = finite(step.loss_value) && finite(step.norm);
     step.clipped = step.applied && step.norm > step.max_norm;
     if (!step.applied) return;
-    const Descent<T> descent(step, step.clipped ? step.max_norm / step.norm : 1.0);
+    const Descent<T> descent(step, step.clipped ? step.max_norm / (step.norm / unit) : unit);
     switch (static_cast<Rule>(step.rule)) {
     case Rule::sgd: return sgd(step, descent);
     case Rule::adam: return step.state[2] ? adam<true>(step, descent) : adam<false>(step, descent);
