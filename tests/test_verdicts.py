@@ -99,13 +99,9 @@ def test_the_verdict_on_the_scale_is_that_of_its_records() -> None:
     left = [run["solved_at"]["0.1"] for run in small]
     assert f"plateau of T = 150 after {min(left):,} to {max(left):,} updates" in page
     assert {run["status"] for run in RUNS["init-scale"]} == {"solved"}
-    slow = [
-        run
-        for run in RUNS["default"]
-        if run["config"]["optim"]["lr"] == 1e-4 and run["seq_len"] in (300, 400)
-    ]
-    died = [run["steps"] for run in slow if run["status"] == "diverged"]
-    assert f"identity explodes in {len(died)} of {len(slow)} runs" in page
+    long = [run for run in RUNS["default"] if run["seq_len"] in (300, 400)]
+    assert not any(run["divergences"] for run in long)
+    assert f"the identity explodes in none of {len(long)} runs" in page
     demo = [run for run in RUNS["irelu-demo"] if run["seq_len"] in (300, 400)]
     assert len(demo) == 6
     assert not any(run["divergences"] for run in demo)
@@ -164,17 +160,10 @@ def test_the_verdict_on_the_default_is_that_of_its_records() -> None:
     rates = (1e-4, 3e-4, 1e-3)
     assert set(groups) == {(length, rate) for length in (150, 200, 300, 400) for rate in rates}
     assert all(len(runs) == 10 for runs in groups.values())
-    assert all(solved[length, rate] == 10 for length in (150, 200) for rate in rates)
-    assert [solved[300, 1e-4], solved[300, 3e-4]] == [10, 10]
-    assert f"With 1e-3 {solved[300, 1e-3]} of 10 seeds are solved at T = 300 and" in page
-    assert (
-        f"T = 300 and {solved[400, 1e-3]} of 10 at T = 400, with 3e-4 {solved[400, 3e-4]}" in page
-    )
-    assert f"of 10 at T = 400, with 1e-4 {solved[400, 1e-4]} of 10. The other" in page
-    others = [run for run in RUNS["default"] if run["status"] != "solved"]
-    last = max(run["steps"] for run in others)
-    assert f"The other {len(others)} runs explode in their first {last:,} updates" in page
-    assert all("gradient norm is inf" in run["divergences"][-1]["reason"] for run in others)
+    assert set(solved.values()) == {10}
+    assert f"{len(RUNS['default'])} of {sum(solved.values())} runs are solved" in page
+    medians = [statistics.median(r["steps"] for r in groups[n, 1e-3]) for n in (150, 400)]
+    assert "from {:,.0f} updates at T = 150 to {:,.0f} at T = 400".format(*medians) in page
     for length in (150, 200):
         slow, fast = (
             statistics.median(r["steps"] for r in groups[length, lr]) for lr in (1e-4, 1e-3)

@@ -198,8 +198,15 @@ def test_only_runs_of_the_papers_sgd_were_ended_by_one_held_out_loss() -> None:
 
     assert {name for name in RUNS if ended_so(name)} == {"paper-sgd"}
     again = [run for run in RUNS["default"] if run.get("instruction_set")]
-    assert [len(again), {run["status"] for run in again}] == [20, {"solved"}]
+    assert [len(again), {run["status"] for run in again}] == [30, {"solved"}]
     assert {run["instruction_set"] for run in again} == {"avx2"}
+    clipped = [run for run in again if "grad_norm_max" in run]
+    norms, steps = [sorted(run[key] for run in clipped) for key in ("grad_norm_max", "steps")]
+    assert len(clipped) == 10
+    page = text_of("docs/reproduction.md")
+    assert f"the last ten after {steps[0]:,} to {steps[-1]:,} updates, on the way" in page
+    assert [f"{norms[0]:.0e}", f"{norms[-1]:.0e}"] == ["8e+19", "1e+36"]
+    assert "norms of their gradients were 8e19 to 1e36" in page
     by_length = [run["seq_len"] for run in ended_so("paper-sgd")]
     assert [len(by_length), by_length.count(200)] == [15, 7]
     stopped = [run for run in ended_so("paper-sgd") if run["status"] == "diverged"]

@@ -1,7 +1,7 @@
 """Collect runs into a record: python docs/records/collect.py RUNS_DIR... [--sweep NAME...] [--into FILE]
 
 One JSON object per run: its `result.json`, the command, kernel, instruction set, threads, machine and
-commit that made it, and its curves, [update, MSE] at evaluations, held-out and training. With --sweep only
+commit that made it, the largest gradient norm of an update, and its curves, [update, MSE] at evaluations, held-out and training. With --sweep only
 that sweep's runs, then also those that are not finished: their status is "unfinished". With --into the runs
 are added to the record FILE instead of printed; one that is there already stays as it is, unless it was
 unfinished.
@@ -45,6 +45,7 @@ def row(folder: Path) -> dict[str, Any]:
             threshold: next((r["seconds"] for r in records if r["step"] == step), None)
             for threshold, step in result["solved_at"].items()
         },
+        "grad_norm_max": max(record.get("grad_norm_max") or 0.0 for record in records),
         "curve": [[record["step"], record["test_mse"]] for record in kept],
         "train_curve": [[record["step"], record["train_mse"]] for record in kept],
     }
