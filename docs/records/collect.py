@@ -1,10 +1,10 @@
 """Collect runs into a record: python docs/records/collect.py RUNS_DIR... [--sweep NAME...] [--into FILE]
 
 One JSON object per run: its `result.json`, the command, kernel, instruction set, threads, machine and
-commit that made it, the largest gradient norm of an update, and its curves, [update, MSE] at evaluations, held-out and training. With --sweep only
-that sweep's runs, then also those that are not finished: their status is "unfinished". With --into the runs
-are added to the record FILE instead of printed; one that is there already stays as it is, unless it was
-unfinished.
+commit that made it, the largest gradient norm of an update, and its curves, [update, MSE] at evaluations,
+held-out and training. With --sweep only that sweep's runs, then also those that are not finished: their
+status is "unfinished". With --into the runs are added to the record FILE instead of printed; one that is
+there already stays as it is, unless it was unfinished.
 """
 
 import argparse
