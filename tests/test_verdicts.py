@@ -141,16 +141,25 @@ def test_the_verdict_on_clipping_adam_is_that_of_its_records() -> None:
 
 def test_the_verdict_on_clipping_sgd_is_that_of_its_records() -> None:
     free = claims.groups(RUNS["clip-sgd"], ("clip.max_norm",))
-    best = statistics.median(run["best_test_mse"] for run in free[(1,)])
     page = text_of("docs/reproduction.md")
-    assert (
-        f"to a best held-out MSE of {best:.4f} (median) in {free[(1,)][0]['steps']:,} updates"
-        in page
+    left = {clip: [run["solved_at"]["0.1"] for run in free[(clip,)]] for clip in (1, 10)}
+    best = {
+        clip: f"{statistics.median(run['best_test_mse'] for run in free[(clip,)]):.4f}"
+        for clip in (1, 10)
+    }
+    first, then = [f"{min(steps):,} to {max(steps):,}" for steps in left.values()]
+    updates = f"{free[(1,)][0]['steps']:,}"
+    said = (
+        f"after {first} updates and comes to a best held-out MSE of {best[1]} (median) in {updates}"
     )
-    assert all(run["steps"] == 2 for clip in (100, 1000, None) for run in free[(clip,)])
-    clipped = [run["steps"] for run in RUNS["clip-sgd"] if run["config"]["clip"]["max_norm"] == 10]
-    said = f"after {min(clipped):,} to {max(clipped):,} updates, and from 100 on"
-    assert said in text_of("docs/reproduction.md")
+    assert said in page
+    assert f"leaves it after {then} and comes to {best[10]}; clipped to 100 none does" in page
+    assert all(run["solved_at"]["0.1"] is None for run in free[(100,)])
+    (exploded,) = [run for run in free[(100,)] if run["status"] == "diverged"]
+    assert f"one explodes at {exploded['steps']:,}; with 1000" in page
+    assert {run["steps"] for clip in (1000, None) for run in free[(clip,)]} == {2}
+    norms = sorted(run["grad_norm_max"] for clip in (10, 100) for run in free[(clip,)])
+    assert [f"{norms[0]:.0e}", f"{norms[-1]:.0e}"] == ["2e+20", "1e+39"]
 
 
 def test_the_verdict_on_the_default_is_that_of_its_records() -> None:
