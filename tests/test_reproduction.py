@@ -194,9 +194,18 @@ def test_what_is_said_of_one_rate_for_all_weights_is_recorded() -> None:
     of_200 = [run for run in rate if claims.setting(run, "optim.recurrent_lr_scale") == 1]
     assert [len(again), len(of_200)] == [10, 10]
     solved = [sum(run["status"] == "solved" for run in runs) for runs in (again, of_200)]
-    page = (ROOT / "docs" / "reproduction.md").read_text()
-    said = f"{solved[0]} of 10 seeds solved T = 150, and {solved[1]} of 10 T = 200"
-    assert said in page.replace("\n", " ")
+    page = " ".join((ROOT / "docs" / "reproduction.md").read_text().split())
+    decision = " ".join((ROOT / "docs" / "decisions" / "0011-default-rate.md").read_text().split())
+    said = f"{solved[0]} of 10 seeds solve T = 150 too, and {solved[1]} of 10 T = 200, in medians"
+    assert said in page
+    medians = [statistics.median(run["steps"] for run in runs) for runs in (again, of_200)]
+    assert "in medians of {:,.0f} and {:,.0f} updates".format(*medians) in page
+    said = "10 of 10 at T = 150, in a median of {:,.0f} updates".format(medians[0])
+    assert said in decision
+    assert f"10 of 10 at T = 200, in {medians[1]:,.0f} (" in decision
+    tenth = claims.groups(RUNS["default"], ("task.seq_len", "optim.lr"))
+    known = [statistics.median(run["steps"] for run in tenth[n, 1e-3]) for n in (150, 200)]
+    assert "the tenth needs {:,.0f} and {:,.0f}".format(*known) in decision
 
 
 def test_the_table_of_the_decision_on_the_rate_follows_from_its_record() -> None:
