@@ -200,7 +200,7 @@ def test_what_is_said_of_one_rate_for_all_weights_is_recorded() -> None:
     assert said in page
     medians = [statistics.median(run["steps"] for run in runs) for runs in (again, of_200)]
     assert "in medians of {:,.0f} and {:,.0f} updates".format(*medians) in page
-    said = "10 of 10 at T = 150, in a median of {:,.0f} updates".format(medians[0])
+    said = f"10 of 10 at T = 150, in a median of {medians[0]:,.0f} updates"
     assert said in decision
     assert f"10 of 10 at T = 200, in {medians[1]:,.0f} (" in decision
     tenth = claims.groups(RUNS["default"], ("task.seq_len", "optim.lr"))
