@@ -1,5 +1,6 @@
 """The same as test_verdicts.py, of the verdict on SGD at the paper's settings."""
 
+import json
 from typing import Any
 
 from tests.verdicts import RUNS, claims, listed, sgd, text_of
@@ -207,3 +208,17 @@ def test_only_runs_of_the_papers_sgd_were_ended_by_one_held_out_loss() -> None:
     assert [len(by_length), by_length.count(200)] == [15, 7]
     stopped = [run for run in ended_so("paper-sgd") if run["status"] == "diverged"]
     assert sum(run["config"]["divergence"]["policy"] == "stop" for run in stopped) == 2
+
+
+def test_what_is_said_of_a_plain_loop_is_what_it_printed() -> None:
+    path = claims.RECORDS / "2026-11-26-plain-loop" / "losses.jsonl"
+    seeds = [json.loads(line) for line in path.read_text().splitlines()]
+    held = [seed for seed in seeds if seed["first_overflow"] is not None]
+    assert [len(seeds), len(held)] == [10, 8]  # "eight of ten"
+    assert all(seed["overflows"] == 401 - seed["first_overflow"] for seed in held)
+    first = sorted(seed["first_overflow"] for seed in held)
+    page = text_of("docs/reproduction.md")
+    assert f"after {first[0]} to {first[-1]} updates, and at every one of the remaining" in page
+    losses = sorted(seed["losses"]["400"] for seed in held)
+    assert [f"{losses[0]:.0e}", f"{losses[-1]:.0e}"] == ["3e+17", "2e+30"]
+    assert "where it is, at 3e17 to 2e30" in page

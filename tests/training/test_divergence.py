@@ -197,3 +197,14 @@ def test_a_run_that_keeps_exploding_gives_up(small: Small) -> None:
         "gave up after 1 times restart",
     ]
     assert result["restarts"] == 1
+
+
+def test_a_run_that_never_explodes_is_the_same_under_every_policy(small: Small) -> None:
+    curves = []
+    for policy in ("stop", "rollback", "restart"):
+        config = small("budget.updates=60", "evaluate.every=20", f"divergence.policy={policy}")
+        assert run(config)["divergences"] == []
+        records = read_records(RunDirectory.of(config).metrics)
+        curves.append([(r["step"], r["test_mse"], r["train_mse"], r["grad_norm"]) for r in records])
+    assert curves[0] == curves[1] == curves[2]
+    assert len(curves[0]) == 4

@@ -138,6 +138,24 @@ def test_clipping_works_where_the_norm_of_a_finite_gradient_overflows(
     torch.testing.assert_close(after, expected, rtol=1e-4, atol=1e-6)
 
 
+def test_a_network_gets_out_of_where_pytorchs_clipping_holds_it(small: Small) -> None:
+    """PyTorch multiplies a gradient of overflowing norm by zero, and so at every later batch."""
+    config = small("optim=sgd", "optim.lr=0.1", "clip=1", "init.gain=12", "init.readout_std=1")
+    stuck, free = network(config), network(config)
+    updater = Updater(free, config.optim, config.clip)
+    optimizer = torch.optim.SGD(stuck.parameters(), lr=0.1)
+    start = torch.cat([p.detach().flatten().clone() for p in stuck.parameters()])
+    inputs, targets = batches(1)[0]
+    for _ in range(100):
+        optimizer.zero_grad()
+        torch.nn.functional.mse_loss(stuck(inputs), targets).backward()
+        assert torch.nn.utils.clip_grad_norm_(stuck.parameters(), 1.0).isinf()
+        optimizer.step()
+        last = updater(inputs, targets)
+    assert torch.equal(start, torch.cat([p.detach().flatten() for p in stuck.parameters()]))
+    assert last.loss < 0.1
+
+
 def test_a_small_gradient_is_not_clipped(small: Small) -> None:
     config = small("clip=1e6")
     assert not Updater(network(config), config.optim, config.clip)(*batches(1)[0]).clipped
