@@ -5,7 +5,8 @@ import operator
 from typing import Any
 
 from irnn.choices import Data, Device, Dtype, InitName, KernelName, Marks, ModelName
-from irnn.config import Config, ConfigError, Setting, plain, settings, total_updates
+from irnn.config import Config, ConfigError, total_updates
+from irnn.settings import Setting, plain, settings
 
 RELATIONS = {
     "above": operator.gt,

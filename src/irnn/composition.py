@@ -18,9 +18,10 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from irnn.checks import check
-from irnn.config import Config, ConfigError, settings
+from irnn.config import Config, ConfigError
 from irnn.groups import CONFIG_NAME, conf_dir, group_names, rewrite_numbers
 from irnn.refusals import explained
+from irnn.settings import settings
 
 _ABOUT_OVERRIDES = (
     HydraException,

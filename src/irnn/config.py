@@ -1,15 +1,11 @@
 """The whole schema of a run: frozen, documented dataclasses.
 
-Every setting is declared once, with `option`: its default, one line of documentation, the numbers it
-accepts, and the choices of its section's `name` that have it. `irnn.checks` refuses what cannot work.
+Every setting is declared once, with `irnn.settings.option`. `irnn.checks` refuses what cannot work.
 Nothing here imports torch or Hydra, so that a wrong setting is answered at once.
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
-from enum import Enum
-from typing import Any
+from dataclasses import dataclass
 
 from irnn.choices import (
     Data,
@@ -25,6 +21,7 @@ from irnn.choices import (
     TaskName,
     TrackerMode,
 )
+from irnn.settings import option
 
 SCHEMA = 1
 """What the settings mean. Enters every run id: raise it when old runs stop being comparable."""
@@ -32,27 +29,6 @@ SCHEMA = 1
 
 class ConfigError(ValueError):
     """A setting that cannot work; the message names key, value and what would be accepted."""
-
-
-def option(
-    default: Any,
-    doc: str,
-    *,
-    above: float | None = None,
-    at_least: float | None = None,
-    below: float | None = None,
-    at_most: float | None = None,
-    only: tuple[str, ...] = (),
-    optional: bool = False,
-) -> Any:
-    """Declare a setting: bounds on a number, and in `only` the names of its section that have it.
-
-    Those need a value for it, unless it is `optional`.
-    """
-    bounds = {"above": above, "at least": at_least, "below": below, "at most": at_most}
-    bounds = {relation: bound for relation, bound in bounds.items() if bound is not None}
-    metadata = {"doc": doc, "bounds": bounds, "only": only, "optional": optional}
-    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -286,35 +262,6 @@ class Config:
     unlock: bool = option(
         False, "do not wait for the run's last process: its machine is gone for good"
     )
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One leaf of a configuration: its full key, its value and how it was declared."""
-
-    key: str
-    value: Any
-    doc: str
-    bounds: dict[str, float]
-    only: tuple[str, ...]
-    optional: bool
-
-
-def settings(node: Any, prefix: str = "") -> Iterator[Setting]:
-    """Walk over the leaves of a configuration (or of one of its sections), in order."""
-    for item in fields(node):
-        key, value = f"{prefix}{item.name}", getattr(node, item.name)
-        if is_dataclass(value):
-            yield from settings(value, f"{key}.")
-        else:
-            yield Setting(key, value, **item.metadata)
-
-
-def plain(value: Any) -> Any:
-    """Turn a configuration into dicts, strings and numbers that any reader knows."""
-    if is_dataclass(value):
-        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
-    return value.value if isinstance(value, Enum) else value
 
 
 def total_updates(config: Config) -> int | None:

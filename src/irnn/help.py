@@ -4,8 +4,8 @@ import textwrap
 from pathlib import Path
 
 from irnn.composition import compose_config
-from irnn.config import Setting, plain, settings
 from irnn.groups import NUMERIC_GROUPS, conf_dir
+from irnn.settings import Setting, plain, settings
 
 GROUPS = (
     "task",

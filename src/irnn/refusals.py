@@ -7,8 +7,9 @@ from typing import Any
 
 from hydra.errors import OverrideParseException
 
-from irnn.config import Config, ConfigError, settings
+from irnn.config import Config, ConfigError
 from irnn.groups import NUMERIC_GROUPS, group_names, options
+from irnn.settings import settings
 
 
 def explained(error: Exception, overrides: Sequence[str]) -> ConfigError:

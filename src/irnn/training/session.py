@@ -12,7 +12,7 @@ import torch
 
 from irnn import kernels
 from irnn.checks import GATED
-from irnn.config import SCHEMA, Config, ConfigError, plain
+from irnn.config import SCHEMA, Config, ConfigError
 from irnn.display import Display, summary
 from irnn.models.regressor import DTYPES
 from irnn.runs import curve, provenance
@@ -20,6 +20,7 @@ from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError, storage_error
 from irnn.runs.identity import run_id
 from irnn.runs.trackers import tracked
+from irnn.settings import plain
 from irnn.training import hardware
 from irnn.training.divergence import Event
 from irnn.training.loop import Interrupted, fit
