@@ -9,7 +9,7 @@ from irnn.composition import compose_config, load_config
 from irnn.config import Config, ConfigError, total_updates
 from irnn.groups import conf_dir, rewrite_numbers
 from irnn.help import GROUPS, described, text
-from irnn.settings import plain, settings
+from irnn.options import plain, settings
 from irnn.training.session import run
 
 Small = Callable[..., Config]

@@ -9,8 +9,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from irnn.composition import to_config
+from irnn.options import plain
 from irnn.runs.identity import run_id
-from irnn.settings import plain
 from tests.record_scripts import RECORDS, script
 
 ROOT = Path(__file__).parents[1]

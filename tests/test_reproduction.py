@@ -92,7 +92,27 @@ def test_no_seed_is_left_out(name: str) -> None:
     claim = claims.CLAIMS[name]
     for values, group in claims.groups(RUNS[name], claim.keys).items():
         seeds = sorted(run["seed"] for run in group)
-        assert seeds == list(range(len(seeds))), values
+        if values[-1] in ("rollback", "restart"):  # only what exploded
+            stopped = [run for run in RUNS[name] if claims.setting(run, claims.POLICY) == "stop"]
+            same = [run for run in stopped if run["seq_len"] == values[0]]
+            exploded = sorted(run["seed"] for run in same if run["status"] == "diverged")
+            assert seeds == exploded, values
+        else:
+            assert seeds == list(range(len(seeds))), values
+
+
+def test_a_run_that_never_exploded_counts_under_every_policy_and_no_other_does() -> None:
+    claim = claims.CLAIMS["paper-sgd"]
+    keys = ("task.seq_len", claims.POLICY)
+    pooled = claims.groups(claim.pooled(), keys)
+    for (length, policy), runs in claims.groups(claim.runs(), keys).items():
+        if policy == "stop":
+            for other in ("rollback", "restart"):
+                again = pooled.get((length, other), [])
+                seeds = [run["seed"] for run in again]
+                assert len(set(seeds)) == len(seeds)
+                same = [run["run_id"] for run in again if "as_stop" in run]
+                assert same == [run["run_id"] for run in runs if not run["divergences"]]
 
 
 def test_a_median_counts_those_that_never_crossed_as_latest() -> None:

@@ -5,61 +5,113 @@ from typing import Any
 
 from tests.verdicts import RUNS, claims, listed, sgd, text_of
 
+POLICIES = ("stop", "rollback", "restart")
 
-def test_the_verdict_on_sgd_at_150_is_that_of_its_records() -> None:
-    page, readme = text_of("docs/reproduction.md"), text_of("README.md")
-    stopped = sorted(run["steps"] for run in sgd(150, "stop"))
-    assert all(run["status"] == "diverged" for run in sgd(150, "stop"))
-    assert all(run["best_test_mse"] > 0.1 for run in sgd(150, "stop"))
-    assert len(stopped) == 5
-    assert stopped[1] < 10 < 100_000 < stopped[2]
-    assert f"three after {stopped[2]:,} to {stopped[4]:,} on the plateau" in readme
-    rolled = sgd(150, "rollback")
-    left = [run for run in rolled if run["solved_at"]["0.1"] is not None]
-    assert [len(rolled), len(left)] == [5, 4]
-    assert f"at {listed([run['solved_at']['0.1'] for run in left])} updates" in page
-    assert {len(run["divergences"]) for run in left} == {3, 4}  # so the rate is 0.01 / 8 or / 16
-    best = sorted(f"{run['best_test_mse']:.3f}" for run in left)
-    assert f"came to {', '.join(best[:-1])} and {best[-1]}, not to 0.001" in page
-    assert "with a rate of 0.00125 or 0.000625, and came" in page
+
+def left_of(runs: list[dict[str, Any]]) -> list[int]:
+    """The updates at which those runs left the plateau that did."""
+    return [run["solved_at"]["0.1"] for run in runs if run["solved_at"]["0.1"] is not None]
+
+
+def exploded(length: int) -> list[dict[str, Any]]:
+    """The runs of a length that exploded under `stop`."""
+    assert [run["seed"] for run in sgd(length, "stop")] == [0, 1, 2, 3, 4]
+    return [run for run in sgd(length, "stop") if run["status"] == "diverged"]
 
 
 def test_the_verdict_on_sgd_at_200_is_that_of_its_records() -> None:
-    page = text_of("docs/reproduction.md")
+    page, readme = text_of("docs/reproduction.md"), text_of("README.md")
     runs = sgd(200, "stop")
-    left = [run["solved_at"]["0.1"] for run in runs]
+    assert exploded(200) == []
+    left = left_of(runs)
     assert len(left) == 5
-    assert f"after {min(left):,} to {max(left):,} updates; one is solved at" in page
-    (solved,) = [run for run in runs if run["status"] == "solved"]
-    assert f"one is solved at {solved['steps']:,} with" in page
-    (other,) = [run for run in runs if run["status"] == "exhausted"]
-    assert f"one comes to {other['best_test_mse']:.4f} in the million" in page
-    ended = [run for run in runs if run["status"] == "diverged"]
-    steps, best = [run["steps"] for run in ended], [run["best_test_mse"] for run in ended]
-    assert f"at {min(steps):,} to {max(steps):,}, from {max(best):.4f} to {min(best):.4f}" in page
+    assert f"leaves the plateau, after {min(left):,} to {max(left):,} updates; two are" in page
+    solved = [run["steps"] for run in runs if run["status"] == "solved"]
+    assert f"two are solved, at {listed(solved)}, with the constant rate" in page
+    assert f"two are solved by SGD alone, at {listed(solved)} updates" in readme
+    others = sorted(f"{run['best_test_mse']:.4f}" for run in runs if run["status"] == "exhausted")
+    assert f"come to {', '.join(others[:-1])} and {others[-1]} in the million" in page
+    longest = [run["grad_norm_max"] for run in runs]
+    assert [f"{min(longest):.0e}", f"{max(longest):.0e}"] == ["3e+14", "5e+28"]
+    assert "gradients as long as 3e14 to 5e28; clipping" in page
 
 
-def test_the_verdict_on_sgd_with_the_larger_thresholds_is_that_of_its_records() -> None:
+def test_the_verdict_on_sgd_at_150_is_that_of_its_records() -> None:
     page = text_of("docs/reproduction.md")
-    late = []
-    for length in (150, 300):
-        runs = sgd(length, "stop")
-        assert [run["status"] for run in runs] == ["diverged"] * 5
-        assert all(run["best_test_mse"] > 0.1 for run in runs)
-        steps = sorted(run["steps"] for run in runs)
-        assert steps[1] <= 11
-        late += steps[2:]
-    assert f"the others after {min(late):,} to {max(late):,} on the plateau" in page
+    steps = [run["steps"] for run in exploded(150)]
+    assert len(steps) == 3
+    said = f"three of five seeds explode, after {min(steps):,} to {max(steps):,} updates on the"
+    assert said in page
+    assert left_of([run for policy in POLICIES for run in sgd(150, policy)]) == []
+    assert {run["status"] for run in sgd(150, "stop")} == {"diverged", "exhausted"}
+    readme = text_of("README.md")
+    assert "three did at T = 150, none at 200, five at 300 and five at 400" in readme
+    assert f"after {min(steps):,} updates at the earliest" in readme
+    assert all(run["steps"] >= min(steps) for n in (300, 400) for run in exploded(n))
+
+
+def test_the_verdict_on_sgd_at_300_is_that_of_its_records() -> None:
+    steps = [run["steps"] for run in exploded(300)]
+    assert len(steps) == 5
+    (best,) = [run["best_test_mse"] for run in exploded(300) if left_of([run])]
+    said = f"after {min(steps):,} to {max(steps):,} updates; one had come to {best:.4f}, the others"
+    assert said in text_of("docs/reproduction.md")
 
 
 def test_the_verdict_on_sgd_at_400_is_that_of_its_records() -> None:
+    steps = [run["steps"] for run in exploded(400)]
+    assert len(steps) == 5
+    best = sorted(f"{run['best_test_mse']:.4f}" for run in exploded(400) if left_of([run]))
     page = text_of("docs/reproduction.md")
-    runs = sgd(400, "stop")
-    steps, best = [run["steps"] for run in runs], sorted(run["best_test_mse"] for run in runs)
-    assert [run["status"] for run in runs] == ["diverged"] * 5
-    assert f"on the plateau, after {min(steps):,} to {max(steps):,} updates; one had been" in page
-    assert 0.1 < best[0] < 0.15 < best[1]
-    assert f"one had been at {best[0]:.4f}." in page
+    assert f"after {min(steps):,} to {max(steps):,}; two had left the plateau and come to" in page
+    assert f"the plateau and come to {' and '.join(best)}. In these 13 the loss" in page
+
+
+def test_what_ended_sgd_was_beyond_float32() -> None:
+    found = [run for length in (150, 200, 300, 400) for run in exploded(length)]
+    assert len(found) == 13  # "In these 13 the loss ..."
+    for run in found:
+        (event,) = run["divergences"]
+        norm = event["reason"].startswith("gradient norm is inf")
+        assert norm or event["reason"].startswith("training loss of one batch is ")
+
+
+def test_the_verdict_on_rolling_back_is_that_of_its_records() -> None:
+    page = text_of("docs/reproduction.md")
+    for length in (150, 300):
+        again = [run["seed"] for run in sgd(length, "rollback")]
+        assert again == [run["seed"] for run in exploded(length)]
+    assert {len(run["divergences"]) for run in sgd(150, "rollback")} == {1, 2}  # "one or two"
+    runs = sgd(300, "rollback")
+    best = sorted(f"{run['best_test_mse']:.4f}" for run in runs if left_of([run]))
+    assert len(best) == 4
+    assert (
+        f"four of five leave the plateau, and come to {', '.join(best[:-1])} and {best[-1]}" in page
+    )
+    (lost,) = [run for run in runs if run["status"] == "diverged"]
+    assert lost["best_test_mse"] > 0.1
+    steps = [event["step"] for event in lost["divergences"]]
+    assert len(steps) == 11
+    assert f"explodes ten times more within {steps[-1] - steps[0]:,} updates" in page
+    assert sgd(400, "rollback") == sgd(400, "restart") == []  # "were not run at T = 400"
+
+
+def test_the_verdict_on_restarting_is_that_of_its_records() -> None:
+    page = text_of("docs/reproduction.md")
+    later = []
+    for length in (150, 300):
+        runs = sgd(length, "restart")
+        assert [run["seed"] for run in runs] == [run["seed"] for run in exploded(length)]
+        assert {run["status"] for run in runs} == {"exhausted"}
+        later += [
+            (length, run["seed"], f"{run['best_test_mse']:.4f}")
+            for run in runs
+            if (run["solved_at"]["0.1"] or 0) > run["divergences"][0]["step"]
+        ]
+    ((length, seed, best),) = later
+    assert f"one new start (T = {length}, seed {seed}) left the plateau, and came to {best}" in page
+    counts = {len(run["divergences"]) for n in (150, 300) for run in sgd(n, "restart")}
+    assert [min(counts), max(counts)] == [1, 3]  # "one to three explosions"
 
 
 def test_the_verdict_on_the_papers_comparison_is_that_of_its_records() -> None:
@@ -77,123 +129,22 @@ def test_the_verdict_on_the_papers_comparison_is_that_of_its_records() -> None:
 
 
 def test_a_seeds_first_explosion_is_the_same_under_every_policy() -> None:
-    """With the same instruction set; records from before it was recorded were made with AVX2."""
     first = {
-        (
-            *(run["seq_len"], run["seed"], run.get("instruction_set") or "avx2"),
-            *(run["divergences"][0][key] for key in ("step", "reason")),
-        )
+        (run["seq_len"], run["seed"], *(run["divergences"][0][key] for key in ("step", "reason")))
         for run in RUNS["paper-sgd"]
         if run["divergences"]
     }
-    assert len(first) == len({explosion[:3] for explosion in first}) >= 5
+    assert len(first) == len({explosion[:2] for explosion in first}) == 13
 
 
-def test_the_verdict_on_rolling_back_at_200_is_that_of_its_records() -> None:
-    page, readme = text_of("docs/reproduction.md"), text_of("README.md")
-    runs = sgd(200, "rollback")
-    assert [run["seed"] for run in runs] == [0, 1, 2, 3, 4]
-    solved = [run for run in runs if run["status"] == "solved"]
-    (other,) = [run for run in runs if run["status"] != "solved"]
-    assert f"are solved, at {listed([run['steps'] for run in solved])} updates" in page
-    assert {len(run["divergences"]) for run in solved} == {1, 2, 3}  # "one to three explosions"
-    assert other["divergences"] == []
-    assert f"never exploded, comes to {other['best_test_mse']:.4f}" in page
-    assert other["seed"] == 2
-    assert f"seed 2 of T = 200 explodes at {sgd(200, 'stop')[2]['steps']:,} with the one" in page
-    steps = [run["steps"] for run in solved]
-    said = f"with `rollback`, four of five were, after {min(steps):,} to {max(steps):,} updates"
-    assert said in readme
-
-
-def test_the_verdict_on_rolling_back_at_300_is_that_of_its_records() -> None:
-    runs = sgd(300, "rollback")
-    assert [run["seed"] for run in runs] == [0, 1, 2, 3, 4]
-    left = sorted(r["best_test_mse"] for r in runs if r["solved_at"]["0.1"] is not None)
-    page = text_of("docs/reproduction.md")
-    assert (
-        "three of five leave the plateau, and come to {:.4f}, {:.4f} and {:.4f}".format(*left)
-        in page
-    )
-    given_up = [run for run in runs if run["status"] == "diverged"]
-    assert all(run["solved_at"]["0.1"] is None for run in given_up)
-    spans = []
-    for run in given_up:
-        steps = [event["step"] for event in run["divergences"]]
-        late = [step for step in steps if step > 100]  # seed 4 exploded at 3 as well
-        assert len(steps) == 11
-        spans.append((len(late) - 1, late[-1] - late[0]))
-    assert spans == [(10, 32_249), (9, 77_797)]
-    assert (
-        "after a first explosion on the plateau explode ten and nine times more within 32,249 and 77,797"
-        in page
-    )
-
-
-def test_the_verdict_on_rolling_back_at_400_is_that_of_its_records() -> None:
-    runs = sgd(400, "rollback")
-    assert [run["seed"] for run in runs] == [0, 1, 2, 3, 4]
-    left = [run["solved_at"]["0.1"] for run in runs]
-    best = [run["best_test_mse"] for run in runs]
-    page, readme = text_of("docs/reproduction.md"), text_of("README.md")
-    assert f"all five leave it, at {min(left):,} to {max(left):,} updates" in page
-    assert {len(run["divergences"]) for run in runs} == {2, 3, 5}  # "after two to five explosions"
-    assert f"and come to {min(best):.4f} to {max(best):.4f}. Whether" in page
-    assert f"to between {min(best):.4f} and {max(best):.4f} in a million" in readme
-    assert {run["status"] for run in runs} == {"exhausted"}
-
-
-def test_the_verdict_on_restarting_is_that_of_its_records() -> None:
-    page = text_of("docs/reproduction.md")
-    for length in (150, 300):
-        runs = sgd(length, "restart")
-        assert [run["seed"] for run in runs] == [0, 1, 2, 3, 4]
-        assert all(run["solved_at"]["0.1"] is None for run in runs)
-        assert max(len(run["divergences"]) for run in runs) == 11
-    assert "ever below 0.1 under `restart`, with up to 11 explosions" in page
-    at_400 = [run for run in sgd(400, "restart") if run["solved_at"]["0.1"] is not None]
-    assert len(sgd(400, "restart")) == 5
-    assert [f"({run['best_test_mse']:.4f})" for run in at_400] == ["(0.0962)"]
-    assert "at T = 400 one was, barely (0.0962)" in page
-    restarts = soon = 0
-    for run in sgd(300, "restart"):
-        steps = [event["step"] for event in run["divergences"]]
-        ends = [*steps[1:], None]
-        acted = [event["action"] == "restart" for event in run["divergences"]]
-        restarts += sum(acted)
-        soon += sum(
-            end is not None and end - step <= 10
-            for step, end, again in zip(steps, ends, acted, strict=True)
-            if again
-        )
-    assert f"the new starts explode as well: {soon} of {restarts} within ten updates" in page
-
-
-def test_the_verdict_on_restarting_at_200_is_that_of_its_records() -> None:
-    runs = sgd(200, "restart")
-    assert [run["seed"] for run in runs] == [0, 1, 2, 3, 4]
-    (solved,) = [run for run in runs if run["status"] == "solved"]
-    best = [run["best_test_mse"] for run in runs if run["status"] == "exhausted"]
-    assert len(best) == 4
-    said = (
-        f"solves one of five at T = 200, at {solved['steps']:,} updates: a new start has to leave"
-    )
-    page = text_of("docs/reproduction.md")
-    assert said in page
-    assert f"the others come to {min(best):.4f} to {max(best):.4f}. With the larger" in page
-
-
-def test_only_runs_of_the_papers_sgd_were_ended_by_one_held_out_loss() -> None:
-    """The other runs that were are made again; the page counts those of the default, and these."""
-
-    def ended_so(name: str) -> list[dict[str, Any]]:
-        return [
-            run
-            for run in RUNS[name]
-            if any(event["reason"].startswith("held-out") for event in run["divergences"])
-        ]
-
-    assert {name for name in RUNS if ended_so(name)} == {"paper-sgd"}
+def test_no_run_was_ended_by_one_held_out_loss_and_those_that_were_are_made_again() -> None:
+    reasons = {
+        event["reason"].split(" is ")[0]
+        for name in RUNS
+        for run in RUNS[name]
+        for event in run["divergences"]
+    }
+    assert reasons == {"gradient norm", "training loss of one batch", "typical training MSE"}
     again = [run for run in RUNS["default"] if run.get("instruction_set")]
     assert [len(again), {run["status"] for run in again}] == [30, {"solved"}]
     assert {run["instruction_set"] for run in again} == {"avx2"}
@@ -201,13 +152,9 @@ def test_only_runs_of_the_papers_sgd_were_ended_by_one_held_out_loss() -> None:
     norms, steps = [sorted(run[key] for run in clipped) for key in ("grad_norm_max", "steps")]
     assert len(clipped) == 10
     page = text_of("docs/reproduction.md")
-    assert f"the last ten after {steps[0]:,} to {steps[-1]:,} updates, on the way" in page
+    assert f"the last ten after {steps[0]:,} to {steps[-1]:,} updates, with" in page
     assert [f"{norms[0]:.0e}", f"{norms[-1]:.0e}"] == ["8e+19", "1e+36"]
-    assert "norms of their gradients were 8e19 to 1e36" in page
-    by_length = [run["seq_len"] for run in ended_so("paper-sgd")]
-    assert [len(by_length), by_length.count(200)] == [15, 7]
-    stopped = [run for run in ended_so("paper-sgd") if run["status"] == "diverged"]
-    assert sum(run["config"]["divergence"]["policy"] == "stop" for run in stopped) == 2
+    assert "gradients of norm up to 8e19 to 1e36 on the way" in page
 
 
 def test_what_is_said_of_a_plain_loop_is_what_it_printed() -> None:
@@ -218,7 +165,10 @@ def test_what_is_said_of_a_plain_loop_is_what_it_printed() -> None:
     assert all(seed["overflows"] == 401 - seed["first_overflow"] for seed in held)
     first = sorted(seed["first_overflow"] for seed in held)
     page = text_of("docs/reproduction.md")
-    assert f"after {first[0]} to {first[-1]} updates, and at every one of the remaining" in page
+    assert f"at update {first[0]} to {first[-1]}, and at every one of the remaining" in page
+    for seed in held:
+        after = [seed["losses"][update] for update in ("50", "100", "200", "400")]
+        assert max(after) < 1.1 * min(after)
     losses = sorted(seed["losses"]["400"] for seed in held)
     assert [f"{losses[0]:.0e}", f"{losses[-1]:.0e}"] == ["3e+17", "2e+30"]
     assert "where it is, at 3e17 to 2e30" in page

@@ -52,7 +52,7 @@ def draw(claim: Claim, target: Path) -> None:
     """
     import matplotlib.pyplot as plt
 
-    runs = claim.runs()
+    runs = claim.pooled()
     panels = groups(runs, (claim.panel,))
     lines = colours_of(claim, runs)
     figure, axes = plt.subplots(

@@ -197,13 +197,15 @@ def sgd_seeds_table() -> list[str]:
     """SGD at the paper's settings seed by seed."""
     rows = []
     keys = ("task.seq_len", "divergence.policy")
-    for (length, policy), group in groups(CLAIMS["paper-sgd"].runs(), keys).items():
+    for (length, policy), group in groups(CLAIMS["paper-sgd"].pooled(), keys).items():
         rows.append([str(length), policy, *by_seed(group, course)])
     return table(["T", "policy", *(f"seed {n}" for n in range(5))], rows)
 
 
 def course(run: Run) -> str:
     """Say how a run went: how good it became if it left the plateau, its explosions, its end."""
+    if "as_stop" in run:
+        return "as with stop"
     left = run["solved_at"]["0.1"] is not None
     parts = [f"best {run['best_test_mse']:.4f}" if left else "plateau"]
     if run["status"] == "solved":

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 RECORDS = ROOT / "docs" / "records"
 
 Run = dict[str, Any]
+POLICY = "divergence.policy"
 HEADINGS = {
     "task.seq_len": "T",
     "optim.lr": "lr",
@@ -47,6 +48,11 @@ class Claim:
         path = self.folder / "results.jsonl"
         return read(path) if path.is_file() else []
 
+    def pooled(self) -> list[Run]:
+        """Read the record, and count a run that never exploded under each policy, as it is the same."""
+        runs = self.runs()
+        return [*runs, *unexploded(runs)] if POLICY in self.keys else runs
+
 
 CLAIMS = {
     "default": Claim(
@@ -55,7 +61,7 @@ CLAIMS = {
     "fast": Claim("2026-11-24-fast-lengths", ("task.seq_len",), "optim.name", "task.seq_len"),
     "irelu-demo": Claim("2026-11-24-irelu-demo", ("task.seq_len",), "optim.name", "task.seq_len"),
     "paper-sgd": Claim(
-        "2026-11-24-paper-sgd", ("task.seq_len", "clip.max_norm", "divergence.policy"),
+        "2026-11-26-paper-sgd", ("task.seq_len", "clip.max_norm", "divergence.policy"),
         "divergence.policy", "task.seq_len", explosions=True,
     ),
     "models-adam": Claim(
@@ -84,6 +90,26 @@ def setting(run: Run, key: str) -> Any:
     for part in key.split("."):
         node = node.get(part) if isinstance(node, dict) else None
     return node
+
+
+def policed(run: Run, policy: str) -> dict[str, Any]:
+    """Give a run's divergence settings with another policy."""
+    return {**run["config"]["divergence"], "policy": policy}
+
+
+def unexploded(runs: Sequence[Run]) -> list[Run]:
+    """Give the runs of policy "stop" that never exploded as runs of the other policies.
+
+    They are the same, update for update, and are not made again; those that were are not given.
+    """
+    made = {(run["seq_len"], run["seed"], setting(run, POLICY)) for run in runs}
+    return [
+        {**run, "as_stop": True, "config": {**run["config"], "divergence": policed(run, policy)}}
+        for policy in ("restart", "rollback")
+        for run in runs
+        if setting(run, POLICY) == "stop" and run["status"] in ("solved", "exhausted")
+        if (run["seq_len"], run["seed"], policy) not in made
+    ]
 
 
 def shown(value: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from irnn.choices import Data, Device, Dtype, InitName, KernelName, Marks, ModelName
 from irnn.config import Config, ConfigError, total_updates
-from irnn.settings import Setting, plain, settings
+from irnn.options import Setting, plain, settings
 
 RELATIONS = {
     "above": operator.gt,

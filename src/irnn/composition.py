@@ -20,8 +20,8 @@ from yaml import YAMLError
 from irnn.checks import check
 from irnn.config import Config, ConfigError
 from irnn.groups import CONFIG_NAME, conf_dir, group_names, rewrite_numbers
+from irnn.options import settings
 from irnn.refusals import explained
-from irnn.settings import settings
 
 _ABOUT_OVERRIDES = (
     HydraException,

@@ -1,6 +1,6 @@
 """The whole schema of a run: frozen, documented dataclasses.
 
-Every setting is declared once, with `irnn.settings.option`. `irnn.checks` refuses what cannot work.
+Every setting is declared once, with `irnn.options.option`. `irnn.checks` refuses what cannot work.
 Nothing here imports torch or Hydra, so that a wrong setting is answered at once.
 """
 
@@ -21,7 +21,7 @@ from irnn.choices import (
     TaskName,
     TrackerMode,
 )
-from irnn.settings import option
+from irnn.options import option
 
 SCHEMA = 1
 """What the settings mean. Enters every run id: raise it when old runs stop being comparable."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from irnn.composition import compose_config
 from irnn.groups import NUMERIC_GROUPS, conf_dir
-from irnn.settings import Setting, plain, settings
+from irnn.options import Setting, plain, settings
 
 GROUPS = (
     "task",

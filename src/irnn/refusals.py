@@ -9,7 +9,7 @@ from hydra.errors import OverrideParseException
 
 from irnn.config import Config, ConfigError
 from irnn.groups import NUMERIC_GROUPS, group_names, options
-from irnn.settings import settings
+from irnn.options import settings
 
 
 def explained(error: Exception, overrides: Sequence[str]) -> ConfigError:

@@ -6,8 +6,8 @@ import pytest
 
 from irnn.composition import compose_config
 from irnn.config import Config
+from irnn.options import settings
 from irnn.runs.identity import NOT_SCIENCE, group_name, run_id
-from irnn.settings import settings
 
 DEFAULT = compose_config([])
 KEYS = [setting.key for setting in settings(DEFAULT) if setting.key != "task.name"]  # only one

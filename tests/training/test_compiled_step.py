@@ -78,25 +78,31 @@ def test_steps_are_those_in_pytorch(
         torch.testing.assert_close(value, expected[name], rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("where", ["loss", "gradient", "unclipped square"])
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_what_is_not_finite_changes_nothing(small: Small, bad: float, where: str) -> None:
-    config = small("optim=adam", "optim.amsgrad=true")
-    made, parameters = optimizer(config, torch.float32)
-    gradient, loss = draw(2, torch.float32), torch.ones(())
-    descent = made.descent(Descent, gradient, math.inf if where == "unclipped square" else 1.0)
-    made.step_compiled(descent, loss)
+def refused_step(small: Small, max_norm: float, loss: float, element: float) -> Step:
+    """Make a step with such a loss and one such element in the gradient; it must change nothing."""
+    made, parameters = optimizer(small("optim=adam", "optim.amsgrad=true"), torch.float32)
+    gradient, scalar = draw(2, torch.float32), torch.ones(())
+    descent = made.descent(Descent, gradient, max_norm)
+    made.step_compiled(descent, scalar)
     before = [parameters.clone(), *(torch.as_tensor(v).clone() for v in made.state_dict().values())]
-    if where == "loss":
-        loss.fill_(bad)
-    else:  # 1e25 is finite, but its square is not: the norm is infinite, as PyTorch's is
-        gradient[SIZE - 1] = bad if where == "gradient" else 1e25
-        assert not gradient.norm().isfinite()
-    done = made.step_compiled(descent, loss)
+    gradient[SIZE - 1] = element
+    done = made.step_compiled(descent, scalar.fill_(loss))
     assert not done.applied
-    assert not (math.isfinite(done.loss_value) and math.isfinite(done.norm))
     after = [parameters, *(torch.as_tensor(value) for value in made.state_dict().values())]
     assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
+    return done
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_changes_nothing(small: Small, bad: float) -> None:
+    assert math.isfinite(refused_step(small, 1.0, bad, 1.0).norm)
+    assert not math.isfinite(refused_step(small, 1.0, 1.0, bad).norm)
+    refused_step(small, 1.0, bad, 1e25)
+
+
+def test_without_clipping_a_norm_that_overflows_changes_nothing(small: Small) -> None:
+    """1e25 is finite, but its square is not: the norm is infinite, as PyTorch's is."""
+    assert math.isinf(refused_step(small, math.inf, 1.0, 1e25).norm)
 
 
 def sgd_step(

@@ -138,6 +138,43 @@ def test_clipping_works_where_the_norm_of_a_finite_gradient_overflows(
     torch.testing.assert_close(after, expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("kernel", ["auto", "torch"])
+@pytest.mark.parametrize("overrides", [["optim=adam"], ["optim=rmsprop", "optim.momentum=0.5"]])
+def test_every_optimizer_gets_an_overflowing_gradient_clipped(
+    small: Small, overrides: list[str], kernel: str
+) -> None:
+    config = small(*overrides, "clip=0.01", "init=pytorch", f"runtime.kernel={kernel}")
+    model, reference = network(config), network(config).double()
+    for number, (inputs, targets) in enumerate(batches(5)):
+        inputs[3, 2, 0] = 3e15 if number == 2 else 0.5
+        update = Updater(model, config.optim, config.clip)(inputs, targets)
+        wide = Updater(reference, config.optim, config.clip)(inputs.double(), targets.double())
+        assert update.clipped == wide.clipped
+    for mine, theirs in zip(model.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs.float(), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("kernel", ["auto", "torch"])
+def test_a_gradient_of_overflowing_norm_below_the_threshold_is_left_whole(
+    small: Small, kernel: str
+) -> None:
+    config = small(
+        "optim=sgd", "optim.lr=1e-19", "clip=1e30", "init=pytorch", f"runtime.kernel={kernel}"
+    )
+    model, reference = network(config), network(config).double()
+    inputs, targets = batches(1)[0]
+    inputs[3, 2, 0] = 3e15
+    before = model.readout.weight.detach().clone()
+    update = Updater(model, config.optim, config.clip)(inputs, targets)
+    wide = Updater(reference, config.optim, config.clip)(inputs.double(), targets.double())
+    assert update.grad_norm == pytest.approx(wide.grad_norm, rel=1e-4)
+    assert (update.clipped, update.applied) == (False, True)
+    assert (model.readout.weight - before).abs().max() > 0.1
+    torch.testing.assert_close(
+        model.readout.weight, reference.readout.weight.float(), rtol=1e-3, atol=1e-4
+    )
+
+
 def test_a_network_gets_out_of_where_pytorchs_clipping_holds_it(small: Small) -> None:
     """PyTorch multiplies a gradient of overflowing norm by zero, and so at every later batch."""
     config = small("optim=sgd", "optim.lr=0.1", "clip=1", "init.gain=12", "init.readout_std=1")

@@ -23,7 +23,7 @@ class Descent:
     Args:
         parameters: float32 or float64 on the CPU, contiguous, as the two that follow; all of them stay
             where they are in memory.
-        gradient: what every call reads; after a step whose norm overflowed it is scaled.
+        gradient: what every call reads; a call for which its norm overflows scales it in place.
         max_norm: a longer gradient is scaled down to this length; infinity for none.
         rule: "sgd", "adam" or "rmsprop".
         state: the rule's running averages (N,), None for one that it does not use; see cpp/optimizers.hpp.

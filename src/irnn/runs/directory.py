@@ -10,11 +10,11 @@ from typing import Any
 import yaml
 
 from irnn.config import Config
+from irnn.options import plain
 from irnn.runs import metrics
 from irnn.runs.files import read_json, storage_error, write_atomically, write_json
 from irnn.runs.identity import run_id
 from irnn.runs.ownership import PATIENCE, Ownership, is_lock
-from irnn.settings import plain
 
 
 class RunDirectory:

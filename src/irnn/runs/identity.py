@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from irnn.config import SCHEMA, Config
-from irnn.settings import plain
+from irnn.options import plain
 
 NOT_SCIENCE = ("runs_dir", "force", "unlock", "tracker", "checkpoint", "runtime", "sweep")
 """Where and how a run is made, never what it is."""

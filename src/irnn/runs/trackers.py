@@ -10,10 +10,10 @@ from typing import Any
 
 from irnn.choices import TrackerMode
 from irnn.config import Config
+from irnn.options import plain
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import read_json
 from irnn.runs.identity import group_name
-from irnn.settings import plain
 
 LOG = "wandb.log"
 _INTERRUPTED_SECONDS = 3.0  # who sends a signal does not wait long before sending a harder one

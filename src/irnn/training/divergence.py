@@ -1,15 +1,15 @@
 """Tell a run that exploded from one that is only noisy.
 
-The rule: a run diverges when a loss or gradient stops being finite, or when, at an evaluation, its typical
-training MSE exceeds `divergence.factor` times the larger of 1/6 and its own reference, which is the held-out
-MSE of its start during the first `divergence.grace` updates and the best held-out MSE since that start
-afterwards. A held-out MSE above that limit is no divergence yet: it is one moment's reading, and networks
-pass through losses of 1e5 that are gone a few updates later. Such weights are not kept as good ones.
+The rule: a run diverges when a loss or gradient stops being finite (without clipping: a gradient's norm),
+or when, at an evaluation, its typical training MSE exceeds `divergence.factor` times the larger of 1/6 and
+its own reference, which is the held-out MSE of its start during the first `divergence.grace` updates and
+the best held-out MSE since that start afterwards. A held-out MSE above that limit is no divergence yet: it is
+one moment's reading, and networks pass through losses of 1e5 that are gone a few updates later. Such weights
+are not kept as good ones.
 
-Explosions seldom end in NaN: a ReLU network's loss sits at 1e19, which a
-NaN check never sees. A start may have a loss in the hundreds, so a fixed limit would not do either. The
-typical training MSE is the geometric mean over the batches since the last evaluation: a single batch at
-1e10 from which a run recovers is noise.
+Explosions seldom end in NaN: a ReLU network's loss sits at 1e19, which a NaN check never sees. A start may
+have a loss in the hundreds, so a fixed limit would not do either. The typical training MSE is the geometric
+mean over the batches since the last evaluation: a single batch at 1e10 from which a run recovers is noise.
 """
 
 import math

@@ -15,12 +15,12 @@ from irnn.checks import GATED
 from irnn.config import SCHEMA, Config, ConfigError
 from irnn.display import Display, summary
 from irnn.models.regressor import DTYPES
+from irnn.options import plain
 from irnn.runs import curve, provenance
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError, storage_error
 from irnn.runs.identity import run_id
 from irnn.runs.trackers import tracked
-from irnn.settings import plain
 from irnn.training import hardware
 from irnn.training.divergence import Event
 from irnn.training.loop import Interrupted, fit

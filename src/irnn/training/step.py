@@ -36,9 +36,9 @@ class Updater:
     """Apply updates to a network: the optimizer, gradient clipping and the check for finiteness.
 
     Clipping is by the norm of the whole gradient (Pascanu, Mikolov & Bengio 2013): a gradient longer than
-    `clip.max_norm` is scaled down to that length, also where its squares are beyond the precision's range
-    (a norm of 1.8e19 in float32). A loss or gradient that is not finite is never applied, nor is one whose
-    norm is not finite where nothing is clipped.
+    `clip.max_norm` is scaled down to that length, also where the sum of its squares overflows (in float32
+    from a norm of 1.8e19 on). A gradient is never applied that is not finite, whose loss is not, or whose
+    norm is beyond the precision where nothing is clipped; a norm beyond 1.8e308 is not finite anywhere.
     The first `integrators` units of a layer are those that `optim.integrator_lr_scale` is about.
     """
 
@@ -76,10 +76,13 @@ class Updater:
         gradient = self.flat.gradient
         mse, grad_norm = torch.stack((loss, gradient.norm())).tolist()
         unit = 1.0
-        if not math.isfinite(grad_norm) and math.isfinite(self.max_norm):
-            largest = gradient.abs().max().item()
-            if math.isfinite(largest):  # only squares overflowed
-                gradient.div_(unit := largest)
+        if math.isfinite(mse) and not math.isfinite(grad_norm) and math.isfinite(self.max_norm):
+            largest = gradient.abs().max()
+            if largest.isfinite():  # only the sum of squares overflowed
+                gradient.div_(
+                    largest
+                )  # by a tensor: a GPU would multiply by a number's reciprocal, 0
+                unit = largest.item()
                 grad_norm = unit * gradient.norm().item()
         if not (math.isfinite(mse) and math.isfinite(grad_norm)):
             return Update(mse, grad_norm, clipped=False, applied=False)

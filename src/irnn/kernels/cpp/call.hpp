@@ -37,8 +37,8 @@ enum class Rule : std::int64_t { sgd, adam, rmsprop };
 struct Step {
     std::int64_t count, rule, nesterov, centered;
     void *parameters, *state[3];         // (count); running averages, in the order of the rule
-    void *gradient;
-    const void *rates, *loss;  // (count) (count) (1)
+    void *gradient;                       // (count); scaled in place where its norm overflows
+    const void *rates, *loss;             // (count) (1)
     double rate_factor;                   // on all of `rates`
     double max_norm;                      // infinity: no clipping
     double l2_penalty, decoupled_decay, momentum, epsilon;

@@ -109,15 +109,15 @@ template <class T> T largest_magnitude(const T *x, Index count) {
     return largest;
 }
 
-// Nothing is changed when the loss or the norm is not finite. The norm of a finite gradient can
-// overflow in its squares; where there is clipping, such a gradient is brought to a largest element
-// of 1 and measured then.
+// Nothing is changed when the loss or the norm is not finite. The sum of squares of a finite gradient
+// can overflow; where there is clipping, such a gradient is brought to a largest element of 1 and
+// measured then.
 template <class T> void apply_step(Step &step) {
     T *const gradient = static_cast<T *>(step.gradient);
     step.loss_value = static_cast<double>(*static_cast<const T *>(step.loss));
     step.norm = static_cast<double>(euclidean_norm(gradient, step.count));
     double unit = 1;
-    if (!finite(step.norm) && finite(step.max_norm)) {
+    if (finite(step.loss_value) && !finite(step.norm) && finite(step.max_norm)) {
         const T largest = largest_magnitude(gradient, step.count);
         if (finite(static_cast<double>(largest))) {
             for (Index i = 0; i < step.count; ++i) gradient[i] /= largest;
