@@ -1,8 +1,10 @@
 """Start the command in the background and see how far its run has come."""
 
+import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from irnn.runs.metrics import read_records
 from tests.conftest import SMALL
 
 LONG = (*SMALL, "budget.updates=2000", "evaluate.every=50", "stop.test_mse=null")
+ENDLESS = "budget.updates=10000000"
 
 
 def names(folder: Path) -> set[str]:
@@ -32,15 +35,31 @@ def start(tmp_path: Path, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
+def wait_until(happened: Callable[[], Any], what: str, seconds: float = 90) -> None:
+    """Wait for something that must come."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
+        time.sleep(0.02)
+
+
 def wait_for_step(tmp_path: Path, step: int) -> None:
-    """Wait until the only run of the folder has a record of an update >= step."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        for folder in folders(tmp_path):
-            if any(record["step"] >= step for record in read_records(folder / "metrics.jsonl")):
-                return
-        time.sleep(0.01)
-    raise AssertionError("the run did not get that far in a minute")
+    """Wait until a run of the folder has a record of an update >= step."""
+
+    def reached() -> bool:
+        return any(
+            record["step"] >= step
+            for folder in folders(tmp_path)
+            for record in read_records(folder / "metrics.jsonl")
+        )
+
+    wait_until(reached, f"a record of update {step}")
+
+
+def sessions(folder: Path) -> list[Any]:
+    """What a run's provenance says of each time that it was started."""
+    found: list[Any] = json.loads((folder / "provenance.json").read_text())["sessions"]
+    return found
 
 
 def timeless(records: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -4,14 +4,14 @@ import os
 import shutil
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from irnn.runs.metrics import read_records
+from tests.command import wait_until
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
 CONFIGURATION = """
@@ -101,14 +101,6 @@ def slurm(*command: str, check: bool = True) -> str:
     finished = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert finished.returncode == 0 or not check, finished.stderr
     return finished.stdout.strip()
-
-
-def wait_until(happened: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Wait for something that must come."""
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
-        time.sleep(0.05)
 
 
 def step_of(folder: Path) -> int:

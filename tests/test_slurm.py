@@ -8,9 +8,17 @@ from pathlib import Path
 import pytest
 
 from irnn.runs.metrics import read_records
-from tests.command import LONG, checkpoint_weights, folders, start, timeless
+from tests.command import (
+    LONG,
+    checkpoint_weights,
+    folders,
+    sessions,
+    start,
+    timeless,
+    wait_until,
+)
 from tests.conftest import Cli
-from tests.slurm_cluster import cluster, slurm, step_of, wait_until
+from tests.slurm_cluster import cluster, slurm, step_of
 
 pytestmark = pytest.mark.slurm
 
@@ -41,10 +49,6 @@ def wait_for_steps(tmp_path: Path, seeds: int, step: int) -> None:
         return len(found) == seeds and all(step_of(each) >= step for each in found.values())
 
     wait_until(reached, f"{seeds} runs at update {step}")
-
-
-def sessions(folder: Path) -> int:
-    return len(json.loads((folder / "provenance.json").read_text())["sessions"])
 
 
 def test_preempted_requeued_and_timed_out_jobs_end_as_in_an_undisturbed_local_sweep(
@@ -108,7 +112,9 @@ def test_a_killed_job_fails_alone_and_the_next_call_does_what_is_left(
     assert "2 jobs: 1 done" in output
     assert "Traceback" not in output
     with start(tmp_path, *arguments) as sweep:
-        wait_until(lambda: sessions(by_seed(tmp_path)[0]) == 2, "the killed job's second session")
+        wait_until(
+            lambda: len(sessions(by_seed(tmp_path)[0])) == 2, "the killed job's second session"
+        )
         sweep.send_signal(signal.SIGINT)
         output, _ = sweep.communicate(timeout=60)
     assert sweep.returncode == 130, output

@@ -6,7 +6,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from irnn.runs.files import StorageError
 from irnn.sweeps.search import Space, found, opened
+from tests.command import wait_until
 from tests.conftest import SMALL, Cli
 
 optuna = pytest.importorskip("optuna")
@@ -89,10 +89,8 @@ def test_a_killed_search_asks_for_what_an_undisturbed_one_asks_for(tmp_path: Pat
     process = subprocess.Popen(
         asked, cwd=tmp_path / "killed", stdout=subprocess.DEVNULL, start_new_session=True
     )
-    deadline = time.monotonic() + 90
-    while len(list((tmp_path / "killed").glob("runs/irnn*/metrics.jsonl"))) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    begun = (tmp_path / "killed").glob
+    wait_until(lambda: len(list(begun("runs/irnn*/metrics.jsonl"))) >= 2, "two trials to begin")
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     for place in ("killed", "undisturbed"):

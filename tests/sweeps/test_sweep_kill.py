@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from irnn.runs.metrics import read_records
+from tests.command import sessions
 from tests.conftest import SMALL
 
 JOBS = (
@@ -70,8 +71,7 @@ def test_a_sweep_killed_three_times_ends_as_one_that_was_not(tmp_path: Path, at_
         os.killpg(sweep.pid, signal.SIGKILL)
         sweep.wait()
         for folder in finished(place):
-            told = json.loads((folder / "provenance.json").read_text())["sessions"]
-            finished_at_kill.setdefault(folder.name, len(told))
+            finished_at_kill.setdefault(folder.name, len(sessions(folder)))
     assert ask(place, at_once).wait(timeout=250) == 0, (place / "out.txt").read_text()
     undisturbed = tmp_path / "undisturbed"
     assert ask(undisturbed, 2).wait(timeout=250) == 0, (undisturbed / "out.txt").read_text()
@@ -80,8 +80,7 @@ def test_a_sweep_killed_three_times_ends_as_one_that_was_not(tmp_path: Path, at_
         assert ours.name == theirs.name
         assert outcome(ours) == outcome(theirs)
     for name, count in finished_at_kill.items():
-        path = place / "runs" / name / "provenance.json"
-        assert len(json.loads(path.read_text())["sessions"]) == count, name
+        assert len(sessions(place / "runs" / name)) == count, name
     assert finished_at_kill
     (record,) = place.glob("runs/.sweeps/*/sweep.json")
     assert len(json.loads(record.read_text())["jobs"]) == 24

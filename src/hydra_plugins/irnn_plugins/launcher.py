@@ -1,15 +1,13 @@
 """Hydra's launcher `local` (and, under the name that its users know, `joblib`): jobs side by side, here."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from hydra.core.utils import JobReturn
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+
+from hydra_plugins.irnn_plugins._bases import TaskLauncher
 
 
-class LocalLauncher(Launcher):
+class LocalLauncher(TaskLauncher):
     """Train the jobs of a sweep in processes of this machine; irnn.sweeps does the work.
 
     Args:
@@ -17,16 +15,8 @@ class LocalLauncher(Launcher):
             `sweep.jobs` comes first.
     """
 
-    keeps_record = True
-
     def __init__(self, n_jobs: int = -1) -> None:
         self.n_jobs = n_jobs
-
-    def setup(
-        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
-    ) -> None:
-        """Remember the sweep."""
-        self.task: Any = task_function
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int

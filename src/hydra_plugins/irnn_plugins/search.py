@@ -5,14 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.plugins import Plugins
-from hydra.plugins.sweeper import Sweeper
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from hydra_plugins.irnn_plugins._bases import TaskSweeper
 
 
-class SearchSweeper(Sweeper):
+class SearchSweeper(TaskSweeper):
     """Search for the settings with the least held-out MSE; irnn.sweeps.search does the work.
 
     Args:
@@ -32,19 +28,9 @@ class SearchSweeper(Sweeper):
         n_startup_trials: int = 10,
         params: Mapping[str, Any] | None = None,
     ) -> None:
+        super().__init__(params)
         self.n_trials, self.n_jobs, self.seed = n_trials, n_jobs, seed
         self.n_startup_trials = n_startup_trials
-        self.params = dict(params or {})
-
-    def setup(
-        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
-    ) -> None:
-        """Make the launcher."""
-        self._settings, self._config_loader = config, hydra_context.config_loader
-        self.task: Any = task_function
-        self.launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
-        )
 
     def sweep(self, arguments: list[str]) -> None:
         """Ask, launch and tell until enough trials are complete."""
@@ -53,18 +39,15 @@ class SearchSweeper(Sweeper):
 
     def _sweep(self, arguments: list[str]) -> None:
         from irnn.config import ConfigError
-        from irnn.groups import rewrite_numbers
         from irnn.runs.provenance import available_cores
         from irnn.sweeps import search
 
         if importlib.util.find_spec("optuna") is None:
             raise ConfigError("hydra/sweeper=optuna: needs Optuna: pip install 'irnn[optuna]'")
-        words = rewrite_numbers([f"{key}={value}" for key, value in self.params.items()])
-        parser = OverridesParser.create(config_loader=self._config_loader)
-        space = search.read_space(parser.parse_overrides([*words, *arguments]))
-        together = self.n_jobs or self._settings.sweep.jobs or available_cores()
+        space = search.read_space(self.overrides(arguments))
+        together = self.n_jobs or self.settings.sweep.jobs or available_cores()
         plan = search.Plan(self.n_trials, together, self.seed, self.n_startup_trials)
-        folder, name = Path(self._settings.hydra.sweep.dir), self._settings.sweep.name
+        folder, name = Path(self.settings.hydra.sweep.dir), self.settings.sweep.name
         with search.opened(folder, name, space) as study:
             before = search.complete(study)
             print(f"search {name}: {before} of {self.n_trials} trials are complete", flush=True)
@@ -74,7 +57,7 @@ class SearchSweeper(Sweeper):
                     overrides = [search.overrides_of(trial, space.fixed) for trial in batch]
                     returns = self.task.run_with(self.launcher, overrides)
                     failed = search.tell(study, batch, returns)
-                    if failed == len(batch) or (failed and self._settings.sweep.fail_fast):
+                    if failed == len(batch) or (failed and self.settings.sweep.fail_fast):
                         break
             finally:
                 self.task.extra_lines = search.found(study, space)

@@ -4,19 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from hydra.core.utils import JobReturn
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
+
+from hydra_plugins.irnn_plugins._bases import TaskLauncher
 
 
-class SlurmLauncher(Launcher):
+class SlurmLauncher(TaskLauncher):
     """Train the jobs of a sweep on a cluster; irnn.sweeps.slurm does the work.
 
     Args:
         params: conf/hydra/launcher/slurm.yaml, onto the schema of hydra-submitit-launcher.
     """
-
-    keeps_record = True
 
     def __init__(self, **params: Any) -> None:
         self.params = {
@@ -25,12 +23,6 @@ class SlurmLauncher(Launcher):
             else value
             for key, value in params.items()
         }
-
-    def setup(
-        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
-    ) -> None:
-        """Remember the sweep."""
-        self.task: Any = task_function
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
