@@ -15,6 +15,8 @@ def test_the_verdict_on_the_later_reproduction_is_that_of_its_records() -> None:
     assert [len(left[n]) for n in (150, 200, 300)] == [5, 5, 3]
     medians = [f"{statistics.median(left[n]):,.0f}" for n in (150, 200)]
     assert f"(medians of {' and '.join(medians)})" in page
+    sooner = sum(a < b for a in left[200] for b in left[150])
+    assert f"in {sooner} of the 25 pairs of one seed each, T = 200 does" in page
     assert sum(step is not None for step in left[300]) == 2
     assert sorted(run["status"] for run in groups[(300,)]) == ["exhausted", "exhausted", "solved"]
     best = sorted(run["best_test_mse"] for run in groups[(300,)])
@@ -86,6 +88,15 @@ def test_the_verdict_on_the_scale_is_that_of_its_records() -> None:
     left = [run["solved_at"]["0.1"] for run in small]
     assert f"plateau of T = 150 after {min(left):,} to {max(left):,} updates" in page
     assert {run["status"] for run in RUNS["init-scale"]} == {"solved"}
+    solved = {
+        scale: statistics.median(run["steps"] for run in runs)
+        for (scale,), runs in claims.groups(RUNS["init-scale"], ("init.gain",)).items()
+    }
+    assert f"1.02 is solved in {solved[1.02]:,} updates, 0.98 in {solved[0.98]:,} (medians)" in page
+    nearer = [solved[scale] for scale in (0.01, 0.5, 0.9, 0.98, 1)]
+    assert nearer == sorted(nearer, reverse=True)
+    assert solved[0] < solved[0.01]
+    assert not any(run["divergences"] for run in RUNS["init-scale"])
     long = [run for run in RUNS["default"] if run["seq_len"] in (300, 400)]
     assert not any(run["divergences"] for run in long)
     assert f"the identity explodes in none of {len(long)} runs" in page
@@ -114,7 +125,13 @@ def test_the_verdict_on_overfitting_is_that_of_its_records() -> None:
     best = min(run["best_test_mse"] for run in whole)
     assert f"falling, to {training:.6f} in the median" in page
     assert f"held-out MSE at the end is {held_out:.6f} (median), {best:.1e} at its best." in page
-    assert "440 epochs (2 750 000 updates)" in page
+    assert (
+        "440 epochs (2 750 000 updates; the record keeps every second of 220 evaluations)" in page
+    )
+    for run in whole:
+        steps = [step for step, _ in run["curve"]]
+        assert steps[-5:] == list(range(steps[-1] - 4 * 25_000, steps[-1] + 1, 25_000))
+        assert run["config"]["evaluate"]["every"] * 220 == run["steps"]
 
 
 def test_the_verdict_on_clipping_adam_is_that_of_its_records() -> None:

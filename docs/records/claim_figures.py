@@ -3,6 +3,7 @@
 import re
 import statistics
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from irnn.reporting.summary import summarise
 
 LOWEST = {False: 2e-4, True: 1e-7}
 """Where the axis of losses begins; a claim on overfitting looks at losses long after a run is solved."""
+DASHES = ("-", (0, (4, 1.5)), "-.", (0, (1, 1)))
+"""Medians that lie on each other show through each other's gaps."""
 TOP = 1.0
 """Losses above run along the upper edge of a figure."""
 UNSAID = re.compile(
@@ -45,30 +48,31 @@ def median_curve(runs: Sequence[Run], curve: str) -> tuple[list[float], list[flo
     return steps, losses
 
 
-def draw(claim: Claim, target: Path) -> None:
-    """Draw held-out MSE against updates: every seed thin, the median thick, divergences crossed.
+def draw(claim: Claim, runs: Sequence[Run], target: Path) -> None:
+    """Draw runs of a claim, held-out MSE against updates: seeds thin, medians thick, divergences crossed.
 
     For a claim on overfitting the training MSE as well: one colour for each of the two losses.
     """
     import matplotlib.pyplot as plt
 
-    runs = claim.pooled()
     panels = groups(runs, (claim.panel,))
     lines = colours_of(claim, runs)
     figure, axes = plt.subplots(
         1, len(panels), figsize=(1.5 + 4.6 * len(panels), 3.6), sharey=True, squeeze=False
     )
     for axis, ((panel,), members) in zip(axes[0], panels.items(), strict=True):
-        for label, (colour, curve, chosen) in lines.items():
+        for (label, (colour, curve, chosen)), dashes in zip(
+            lines.items(), cycle(DASHES), strict=False
+        ):
             if group := [run for run in members if run["run_id"] in chosen]:
-                draw_group(axis, group, curve, colour, label)
+                draw_group(axis, group, curve, colour, dashes, label)
         axis.axhline(1 / 6, color="0.4", linestyle="--", linewidth=0.8)
         axis.set(yscale="log", ylim=(LOWEST[claim.overfitting], 1.1 * TOP), xlabel="updates")
         axis.locator_params(axis="x", nbins=5)
         axis.xaxis.set_major_formatter("{x:,.0f}")
         if len(panels) > 1:
             axis.set_title(f"{HEADINGS.get(claim.panel, claim.panel)} {shown(panel)}", fontsize=9)
-        axis.legend(fontsize=7)
+        axis.legend(fontsize=7, handlelength=3)
     axes[0][0].set_ylabel("MSE" if claim.overfitting else "held-out MSE")
     figure.tight_layout()
     figure.savefig(target, dpi=110)
@@ -90,9 +94,13 @@ def colours_of(claim: Claim, runs: Sequence[Run]) -> dict[str, tuple[str, str, s
     }
 
 
-def draw_group(axis: Any, runs: Sequence[Run], curve: str, colour: str, label: str) -> None:
+def draw_group(
+    axis: Any, runs: Sequence[Run], curve: str, colour: str, dashes: Any, label: str
+) -> None:
     """Draw the seeds of one group, and their median."""
-    axis.plot(*median_curve(runs, curve), color=colour, linewidth=2.2, label=label)
+    axis.plot(
+        *median_curve(runs, curve), color=colour, linestyle=dashes, linewidth=2.2, label=label
+    )
     for run in runs:
         points = [(s, min(m, TOP)) for s, m in run[curve] if m is not None]
         axis.plot(*zip(*points, strict=True), color=colour, linewidth=0.6, alpha=0.4)

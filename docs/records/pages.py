@@ -9,6 +9,7 @@ to it.
 
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 from claim_figures import draw, report, same_report
@@ -21,7 +22,7 @@ from claim_tables import (
     summary_table,
     theirs_table,
 )
-from claims import CLAIMS, ROOT, Claim
+from claims import CLAIMS, ROOT, Claim, setting
 from speed import speed_tables
 from tables import table
 
@@ -73,8 +74,9 @@ def record_page(name: str, claim: Claim) -> str:
     commands = sorted({run["process"] for run in runs})
     machines = sorted({f"{run['machine']}, torch {run['versions']['torch']}" for run in runs})
     threads = sorted({str(run["threads"]) for run in runs})
+    sets = Counter(run.get("instruction_set") or "not recorded" for run in runs)
     rows = [
-        [f"`{run['run_id']}`", run["status"], f"{run['steps']:,}", f"{run['best_test_mse']:.5f}"]
+        [f"`{run['run_id']}`", run["status"], f"{run['steps']:,}", loss(run["best_test_mse"])]
         for run in runs
     ]
     return "\n".join(
@@ -83,7 +85,8 @@ def record_page(name: str, claim: Claim) -> str:
             "",
             *(f"    {command}" for command in commands),
             "",
-            f"{'; '.join(machines)}; threads a run: {', '.join(threads)}; commits "
+            f"{'; '.join(machines)}; threads a run: {', '.join(threads)}; instruction set (runs): "
+            f"{', '.join(f'{name} ({count})' for name, count in sorted(sets.items()))}; commits "
             f"{', '.join(sorted({run['commit'][:10] for run in runs}))}. `results.jsonl` has each run's"
             " `result.json` with its configuration, its command, and its curves, thinned;"
             " [report.html](report.html) shows them, and"
@@ -99,6 +102,11 @@ def record_page(name: str, claim: Claim) -> str:
     )
 
 
+def loss(mse: float) -> str:
+    """Write a loss to five decimals, or to two digits where these would be zeros."""
+    return f"{mse:.5f}" if mse >= 1e-4 else f"{mse:.1e}"
+
+
 def main() -> None:
     """Rewrite the pages, the records' READMEs and the figures."""
     tables = blocks()
@@ -111,7 +119,10 @@ def main() -> None:
             if not page.is_file() or not same_report(page.read_text(), written):
                 page.write_text(written)
             if "--text" not in sys.argv[1:]:
-                draw(claim, picture(name))
+                draw(claim, claim.pooled(), picture(name))
+    if "--text" not in sys.argv[1:]:
+        default = [run for run in CLAIMS["default"].runs() if setting(run, "optim.lr") == 1e-3]
+        draw(CLAIMS["default"], default, IMAGES / "default_lengths.png")
 
 
 if __name__ == "__main__":
