@@ -1,5 +1,6 @@
 """What a job does about the signals of a cluster, without a cluster: `scontrol` is a script here."""
 
+import pickle
 import signal
 import subprocess
 import sys
@@ -14,10 +15,12 @@ from hydra.core.plugins import Plugins
 
 from irnn.composition import compose_config
 from irnn.config import Config, ConfigError
+from irnn.runs.directory import RunDirectory
 from irnn.sweeps import slurm, slurm_job
-from irnn.sweeps.job import LEFT, RUNNING, Job
+from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, Job
 from irnn.training.loop import Interrupted
 from irnn.training.session import run
+from tests.command import sessions
 from tests.conftest import SMALL
 
 Small = Callable[..., Config]
@@ -145,12 +148,12 @@ class Said:
 def test_an_error_of_a_job_that_is_back_in_the_queue_is_no_end(
     tmp_path: Path, small: Small
 ) -> None:
-    pickle = tmp_path / "result.pkl"
-    pickle.touch()
+    pickled = tmp_path / "result.pkl"
+    pickled.touch()
     text = "failed:\n----------------------\nTraceback\nOSError: no\n\n----------------------\nsee"
     submitted = SimpleNamespace(
         job_id="1_0",
-        paths=SimpleNamespace(folder=tmp_path, result_pickle=pickle, stderr="log"),
+        paths=SimpleNamespace(folder=tmp_path, result_pickle=pickled, stderr="log"),
         exception=lambda: RuntimeError(text),
     )
     job = Job((), "seed=0", small(), "id", tmp_path)
@@ -175,3 +178,75 @@ def test_a_cluster_without_the_package_says_how_to_get_it(monkeypatch: pytest.Mo
     with pytest.raises(ConfigError, match=r"pip install 'irnn\[slurm\]'"):
         compose_config([*SMALL, "hydra/launcher=slurm"])
     assert "submitit" not in sys.modules
+
+
+@pytest.fixture
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be on a node, in the first job of a submission."""
+    import submitit
+
+    paths = SimpleNamespace(folder=tmp_path, job_id="1_0")
+    monkeypatch.setattr(submitit, "JobEnvironment", lambda: SimpleNamespace(paths=paths))
+    monkeypatch.setattr(sys, "argv", ["python"])
+
+
+def test_a_requeued_job_starts_over_once(
+    node: None, small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from irnn.training.trainer import Trainer
+
+    run(small())
+    job = slurm_job.SlurmJob(small("force=true", "unlock=true"), [], [])
+    folder = RunDirectory.of(job.config).path
+    update = Trainer.update
+
+    def interrupted(trainer: Trainer) -> str | None:
+        if trainer.progress.step == 7:
+            signal.raise_signal(signal.SIGTERM)
+        return update(trainer)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "update", interrupted)
+        with pytest.raises(SystemExit):
+            pickle.loads(pickle.dumps(job))()
+    assert len(sessions(folder)) == 1
+    kind, result = pickle.loads(pickle.dumps(job))()
+    assert (kind, result["steps"]) == ("result", 40)
+    assert len(sessions(folder)) == 2
+    assert "from update 8" in (folder / "train.log").read_text()
+
+
+def test_what_ends_a_job_before_its_run_has_a_folder_is_told(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("CUDA error: no")
+
+    monkeypatch.setattr("irnn.training.session.run", broken)
+    monkeypatch.setattr(sys, "argv", ["python"])
+    assert slurm_job.SlurmJob(small(), [], [])() == ("failed", "RuntimeError: CUDA error: no")
+
+
+def test_a_damaged_result_of_a_run_trained_elsewhere_fails_its_job_alone(
+    tmp_path: Path, small: Small
+) -> None:
+    job = Job((), "seed=0", small(), "id", tmp_path, state=ELSEWHERE)
+    (tmp_path / "result.json").write_text("{")
+    said = Said()
+    slurm.Slurm({}, [])._look_elsewhere([job], said)
+    assert job.state == FAILED
+    assert "is damaged" in said.words[0]
+
+
+def test_a_run_that_the_cluster_does_not_take_back_fails(
+    tmp_path: Path, small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise ConfigError("hydra/launcher=slurm: sbatch: error: no")
+
+    job = Job((), "seed=0", small(), "id", tmp_path, state=ELSEWHERE)
+    engine = slurm.Slurm({}, [])
+    monkeypatch.setattr(engine, "_submit", refused)
+    said = Said()
+    engine._look_elsewhere([job], said)
+    assert said.words == ["failed hydra/launcher=slurm: sbatch: error: no"]

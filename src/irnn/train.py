@@ -19,15 +19,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     One run: 0 solved or exhausted, 1 failed, 2 refused, 3 diverged. A sweep: 0 every job has a result, of
     which diverged is one; 1 a job failed; 2 refused. 130 or 143: interrupted by SIGINT or SIGTERM.
     """
-    try:
-        return _main(argv)
-    except KeyboardInterrupt:
-        print("irnn-train: interrupted; the same command continues", file=sys.stderr)
-        return 130
-
-
-def _main(argv: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(words)
+    except KeyboardInterrupt:
+        return _interrupted(words, 130)
+
+
+def _interrupted(words: Sequence[str], status: int) -> int:
+    """Say how to go on."""
+    from irnn.runs.identity import is_once
+
+    without = " ".join(["", "without", *once]) if (once := [*filter(is_once, words)]) else ""
+    return _say(f"interrupted; the same command{without} continues", status)
+
+
+def _main(words: list[str]) -> int:
     from irnn import composition, help  # Hydra, but not torch
     from irnn.config import ConfigError
 
@@ -54,7 +61,7 @@ def _main(argv: Sequence[str] | None) -> int:
     return _attempt(lambda: config, words)
 
 
-def _say(error: Exception, status: int) -> int:
+def _say(error: Exception | str, status: int) -> int:
     print(f"irnn-train: {error}", file=sys.stderr)
     return status
 
@@ -62,21 +69,29 @@ def _say(error: Exception, status: int) -> int:
 def _attempt(make: "Callable[[], Config]", overrides: list[str]) -> int:
     """Train one run and turn how it ended into an exit status."""
     from irnn.config import ConfigError
+    from irnn.runs.directory import RunDirectory
     from irnn.runs.files import StorageError
     from irnn.runs.ownership import BusyError
     from irnn.training.loop import Interrupted
     from irnn.training.session import run
 
+    directory = None
     try:
-        result = run(make(), overrides)
+        config = make()
+        directory = RunDirectory.of(config)
+        result = run(config, overrides)
     except ConfigError as error:
         return _say(error, REFUSED)
     except (BusyError, StorageError) as error:
         return _say(error, FAILED)
     except Interrupted as interruption:
         return 128 + interruption.signal_number
-    except KeyboardInterrupt:
-        return _say(RuntimeError("interrupted before its first update"), 130)
+    except KeyboardInterrupt:  # one more, at a moment when the run would not wait for its end
+        if directory is not None and directory.result.exists():
+            return _say(f"interrupted; {directory.result} is written", 130)
+        if directory is not None and directory.last.exists():
+            return _interrupted(overrides, 130)
+        return _say("interrupted before its first update", 130)
     return DIVERGED if result["status"] == "diverged" else SOLVED_OR_EXHAUSTED
 
 
@@ -100,8 +115,7 @@ def _sweep(words: list[str]) -> int:
         ended = _call_hydra(task, [_MULTIRUN[0], *overrides, *known])
     except Stopped as stopped:
         task.conclude()
-        print("irnn-train: interrupted; the same command continues", file=sys.stderr)
-        return 128 + stopped.signal_number
+        return _interrupted(words, 128 + stopped.signal_number)
     if task.refusal is not None:
         return _say(task.refusal, REFUSED if isinstance(task.refusal, ConfigError) else FAILED)
     complete = task.conclude()

@@ -198,7 +198,7 @@ def test_who_was_asleep_between_judging_and_claiming_owns_nothing(
     assert names(tmp_path) == {f".lock.{1 + successions}"}
 
 
-def test_unlock_spares_the_wait_but_not_the_living(
+def test_unlock_takes_over_at_once_but_not_on_this_machine(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asleep = machine("a")

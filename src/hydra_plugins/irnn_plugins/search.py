@@ -56,8 +56,8 @@ class SearchSweeper(TaskSweeper):
                 for batch in search.batches(study, space, plan):
                     overrides = [search.overrides_of(trial, space.fixed) for trial in batch]
                     returns = self.task.run_with(self.launcher, overrides)
-                    failed = search.tell(study, batch, returns)
-                    if failed == len(batch) or (failed and self.settings.sweep.fail_fast):
+                    without = search.tell(study, batch, returns)
+                    if without == len(batch) or (without and self.settings.sweep.fail_fast):
                         break
             finally:
                 self.task.extra_lines = search.found(study, space)

@@ -98,7 +98,7 @@ def read_json(path: Path, *keys: str) -> dict[str, Any]:
         if not isinstance(content, dict) or not set(keys) <= content.keys():
             raise ValueError("it is not what was written")
         return content
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise ConfigError(
             f"{path} is damaged ({error}); force=true starts this run over"
         ) from error

@@ -9,6 +9,12 @@ from irnn.options import plain
 
 NOT_SCIENCE = ("runs_dir", "force", "unlock", "tracker", "checkpoint", "runtime", "sweep")
 """Where and how a run is made, never what it is."""
+_ONCE = ("force", "unlock")
+
+
+def is_once(override: str) -> bool:
+    """Whether an override is about one call, not about the run."""
+    return override.partition("=")[0].lstrip("+") in _ONCE
 
 
 def scientific(config: Config) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`metrics.jsonl`: one JSON object per evaluation, appended in one write each."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -34,7 +35,7 @@ def append_record(path: Path, record: dict[str, Any], guard: Guard = unguarded) 
     try:
         guard()
         if os.write(descriptor, line) < len(line):
-            raise OSError("only part of a record fitted on the disk")
+            raise OSError(errno.ENOSPC, "only part of a record fitted on the disk")
         os.fsync(descriptor)
         if before == 0:
             make_durable(path.parent)

@@ -86,8 +86,9 @@ class Ownership:
     Args:
         folder: the run's folder, which exists.
         patience: seconds of silence after which another machine may take the folder over.
-        unlock: the owner is known to be gone: do not wait for it, and mind no lock that a dead machine
-            left. An owner that shows a sign of life, or lives on this machine, is still respected.
+        unlock: the user says that the owner is gone: where no kernel lock is held, nothing is awaited; where
+            one is, as the server of a dead client may, a sign of life is waited for. An owner that lives
+            on this machine is respected.
         say: where to tell that it waits.
     """
 

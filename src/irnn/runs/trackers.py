@@ -27,7 +27,7 @@ def tracked(
 
     The mirror is a process of its own (`irnn.runs.wandb_mirror`), at low priority. When the context ends
     it has `tracker.timeout` seconds to catch up; then it is ended. Whatever it did not pass on is in
-    `metrics.jsonl`, and the next session of the run passes it on.
+    `metrics.jsonl`, and the next session of the run passes it on, if it has one: a finished run has none.
     """
     if config.tracker.mode is TrackerMode.disabled:
         yield
@@ -86,6 +86,9 @@ def _close(
     process.stdin.close()
     try:
         status = process.wait(timeout)
+    except KeyboardInterrupt:
+        process.kill()
+        raise
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from irnn.config import Config
+from irnn.config import Config, ConfigError
+from irnn.runs.directory import RunDirectory
 
 LEFT, RUNNING, ELSEWHERE, STOPPED, FAILED = "left", "running", "elsewhere", "stopped", "failed"
 SOLVED, EXHAUSTED, DIVERGED = "solved", "exhausted", "diverged"
@@ -56,6 +57,17 @@ class Job:
         """Take in the result."""
         self.result = result
         self.end(result["status"])
+
+    def look_up(self) -> bool:
+        """Take in the result that is in the run's folder; a damaged one is a failure. Say if it ended."""
+        try:
+            result = RunDirectory(self.folder).read_result()
+        except ConfigError as error:
+            self.end(FAILED, error=str(error))
+            return True
+        if result is not None:
+            self.finish(result)
+        return result is not None
 
 
 def objective(result: dict[str, Any]) -> float:

@@ -45,18 +45,6 @@ def make_jobs(
     return jobs
 
 
-def look_up(job: Job) -> None:
-    """Take in a result that is there."""
-    try:
-        result = None if job.config.force else RunDirectory(job.folder).read_result()
-    except ConfigError as error:
-        job.end(FAILED, error=str(error))
-        return
-    if result is not None:
-        job.finish(result)
-        job.before = True
-
-
 class Engine(Protocol):
     """What trains jobs: this machine, or a cluster."""
 
@@ -112,7 +100,8 @@ def train(jobs: Sequence[Job], engine: Engine, command: Sequence[str], view: Vie
     runs = {job.run_id: job for job in reversed(jobs)}  # the first of those that are the same run
     distinct = [job for job in jobs if runs[job.run_id] is job]
     for job in distinct:
-        look_up(job)
+        if not job.config.force and job.look_up():
+            job.before = job.done
     to_do = [job for job in distinct if job.state == LEFT]
     if jobs[0].config.sweep.fail_fast and any(job.state == FAILED for job in distinct):
         to_do = []

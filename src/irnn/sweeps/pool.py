@@ -15,7 +15,6 @@ from types import FrameType
 from typing import Any, Protocol
 
 from irnn.config import Config, ConfigError
-from irnn.runs.directory import RunDirectory
 from irnn.sweeps import worker
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, STOPPED, Job
@@ -175,15 +174,8 @@ class Pool:
         for job in self._jobs:
             if job.state != ELSEWHERE or any(job is running.job for running in self._running):
                 continue
-            try:
-                result = RunDirectory(job.folder).read_result()
-            except ConfigError as error:
-                job.end(FAILED, error=str(error))
-            else:
-                if result is None:
-                    continue
-                job.finish(result)
-            self._watcher.ended(job)
+            if job.look_up():
+                self._watcher.ended(job)
 
     def _heed_signals(self) -> None:
         if len(self._signals) > self._heeded:

@@ -20,6 +20,7 @@ from irnn.runs.files import StorageError, storage_error
 from irnn.runs.ownership import BusyError
 from irnn.sweeps.grid import axes, without_bookkeeping
 from irnn.sweeps.job import DIVERGED_OBJECTIVE
+from irnn.sweeps.returns import JobLeftError, error_of
 
 if TYPE_CHECKING:
     import optuna
@@ -211,18 +212,22 @@ def overrides_of(
 def tell(
     study: "optuna.Study", batch: "Sequence[optuna.trial.Trial]", returns: Sequence[JobReturn]
 ) -> int:
-    """Report how the trials ended, in the order of their numbers; give how many failed."""
+    """Report how the trials ended, in the order of their numbers; give how many have no result.
+
+    One that was only stopped is not reported: it stays under way, and comes first the next time.
+    """
     from optuna.trial import TrialState
 
-    failed = 0
+    without = 0
     pairs = sorted(zip(batch, returns, strict=True), key=lambda pair: pair[0].number)
     for trial, returned in pairs:
         if returned.status is JobStatus.COMPLETED:
             study.tell(trial.number, float(returned.return_value))
-        else:
-            failed += 1
+            continue
+        without += 1
+        if not isinstance(error_of(returned), JobLeftError):
             study.tell(trial.number, state=TrialState.FAIL)
-    return failed
+    return without
 
 
 def found(study: "optuna.Study", space: Space) -> list[str]:

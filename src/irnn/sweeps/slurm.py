@@ -188,15 +188,18 @@ class Slurm:
         """Take in results of runs that others train; submit again those that they left."""
         again = []
         for job in [each for each in jobs if each.state == ELSEWHERE and not self._stopping]:
-            result = RunDirectory(job.folder).read_result()
-            if result is not None:
-                job.finish(result)
+            if job.look_up():
                 watcher.ended(job)
             elif self._is_left(job):
                 job.end(LEFT)
                 again.append(job)
-        if again:
-            self._submit(again)
+        try:
+            if again:
+                self._submit(again)
+        except ConfigError as error:
+            for job in again:
+                job.end(FAILED, error=str(error))
+                watcher.ended(job)
 
     def _is_left(self, job: Job) -> bool:
         now, sign = time.monotonic(), ownership.sign_of_life(job.folder)

@@ -6,12 +6,14 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from irnn.config import Config, ConfigError
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError
 from irnn.runs.ownership import BusyError
+from irnn.sweeps.worker import log_traceback
 
 Outcome = tuple[str, Any]
 """("result", result), ("busy", why) or ("failed", why)."""
@@ -40,7 +42,7 @@ class SlurmJob:
 
         sys.argv[1:] = self.command
         try:
-            return "result", run(self.config, self.overrides)
+            return "result", run(self._once(), self.overrides)
         except BusyError as error:
             return "busy", str(error)
         except Interrupted as interruption:
@@ -48,12 +50,30 @@ class SlurmJob:
         except (ConfigError, StorageError) as error:
             return "failed", str(error)
         except Exception as error:
-            text = traceback.format_exc()
-            print(text, file=sys.stderr)
-            with RunDirectory.of(self.config).log.open("a") as log:
-                log.write(text)
+            print(traceback.format_exc(), file=sys.stderr)
+            log_traceback(RunDirectory.of(self.config))
             return "failed", f"{type(error).__name__}: {error}"
         raise AssertionError("end() returned")
+
+    def _once(self) -> Config:
+        """Do what is about one call, not about the run, unless a stay on a node before this one did it.
+
+        Slurm calls a requeued job as it was submitted. What a stay did is remembered in the folder of the
+        submission, which a command has one of.
+        """
+        if not (self.config.force or self.config.unlock):
+            return self.config
+        import submitit
+
+        paths = submitit.JobEnvironment().paths
+        begun = paths.folder / f"{paths.job_id}_begun"
+        if not begun.exists():
+            directory, patience = RunDirectory.of(self.config), self.config.runtime.takeover_seconds
+            with directory.locked(patience=patience, unlock=self.config.unlock):
+                if self.config.force:
+                    directory.clear()
+            begun.touch()
+        return replace(self.config, force=False, unlock=False)
 
     def checkpoint(self) -> Any:
         """Give submitit what it puts into the queue again."""

@@ -25,19 +25,15 @@ from irnn.sweeps.launch import (
     Engine,
     Here,
     counted_as_joblib,
-    look_up,
     make_jobs,
     note,
     train,
 )
 from irnn.sweeps.naming import in_sweep
+from irnn.sweeps.returns import as_return, error_of
 from irnn.sweeps.view import View, tally, where_to_look
 
 _MOST_NAMED = 10  # failed jobs in the last lines
-
-
-class JobFailedError(RuntimeError):
-    """What a sweeper finds in the place of a failed job's objective."""
 
 
 class SweepTask:
@@ -130,10 +126,9 @@ class SweepTask:
             self.jobs += jobs
             for job, returned in zip(jobs, returns, strict=True):
                 if returned.status is not JobStatus.COMPLETED:
-                    job.end(FAILED, error=str(_error(returned) or "ended without a result"))
+                    job.end(FAILED, error=str(error_of(returned) or "ended without a result"))
                     continue
-                look_up(job)
-                job.before = False
+                job.look_up()
         return returns
 
     @contextmanager
@@ -168,24 +163,3 @@ class SweepTask:
         if failed:
             print(f"irnn-train: {len(failed)} of {len(jobs)} jobs failed", file=sys.stderr)
         return all(job.done for job in jobs)
-
-
-def as_return(job: Job) -> JobReturn:
-    """Turn a job into what Hydra's sweepers expect of a launcher."""
-    returned = JobReturn(overrides=list(job.overrides))
-    if job.done:
-        assert job.result is not None
-        returned.status, returned.return_value = JobStatus.COMPLETED, objective(job.result)
-    else:
-        returned.status = JobStatus.FAILED
-        returned.return_value = JobFailedError(f"{job.label}: {job.error or job.state}")
-    return returned
-
-
-def _error(returned: JobReturn) -> BaseException | None:
-    """Give what a job of another launcher raised; reading its value raises it."""
-    try:
-        value = returned.return_value
-    except BaseException as error:
-        return error
-    return value if isinstance(value, BaseException) else None

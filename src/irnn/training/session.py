@@ -19,15 +19,12 @@ from irnn.options import plain
 from irnn.runs import curve, provenance
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError, storage_error
-from irnn.runs.identity import run_id
+from irnn.runs.identity import is_once, run_id
 from irnn.runs.trackers import tracked
 from irnn.training import hardware
 from irnn.training.divergence import Event
 from irnn.training.loop import Interrupted, fit
 from irnn.training.trainer import Trainer
-
-ONCE = ("force=true", "unlock=true")
-"""Overrides that are about one call, not about the run."""
 
 
 def run(
@@ -66,7 +63,7 @@ def run(
         directory.describe(
             config,
             provenance.session(
-                [word for word in overrides if word not in ONCE],
+                [word for word in overrides if not is_once(word)],
                 device=str(device) if device.type != "cuda" else torch.cuda.get_device_name(device),
                 kernel=kernel,
                 instruction_set=kernels.instruction_set(kernel, device),

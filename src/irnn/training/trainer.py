@@ -225,8 +225,17 @@ class Trainer:
         checkpoint.save(self.directory.best, content, self.directory.confirm)
 
     def resume(self) -> bool:
-        """Continue from `last.pt`; say whether there was one."""
+        """Continue from `last.pt`; say whether there was one.
+
+        Raises:
+            ConfigError: It is gone, though records of updates say that there was one, or it does not fit.
+        """
         if not self.directory.last.exists():
+            if any(record["step"] > 0 for record in metrics.read_records(self.directory.metrics)):
+                raise ConfigError(
+                    f"{self.directory.last} is gone, and {self.directory.metrics} has records that it would "
+                    "continue from; force=true starts this run over"
+                )
             metrics.truncate(self.directory.metrics, 0)
             return False
         content = checkpoint.load(self.directory.last, self.device)
