@@ -35,12 +35,8 @@ def row(folder: Path) -> dict[str, Any]:
         **result,
         "command": clean(provenance["command"]),
         "process": clean(provenance["process"]),
-        "kernel": provenance["kernel"],
-        "instruction_set": provenance.get("instruction_set"),
-        "threads": provenance["threads"],
-        "machine": provenance["machine"]["cpu"],
-        "versions": {name: provenance["versions"][name] for name in ("python", "torch")},
-        "commit": provenance["git"]["commit"],
+        **facts(provenance),
+        **continued(provenance),
         "seconds_at": {
             threshold: next((r["seconds"] for r in records if r["step"] == step), None)
             for threshold, step in result["solved_at"].items()
@@ -49,6 +45,25 @@ def row(folder: Path) -> dict[str, Any]:
         "curve": [[record["step"], record["test_mse"]] for record in kept],
         "train_curve": [[record["step"], record["train_mse"]] for record in kept],
     }
+
+
+def facts(session: dict[str, Any]) -> dict[str, Any]:
+    """Say where a session was made."""
+    return {
+        "kernel": session["kernel"],
+        "instruction_set": session.get("instruction_set"),
+        "threads": session["threads"],
+        "machine": session["machine"]["cpu"],
+        "versions": {name: session["versions"][name] for name in ("python", "torch")},
+        "commit": session["git"]["commit"],
+    }
+
+
+def continued(provenance: dict[str, Any]) -> dict[str, Any]:
+    """Say where else a run was made, if it was continued in another place."""
+    others = [facts(session) for session in provenance["sessions"]]
+    others = [place for place in others if place != facts(provenance)]
+    return {"later_sessions": others} if others else {}
 
 
 def so_far(folder: Path, records: list[dict[str, Any]]) -> dict[str, Any]:

@@ -83,7 +83,8 @@ def write_run(root, tree=None, status="solved", solve_at=8000, finish=True, cut=
     folder = Path(root) / run_id
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
-    (folder / "provenance.json").write_text(json.dumps(provenance(tree)))
+    told = provenance(tree)
+    (folder / "provenance.json").write_text(json.dumps({**told, "sessions": [told]}))
     (folder / "train.log").write_text("started\n")
     explode_at = budget * 0.4 if status == "diverged" else math.inf
     records, divergences = [], []

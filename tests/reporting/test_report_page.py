@@ -151,7 +151,7 @@ def test_mixing_what_should_not_be_mixed_is_warned_about(tmp_path, setting, fact
         ("provenance.json", "605c4a6d2f", "ffffffffff", "Mixed commit"),
         ("provenance.json", '"avx2"', '"avx512"', "Mixed instruction set: avx2 (1 runs), avx512"),
         ("provenance.json", '"dirty": false', '"dirty": true', "1 runs were made with uncommitted"),
-        ("result.json", '"restarts": 0', '"restarts": 2', "1 runs were restarted"),
+        ("result.json", '"restarts": 0', '"restarts": 2', "1 runs went on after a divergence"),
     ],
 )
 def test_what_cannot_be_reproduced_is_warned_about(tmp_path, file, old, new, message):
@@ -160,6 +160,17 @@ def test_what_cannot_be_reproduced_is_warned_about(tmp_path, file, old, new, mes
     assert old in changed.read_text()
     changed.write_text(changed.read_text().replace(old, new))
     assert any(line.startswith(message) for line in warnings(loaded(tmp_path)))
+
+
+def test_a_run_that_was_continued_elsewhere_is_warned_about(tmp_path):
+    path = write_run(tmp_path, seed=0) / "provenance.json"
+    first = json.loads(path.read_text())
+    other = {**first, "instruction_set": "avx512", "git": {"commit": "f" * 40, "dirty": True}}
+    path.write_text(json.dumps({**first, "sessions": [first, other]}))
+    said = warnings(loaded(tmp_path))
+    assert any(line.startswith("Mixed instruction set: avx2 (1 runs), avx512") for line in said)
+    assert any(line.startswith("Mixed commit") for line in said)
+    assert any(line.startswith("1 runs were made with uncommitted") for line in said)
 
 
 def test_skipped_folders_are_named_on_the_page(report, tmp_path):

@@ -171,3 +171,21 @@ def test_the_runs_of_one_sweep_make_a_new_record(tmp_path, folders, monkeypatch)
     collect(monkeypatch, tmp_path / "runs", "--sweep", "mine", "--into", path)
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     assert sorted(row["status"] for row in rows) == ["diverged", "unfinished"]
+
+
+def test_a_record_says_where_else_a_run_was_made(tmp_path, folders):
+    path = folders[0] / "provenance.json"
+    first = json.loads(path.read_text())
+    other = {**first, "instruction_set": "avx512"}
+    path.write_text(json.dumps({**first, "sessions": [first, first, other]}))
+    row = script("collect").row(folders[0])
+    assert [place["instruction_set"] for place in row["later_sessions"]] == ["avx512"]
+    assert "later_sessions" not in script("collect").row(folders[1])
+    place = tmp_path / "records" / "one"
+    place.mkdir(parents=True)
+    (place / "results.jsonl").write_text(json.dumps(row) + "\n")
+    (run,) = load(place).runs
+    assert [run.provenance["instruction_set"], run.later[0]["instruction_set"]] == [
+        "avx2",
+        "avx512",
+    ]

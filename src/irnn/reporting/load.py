@@ -100,14 +100,16 @@ def read_run(folder: Path, points: int = 300, notes: list[str] | None = None) ->
     if result is not None:
         check_result(result, "result.json")
     config = _config(folder, result)
-    provenance = _provenance(folder, notes)
+    provenance, *later = _sessions(folder, notes)
     curve, broken_lines = read_curve(folder / "metrics.jsonl", points)
     if broken_lines:
         notes.append(f"{folder.name}: {broken_lines} unreadable lines in metrics.jsonl left out")
     if result is not None and curve.step.size == 0:
         notes.append(f"{folder.name}: no metrics.jsonl to draw its curve from")
     written = math.nan if result is not None else _modified(folder)
-    return make_run(folder, result or {}, config, provenance, curve, last_written=written)
+    return make_run(
+        folder, result or {}, config, provenance, curve, later=later, last_written=written
+    )
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
@@ -141,12 +143,16 @@ def _config(folder: Path, result: Mapping[str, Any] | None) -> dict[str, Any]:
     return config
 
 
-def _provenance(folder: Path, notes: list[str]) -> Settings:
+def _sessions(folder: Path, notes: list[str]) -> list[Settings]:
+    """Where each session of the run was made, the first one with what is of the whole run."""
     try:
-        return flatten(_read_json(folder / "provenance.json") or {})
+        provenance = _read_json(folder / "provenance.json") or {}
     except ValueError as error:
         notes.append(f"{folder.name}: {error}")
-        return {}
+        return [{}]
+    sessions = provenance.get("sessions")
+    later = sessions[1:] if isinstance(sessions, list) else []
+    return [flatten(provenance), *(flatten(each) for each in later if isinstance(each, dict))]
 
 
 def _modified(folder: Path) -> float:

@@ -1,7 +1,7 @@
 """Where the runs came from, and a warning wherever pooling or comparing them would mislead."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from irnn.reporting.run import Loaded, Run
 from irnn.reporting.settings import show
@@ -21,23 +21,28 @@ _MIXED: dict[str, str] = {
 }
 
 
-def _from(key: str, fallback: str = "") -> Callable[[Run], str]:
-    def read(run: Run) -> str:
-        value = run.provenance.get(key, run.settings.get(fallback) if fallback else None)
-        return "" if value is None else show(value)
+Reader = Callable[[Run], Iterable[str]]
+"""Gives the values that a fact has in a run: one, or more where its sessions differ."""
+
+
+def _from(key: str, fallback: str = "") -> Reader:
+    def read(run: Run) -> Iterable[str]:
+        default = run.settings.get(fallback) if fallback else None
+        values = (session.get(key, default) for session in (run.provenance, *run.later))
+        return dict.fromkeys("" if value is None else show(value) for value in values)
 
     return read
 
 
-def _setting(key: str) -> Callable[[Run], str]:
-    def read(run: Run) -> str:
-        return show(run.settings[key]) if key in run.settings else ""
+def _setting(key: str) -> Reader:
+    def read(run: Run) -> Iterable[str]:
+        return [show(run.settings[key]) if key in run.settings else ""]
 
     return read
 
 
-_READERS: dict[str, Callable[[Run], str]] = {
-    "schema": lambda run: run.schema,
+_READERS: dict[str, Reader] = {
+    "schema": lambda run: [run.schema],
     "task": _setting("task.name"),
     "marks": _setting("task.marks"),
     "data": _setting("task.data"),
@@ -59,8 +64,14 @@ _READERS: dict[str, Callable[[Run], str]] = {
 
 
 def census(runs: Sequence[Run]) -> dict[str, Counter[str]]:
-    """Count the runs by each fact of their provenance; a fact nobody recorded is left out."""
-    counted = {fact: Counter(read(run) for run in runs) for fact, read in _READERS.items()}
+    """Count the runs by each fact of their provenance; a fact nobody recorded is left out.
+
+    A run that was continued elsewhere counts for each of its places.
+    """
+    counted = {
+        fact: Counter(value for run in runs for value in read(run))
+        for fact, read in _READERS.items()
+    }
     return {
         fact: Counter({value or "not recorded": n for value, n in counts.items()})
         for fact, counts in counted.items()
@@ -85,10 +96,10 @@ def warnings(loaded: Loaded) -> list[str]:
     dirty = facts.get("dirty", Counter())["true"]
     if dirty:
         lines.append(f"{dirty} runs were made with uncommitted changes: no commit reproduces them.")
-    restarted = sum(run.restarts > 0 for run in loaded.runs)
-    if restarted:
+    recovered = sum(run.restarts > 0 for run in loaded.runs)
+    if recovered:
         lines.append(
-            f"{restarted} runs were restarted after a divergence; "
+            f"{recovered} runs went on after a divergence, rolled back or restarted; "
             "they count by how they ended, not by how they began."
         )
     for skipped in loaded.skipped:

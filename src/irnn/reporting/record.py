@@ -2,7 +2,7 @@
 
 A line is what `result.json` holds, and of the rest of the run folder: `command`, `process`, `kernel`,
 `instruction_set`, `threads`, `machine`, `versions`, `commit`, and `curve` and `train_curve`, lists of
-[update, MSE], thinned.
+[update, MSE], thinned. `later_sessions` has these facts of sessions that continued the run elsewhere.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 from irnn.reporting.curve import Curve, Record, make_curve
 from irnn.reporting.find import RECORD
 from irnn.reporting.run import COUNTED, Run, Skipped, check_result, make_run, one_line
-from irnn.reporting.settings import flatten
+from irnn.reporting.settings import Settings, flatten
 
 _FACTS = {
     "command": "command",
@@ -45,9 +45,13 @@ def _run(folder: Path, row: Any, points: int) -> Run:
     if not isinstance(row, dict) or not isinstance(row.get("config"), dict):
         raise ValueError("it holds no run with its config")
     check_result(row, "it", COUNTED)
-    facts = {name: row[key] for key, name in _FACTS.items() if key in row}
     curve = _curve(row, points)
-    return make_run(folder, row, row["config"], flatten(facts), curve, log=RECORD)
+    later = [_facts(session) for session in row.get("later_sessions", ())]
+    return make_run(folder, row, row["config"], _facts(row), curve, later=later, log=RECORD)
+
+
+def _facts(said: Mapping[str, Any]) -> Settings:
+    return flatten({name: said[key] for key, name in _FACTS.items() if key in said})
 
 
 def _curve(row: Mapping[str, Any], points: int) -> Curve:

@@ -1,7 +1,7 @@
 """A run as reports see it, whatever it was read from."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ class Run:
     training mean squared errors, NaN where none is finite; `steps` counts updates; `solved_at`
     maps a threshold to the first update evaluated below it, or None; `last_written` is when an
     unfinished run last wrote, in seconds since 1970, and NaN once nothing will write any more. `log`
-    names the file in `path` that its curve was read from.
+    names the file in `path` that its curve was read from. `provenance` is of the first session, and
+    `later` of those that continued it.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class Run:
     divergences: tuple[Event, ...]
     schema: str
     provenance: Settings
+    later: tuple[Settings, ...]
     command: str
     curve: Curve
     last_written: float
@@ -94,6 +96,7 @@ def make_run(
     provenance: Settings,
     curve: Curve,
     *,
+    later: Sequence[Settings] = (),
     last_written: float = math.nan,
     log: str = "metrics.jsonl",
 ) -> Run:
@@ -122,6 +125,7 @@ def make_run(
         divergences=_divergences(data, curve),
         schema=str(data.get("schema", "")),
         provenance=provenance,
+        later=tuple(later),
         command=_command(provenance),
         curve=curve,
         last_written=last_written,

@@ -10,7 +10,7 @@ class JobFailedError(RuntimeError):
 
 
 class JobLeftError(JobFailedError):
-    """In that place for a job that was stopped or never begun: it has not failed, and can be asked for again."""
+    """In that place for a job that was stopped or never begun, and can be asked for again."""
 
 
 def as_return(job: Job) -> JobReturn:
