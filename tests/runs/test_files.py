@@ -54,7 +54,7 @@ def test_a_record_that_does_not_fit_leaves_no_half_line(
 ) -> None:
     path = tmp_path / "metrics.jsonl"
     append_record(path, {"step": 1, "pad": "x" * 3000})
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageError, match="free some space"):
         append_record(path, {"step": 2, "pad": "x" * 3000})
     assert [record["step"] for record in read_records(path)] == [1]
     assert path.read_text().endswith("\n")
@@ -107,7 +107,7 @@ class Malicious:
         return os.mkdir, ("executed",)
 
 
-@pytest.mark.parametrize("damage", ["code", "cut", "text", "empty"])
+@pytest.mark.parametrize("damage", ["code", "cut", "text", "empty", "unknown opcode"])
 def test_a_bad_checkpoint_is_refused_and_never_executed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
@@ -118,6 +118,10 @@ def test_a_bad_checkpoint_is_refused_and_never_executed(
         path.write_bytes(path.read_bytes()[:300])
     elif damage == "text":
         path.write_bytes(pickle.dumps(Malicious()))
+    elif damage == "unknown opcode":  # a KeyError in the unpickler
+        damaged = path.read_bytes().replace(b"\x80\x02}q\x00", b"\x80\x02jq\x00")
+        assert damaged != path.read_bytes()
+        path.write_bytes(damaged)
     elif damage == "empty":
         path.write_bytes(b"")
     with pytest.raises(ConfigError, match=r"last\.pt is not a checkpoint"):

@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 
+from irnn.composition import compose_config
 from irnn.runs.files import StorageError
-from irnn.sweeps.search import Space, found, opened
+from irnn.sweeps.job import Job
+from irnn.sweeps.returns import as_return
+from irnn.sweeps.search import Plan, Space, batches, found, opened, tell
 from tests.command import wait_until
 from tests.conftest import SMALL, Cli
 
@@ -153,3 +156,27 @@ def test_a_study_that_cannot_be_opened_is_a_storage_error_that_names_it(tmp_path
     study = opened(tmp_path, "s", Space({}, []))
     with pytest.raises(StorageError, match=r"optuna\.db: unable to open"):
         study.__enter__()
+
+
+def test_n_jobs_counts_as_joblib_does(cli: Cli, tmp_path: Path) -> None:
+    asked = (*SEARCH, "hydra.sweeper.n_trials=1", "hydra.sweeper.n_jobs=-1")
+    finished = cli("train", "-m", *asked)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert [trial.state.name for trial in trials(tmp_path)] == ["COMPLETE"]
+
+
+def test_a_trial_that_was_only_stopped_stays_under_way(tmp_path: Path) -> None:
+    space = Space({"optim.lr": optuna.distributions.FloatDistribution(0.1, 0.2)}, [])
+    with opened(tmp_path, "s", space) as study:
+        plan = Plan(trials=3, together=3, seed=0, random_trials=3)
+        batch = next(batches(study, space, plan))
+        states = ("failed", "stopped", "solved")
+        result = {"status": "solved", "best_test_mse": 0.1}
+        jobs = [
+            Job((), "", compose_config([]), "", tmp_path, state=state, result=result)
+            for state in states
+        ]
+        assert tell(study, batch, [as_return(job) for job in jobs]) == 2
+        assert [trial.state.name for trial in study.trials] == ["FAIL", "RUNNING", "COMPLETE"]
+        again = next(batches(study, space, plan))
+        assert again[0].number == 1

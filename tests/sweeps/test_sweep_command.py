@@ -185,3 +185,19 @@ def test_a_sweeper_is_told_a_finite_number_whatever_happened() -> None:
     assert objective({"status": "solved", "best_test_mse": 0.001}) == 0.001
     assert objective({"status": "diverged", "best_test_mse": 0.1}) == DIVERGED_OBJECTIVE
     assert objective({"status": "exhausted", "best_test_mse": None}) == DIVERGED_OBJECTIVE
+
+
+def test_started_over_by_another_launcher_a_sweep_is_complete(cli: Cli, tmp_path: Path) -> None:
+    asked = ("-m", *SMALL, "seed=0,1", "hydra/launcher=basic", "force=true")
+    finished = cli("train", *asked)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "2 jobs: 2 done" in finished.stdout
+
+
+def test_an_interrupted_sweep_that_started_over_says_how_to_go_on(tmp_path: Path) -> None:
+    with start(tmp_path, "-m", *LONG, ENDLESS, "seed=0,1", "force=true") as sweep:
+        wait_for_step(tmp_path, 50)
+        sweep.send_signal(signal.SIGINT)
+        output, _ = sweep.communicate(timeout=120)
+    assert sweep.returncode == 130, output
+    assert "interrupted; the same command without force=true continues" in output

@@ -225,3 +225,34 @@ def test_a_checkpoint_of_another_run_is_refused(small: Small) -> None:
     RunDirectory.of(other).last.rename(RunDirectory.of(config).last)
     with pytest.raises(ValueError, match="belongs to run"):
         run(config)
+
+
+def test_records_without_a_checkpoint_are_not_thrown_away(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = small()
+    interrupted_at(config, 20, monkeypatch)
+    directory = RunDirectory.of(config)
+    directory.last.unlink()
+    with pytest.raises(ConfigError, match=r"last\.pt is gone.*force=true"):
+        run(config)
+    assert len(read_records(directory.metrics)) > 1
+    assert run(small("force=true"))["steps"] == 40
+
+
+def test_a_run_killed_at_its_start_begins_again(small: Small) -> None:
+    config = small()
+    run(config)
+    directory = RunDirectory.of(config)
+    first = directory.metrics.read_text().splitlines(keepends=True)[0]
+    for path in (directory.result, directory.last):
+        path.unlink()
+    directory.metrics.write_text(first)
+    assert run(config)["steps"] == 40
+
+
+def test_an_override_about_one_call_is_not_part_of_the_runs_command(small: Small) -> None:
+    for once in ("force=true", "force=1", "++unlock=yes"):
+        run(small(), ["seed=0", once])
+        provenance = json.loads(RunDirectory.of(small()).provenance.read_text())
+        assert provenance["command"] == "python -m irnn.train seed=0"

@@ -13,8 +13,8 @@ class SearchSweeper(TaskSweeper):
 
     Args:
         n_trials: trials that are complete when the search is over.
-        n_jobs: trials asked for together; None: as many as there are cores. With more, each is asked for
-            knowing less.
+        n_jobs: trials asked for together, as joblib counts; None: `sweep.jobs`, else as many as there are
+            cores. With more, each is asked for knowing less.
         seed: of the search.
         n_startup_trials: trials drawn at random before the model of earlier ones is used.
         params: what to vary, from a file; the command line comes first.
@@ -41,11 +41,13 @@ class SearchSweeper(TaskSweeper):
         from irnn.config import ConfigError
         from irnn.runs.provenance import available_cores
         from irnn.sweeps import search
+        from irnn.sweeps.launch import counted_as_joblib
 
         if importlib.util.find_spec("optuna") is None:
             raise ConfigError("hydra/sweeper=optuna: needs Optuna: pip install 'irnn[optuna]'")
         space = search.read_space(self.overrides(arguments))
-        together = self.n_jobs or self.settings.sweep.jobs or available_cores()
+        asked = self.n_jobs and counted_as_joblib(self.n_jobs)
+        together = asked or self.settings.sweep.jobs or available_cores()
         plan = search.Plan(self.n_trials, together, self.seed, self.n_startup_trials)
         folder, name = Path(self.settings.hydra.sweep.dir), self.settings.sweep.name
         with search.opened(folder, name, space) as study:

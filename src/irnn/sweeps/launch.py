@@ -184,13 +184,7 @@ def fit(jobs: Sequence[Job], wanted: int | None, view: View) -> int:
 
 
 def counted_as_joblib(n_jobs: int) -> int | None:
-    """Read joblib's number of jobs: -1 is None, as many as there are cores for.
-
-    Raises:
-        ConfigError: It is 0.
-    """
-    if n_jobs == 0:
-        raise ConfigError("hydra.launcher.n_jobs=0: must be at least 1, or -1 for all cores")
+    """Read joblib's number of jobs: -1 is None, as many as there are cores for."""
     if n_jobs == -1:
         return None
     return n_jobs if n_jobs > 0 else max(1, available_cores() + 1 + n_jobs)

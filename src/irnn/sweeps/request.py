@@ -1,6 +1,6 @@
 """Read a sweep's command line, and refuse it before anything is created if one of its jobs cannot work."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,20 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from irnn.composition import Composer, composing
+from irnn.config import ConfigError
 from irnn.groups import CONFIG_NAME, rewrite_numbers
 from irnn.sweeps import record
 from irnn.sweeps.grid import axes, combinations, each_value_once
 from irnn.sweeps.naming import sweep_folder, sweep_name
 
 _GRIDS = ("GridSweeper", "BasicSweeper")
+_NUMBERS: dict[str, tuple[Callable[[int], bool], str]] = {
+    "n_jobs": (lambda n: n != 0, "at least 1, or -1 for all cores"),
+    "n_trials": (lambda n: n >= 1, "a whole number of trials, at least 1"),
+    "n_startup_trials": (lambda n: n >= 0, "a whole number of trials, at least 0"),
+    "seed": (lambda n: n >= 0, "a whole number, at least 0"),
+}
+"""What the sweepers and launchers of this project count with."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,8 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
         for_all = [each.input_line or "" for each in parsed if not each.is_sweep_override()]
         composed = compose(CONFIG_NAME, overrides=for_all, return_hydra_config=True)
         sweeper: Any = composed.hydra.sweeper
+        _check_numbers("hydra.sweeper", sweeper)
+        _check_numbers("hydra.launcher", composed.hydra.launcher)
         params = [f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()]
         asked = parser.parse_overrides([*rewrite_numbers(params), *words])
         if str(sweeper.get("_target_")).rpartition(".")[2] in _GRIDS:
@@ -53,6 +63,20 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
     swept = {each.get_key_element() for each in asked if each.is_sweep_override()}
     shared = [word for word in for_all if word.partition("=")[0] not in swept]
     return Request(name, folder, tuple(shared))
+
+
+def _check_numbers(key: str, chosen: Any) -> None:
+    """Refuse what this project's sweepers and launchers cannot count with.
+
+    Raises:
+        ConfigError: It is no whole number, or one that means nothing.
+    """
+    if not str(chosen.get("_target_")).startswith("hydra_plugins.irnn_plugins."):
+        return
+    for name, (allowed, remedy) in _NUMBERS.items():
+        value = chosen.get(name)
+        if value is not None and not (type(value) is int and allowed(value)):
+            raise ConfigError(f"{key}.{name}={value}: must be {remedy}")
 
 
 def forgotten_multirun(overrides: Sequence[str]) -> bool:
