@@ -31,7 +31,13 @@ class Worker:
         if not self._pipe.poll(limit):
             self.stop()
             raise RuntimeError(f"did not finish in {limit:.0f} s")
-        good, answer = self._pipe.recv()
+        try:
+            good, answer = self._pipe.recv()
+        except EOFError:
+            self.stop()
+            raise RuntimeError(
+                f"its process ended (exit status {self._process.exitcode})"
+            ) from None
         if not good:
             raise RuntimeError(answer)
         return answer

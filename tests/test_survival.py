@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from irnn.runs.metrics import read_records
-from tests.command import LONG, checkpoint_weights, folders, start, timeless, wait_for_step
+from tests.command import (
+    LONG,
+    checkpoint_weights,
+    folders,
+    sessions,
+    start,
+    timeless,
+    wait_for_step,
+)
 from tests.conftest import Cli
 
 
@@ -52,6 +60,7 @@ def test_a_run_killed_at_random_points_ends_bitwise_as_one_that_was_not(
     (killed,) = folders(tmp_path)
     undisturbed = tmp_path / "undisturbed" / killed.name
     assert not list(killed.rglob("*.part"))
+    assert len(sessions(killed)) >= 2, "no kill fell into a session that had begun to train"
     readings = [
         timeless(read_records(folder / "metrics.jsonl")) for folder in (killed, undisturbed)
     ]

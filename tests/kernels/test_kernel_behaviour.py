@@ -1,15 +1,17 @@
 """What a kernel promises beside the right numbers: same bits, loud divergence, plain refusals."""
 
 import contextlib
+import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 import torch
 from kernel_problems import Problem, results
 
-from irnn.kernels import native, reference
+from irnn.kernels import native, reference, regression
 from irnn.kernels.compiled import Compiled, history_bytes
 from irnn.kernels.loading import Call, load
 from irnn.kernels.threads import one_thread
@@ -216,3 +218,9 @@ def test_one_thread_is_for_its_block_only(threads):
         raise KeyError
     assert inside == 1
     assert torch.get_num_threads() == 2
+
+
+def test_the_rows_of_a_block_are_those_of_the_compiled_code() -> None:
+    header = Path(regression.__file__).with_name("cpp") / "call.hpp"
+    (rows,) = re.findall(r"block_rows = (\d+)", header.read_text())
+    assert int(rows) == regression.BLOCK_ROWS

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from synthetic_runs import config, write_run
@@ -40,6 +41,22 @@ def test_out_holds_the_page_the_summary_and_the_figures(report, sweep, tmp_path)
     names = ("learning_curves", "training_against_held_out", "updates_to_0.05")
     assert pictures == [f"{name}.{ending}" for name in names for ending in ("png", "svg")]
     assert "summary.csv" in screen
+
+
+def test_a_page_that_cannot_be_written_whole_leaves_the_old_one(
+    report, sweep, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    report(sweep, "--out", out)
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+
+    def half(path, text, encoding):
+        path.write_bytes(text.encode(encoding)[:100])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    assert report(sweep, "--out", out)[0] != 0
+    assert before == {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
 
 
 def test_summary_csv_has_one_row_for_each_run_with_its_numbers(report, sweep, tmp_path):

@@ -67,12 +67,12 @@ def test_a_run_is_solved_at_the_first_evaluation_that_meets_the_stop_rule(small:
 
 
 def test_a_run_with_a_least_number_of_updates_goes_on_and_is_judged_later(small: Small) -> None:
-    mse = run(small("seed=5"))["best_test_mse"]
-    goal = (f"stop.test_mse={mse * 1.5}", "evaluate.every=1", "seed=5")
-    early, late = run(small(*goal)), run(small(*goal, "stop.min_updates=40"))
-    assert early["steps"] < late["steps"] == 40
-    assert late["solved_at"] == {**early["solved_at"], **late["solved_at"]}
-    assert late["status"] == ("solved" if late["test_mse"] <= mse * 1.5 else "exhausted")
+    quick = ("seed=1", "optim.lr=0.003", "budget.updates=600", "evaluate.every=1")
+    goal = (*quick, "stop.test_mse=0.099")
+    early, late = run(small(*goal)), run(small(*goal, "stop.min_updates=600"))
+    assert early["steps"] < late["steps"] == 600
+    assert early["solved_at"]["0.1"] == late["solved_at"]["0.1"] is not None
+    assert late["status"] == ("solved" if late["test_mse"] <= 0.099 else "exhausted")
 
 
 def test_a_goal_that_was_met_and_lost_again_is_not_a_solved_run(small: Small) -> None:

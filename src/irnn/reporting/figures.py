@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullFormatter
 
+from irnn.atomic import replacing
 from irnn.reporting import wording
 from irnn.reporting.charts import near
 from irnn.reporting.drawing import (
@@ -62,8 +63,10 @@ def write_figures(summary: Summary, data: Mapping[str, Any], folder: Path) -> li
             # What savefig does, without drawing everything once more to find out its size.
             picture, drawing = folder / f"{name}.png", folder / f"{name}.svg"
             canvases: tuple[Any, Any] = (FigureCanvasAgg(figure), FigureCanvasSVG(figure))
-            canvases[0].print_png(picture, metadata={"Software": None})
-            canvases[1].print_svg(drawing, metadata={"Date": None})
+            with replacing(picture) as path:
+                canvases[0].print_png(path, metadata={"Software": None})
+            with replacing(drawing) as path:
+                canvases[1].print_svg(path, metadata={"Date": None})
             written += [picture, drawing]
     return written
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from irnn.atomic import replacing
 from irnn.reporting import export
 from irnn.reporting.charts import chart_data
 from irnn.reporting.compare import Comparison
@@ -23,16 +24,19 @@ def write_report(
     """
     out.mkdir(parents=True, exist_ok=True)
     rows = export.rows(loaded.runs)
-    export.write_csv(rows, out / "summary.csv")
+    with replacing(out / "summary.csv") as path:
+        export.write_csv(rows, path)
     lines = [f"wrote {out / 'summary.csv'}"]
     if export.can_write_parquet():
-        export.write_parquet(rows, out / "summary.parquet")
+        with replacing(out / "summary.parquet") as path:
+            export.write_parquet(rows, path)
         lines.append(f"wrote {out / 'summary.parquet'}")
     else:
         lines.append(export.PARQUET_REMEDY)
     data = chart_data(summary)
     page = render_page(loaded, summary, comparison, data, out.resolve(), command)
-    (out / "report.html").write_text(page, encoding="utf-8")
+    with replacing(out / "report.html") as path:
+        path.write_text(page, encoding="utf-8")
     lines.append(f"wrote {out / 'report.html'}")
     from irnn.reporting.figures import write_figures  # matplotlib is slow to import
 

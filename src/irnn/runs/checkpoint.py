@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
+from irnn.atomic import Guard, unguarded
 from irnn.config import ConfigError
-from irnn.runs.files import Guard, unguarded, write_atomically
+from irnn.runs.files import write_atomically
 
 
 def save(path: Path, content: dict[str, Any], guard: Guard = unguarded) -> None:

@@ -1,28 +1,17 @@
 """Write files so that nothing half-written ever stands under its final name."""
 
-import contextlib
 import errno
 import json
 import math
-import os
-import secrets
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from irnn.atomic import Guard, replacing, unguarded
 from irnn.config import ConfigError
 
 
 class StorageError(OSError):
     """A file could not be written; what was there before is untouched."""
-
-
-Guard = Callable[[], None]
-"""Raises where the writer has lost the right to write."""
-
-
-def unguarded() -> None:
-    """Guard what has one writer by its nature."""
 
 
 def write_atomically(path: Path, content: bytes | memoryview, guard: Guard = unguarded) -> None:
@@ -34,21 +23,11 @@ def write_atomically(path: Path, content: bytes | memoryview, guard: Guard = ung
     Raises:
         StorageError: The disk is full or not writable. An older file of that name is still whole.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:
-        with beside.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        guard()
-        beside.replace(path)
-        make_durable(path.parent)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        if isinstance(error, OSError):
-            raise storage_error(path, error) from error
-        raise
+        with replacing(path, guard) as beside:
+            beside.write_bytes(content)
+    except OSError as error:
+        raise storage_error(path, error) from error
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:
@@ -59,15 +38,6 @@ def storage_error(path: Path, error: OSError) -> StorageError:
         f"cannot write {path}: {error.strerror or error}; {remedy} (or give runs_dir= another "
         "disk); run the same command again, without force=true: it continues from the last checkpoint"
     )
-
-
-def make_durable(folder: Path) -> None:
-    """Make a rename survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def json_ready(value: Any) -> Any:

@@ -6,15 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from irnn.atomic import Guard, make_durable, unguarded
 from irnn.config import ConfigError
-from irnn.runs.files import (
-    Guard,
-    json_ready,
-    make_durable,
-    storage_error,
-    unguarded,
-    write_atomically,
-)
+from irnn.runs.files import json_ready, storage_error, write_atomically
 
 
 def append_record(path: Path, record: dict[str, Any], guard: Guard = unguarded) -> int:
