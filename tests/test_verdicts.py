@@ -32,7 +32,10 @@ def test_the_verdict_on_the_later_reproduction_is_that_of_its_records() -> None:
     assert math.isinf(with_sgd[0])
     assert f"(median of {medians[0]} updates) where SGD is on it still" in page
     assert f"T = 200 (medians of {medians[1]} against {with_sgd[1]:,.0f}), and at T = 400" in page
-    assert sum(run["solved_at"]["0.1"] is not None for run in sgd(400, "stop")) == 2  # "two of"
+    for policy, left_at_400 in (("stop", 2), ("rollback", 5)):  # "two of", "all five"
+        runs = sgd(400, policy)
+        assert sum(run["solved_at"]["0.1"] is not None for run in runs) == left_at_400
+    assert "before they explode, with rollback all five do in a million, and none of these" in page
     solved = [sum(r["status"] == "solved" for r in sgd(n, "stop")) for n in (150, 200)]
     assert solved == [0, 2]  # "none and two"
 

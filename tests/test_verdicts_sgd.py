@@ -1,7 +1,10 @@
 """The same as test_verdicts.py, of the verdict on SGD at the paper's settings."""
 
 import json
+import math
 from typing import Any
+
+import pytest
 
 from tests.verdicts import RUNS, claims, listed, sgd, text_of
 
@@ -76,41 +79,69 @@ def test_what_ended_sgd_was_beyond_float32() -> None:
         assert norm or event["reason"].startswith("training loss of one batch is ")
 
 
+def left_after_exploding(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The runs that left the plateau after their first explosion."""
+    return [run for run in runs if (run["solved_at"]["0.1"] or 0) > run["divergences"][0]["step"]]
+
+
+def after_exploding(run: dict[str, Any]) -> list[float]:
+    """The held-out losses after a run's first explosion."""
+    first = run["divergences"][0]["step"]
+    return [mse for step, mse in run["curve"] if step > first and mse is not None]
+
+
+def still_on_it(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The runs that were on the plateau when they first exploded."""
+    return [
+        run for run in runs if (run["solved_at"]["0.1"] or math.inf) > run["divergences"][0]["step"]
+    ]
+
+
+@pytest.mark.parametrize("policy", ["rollback", "restart"])
+def test_every_seed_that_exploded_was_run_with_the_other_policies(policy: str) -> None:
+    for length in (150, 200, 300, 400):
+        again = [run["seed"] for run in sgd(length, policy)]
+        assert again == [run["seed"] for run in exploded(length)]
+        assert "solved" not in {run["status"] for run in sgd(length, policy)}
+
+
 def test_the_verdict_on_rolling_back_is_that_of_its_records() -> None:
     page = text_of("docs/reproduction.md")
-    for length in (150, 300):
-        again = [run["seed"] for run in sgd(length, "rollback")]
-        assert again == [run["seed"] for run in exploded(length)]
     assert {len(run["divergences"]) for run in sgd(150, "rollback")} == {1, 2}  # "one or two"
-    runs = sgd(300, "rollback")
-    best = sorted(f"{run['best_test_mse']:.4f}" for run in runs if left_of([run]))
-    assert len(best) == 4
-    assert (
-        f"four of five leave the plateau, and come to {', '.join(best[:-1])} and {best[-1]}" in page
-    )
-    (lost,) = [run for run in runs if run["status"] == "diverged"]
+    assert left_after_exploding(sgd(150, "rollback")) == []
+    counts = []
+    for length in (300, 400):
+        runs = sgd(length, "rollback")
+        counts += [len(left_after_exploding(runs)), len(still_on_it(runs))]
+        best = sorted(f"{run['best_test_mse']:.4f}" for run in runs if left_of([run]))
+        assert f"come to {', '.join(best[:-1])} and {best[-1]} at T = {length}" in page
+    assert counts == [3, 4, 3, 3]  # "three of the four", "all three"
+    assert [len(left_of(sgd(length, "rollback"))) for length in (300, 400)] == [4, 5]
+    assert "nine of the ten seeds of T = 300 and 400 leave the plateau" in text_of("README.md")
+    soon = [
+        run["solved_at"]["0.1"] - run["divergences"][0]["step"]
+        for length in (300, 400)
+        for run in left_after_exploding(sgd(length, "rollback"))
+    ]
+    assert f"within {min(soon):,} to {max(soon):,} updates of it" in page
+    (lost,) = [run for run in sgd(300, "rollback") if run["status"] == "diverged"]
     assert lost["best_test_mse"] > 0.1
     steps = [event["step"] for event in lost["divergences"]]
     assert len(steps) == 11
     assert f"explodes ten times more within {steps[-1] - steps[0]:,} updates" in page
-    assert sgd(400, "rollback") == sgd(400, "restart") == []  # "were not run at T = 400"
 
 
 def test_the_verdict_on_restarting_is_that_of_its_records() -> None:
     page = text_of("docs/reproduction.md")
     later = []
-    for length in (150, 300):
+    for length in (150, 300, 400):
         runs = sgd(length, "restart")
-        assert [run["seed"] for run in runs] == [run["seed"] for run in exploded(length)]
         assert {run["status"] for run in runs} == {"exhausted"}
-        later += [
-            (length, run["seed"], f"{run['best_test_mse']:.4f}")
-            for run in runs
-            if (run["solved_at"]["0.1"] or 0) > run["divergences"][0]["step"]
-        ]
-    ((length, seed, best),) = later
-    assert f"one new start (T = {length}, seed {seed}) left the plateau, and came to {best}" in page
-    counts = {len(run["divergences"]) for n in (150, 300) for run in sgd(n, "restart")}
+        later += [run for run in runs if min(after_exploding(run)) < 0.1]
+    said = [f"T = {r['seq_len']}, seed {r['seed']}: {r['best_test_mse']:.4f}" for r in later]
+    assert f"four new starts left the plateau ({'; '.join(said)})" in page
+    assert [len(run["divergences"]) for run in later] == [2, 2, 2, 1]  # "the last of them alone"
+    counts = {len(run["divergences"]) for n in (150, 300, 400) for run in sgd(n, "restart")}
     assert [min(counts), max(counts)] == [1, 3]  # "one to three explosions"
 
 
