@@ -185,3 +185,21 @@ def test_the_verdict_on_the_default_is_that_of_its_records() -> None:
             statistics.median(r["steps"] for r in groups[length, lr]) for lr in (1e-4, 1e-3)
         )
         assert 2 < slow / fast < 3  # "two to three times"
+
+
+def test_the_verdict_on_the_papers_start_with_adam_is_that_of_its_records() -> None:
+    page, decision = (
+        text_of("docs/reproduction.md"),
+        text_of("docs/decisions/0006-default-start.md"),
+    )
+    groups = claims.groups(RUNS["paper-adam"], ("task.seq_len",))
+    assert {length: len(runs) for (length,), runs in groups.items()} == {150: 10, 200: 10}
+    solved = [sum(run["status"] == "solved" for run in groups[(n,)]) for n in (150, 200)]
+    steps = statistics.median(run["steps"] for run in groups[(150,)])
+    default = claims.groups(RUNS["default"], ("task.seq_len", "optim.lr"))[150, 1e-3]
+    known = statistics.median(run["steps"] for run in default)
+    said = f"{solved[0]} of 10 seeds in a median of {steps:,.0f} updates ({known:,.0f} with the"
+    assert said in page
+    assert f"at T = 200 for {solved[1]} of 10 in 100,000" in page
+    assert f"with {solved[0]} of 10 seeds and T = 200 with {solved[1]} of 10 in 100,000" in decision
+    assert not any(run["divergences"] for run in RUNS["paper-adam"])

@@ -58,6 +58,9 @@ CLAIMS = {
     "default": Claim(
         "2026-11-24-default-lengths", ("task.seq_len", "optim.lr"), "optim.lr", "task.seq_len"
     ),
+    "paper-adam": Claim(
+        "2026-11-27-paper-adam", ("task.seq_len",), "optim.name", "task.seq_len"
+    ),
     "fast": Claim("2026-11-24-fast-lengths", ("task.seq_len",), "optim.name", "task.seq_len"),
     "irelu-demo": Claim("2026-11-24-irelu-demo", ("task.seq_len",), "optim.name", "task.seq_len"),
     "paper-sgd": Claim(
