@@ -61,8 +61,8 @@ def facts(session: dict[str, Any]) -> dict[str, Any]:
 
 def continued(provenance: dict[str, Any]) -> dict[str, Any]:
     """Say where else a run was made, if it was continued in another place."""
-    others = [facts(session) for session in provenance["sessions"]]
-    others = [place for place in others if place != facts(provenance)]
+    first = facts(provenance)
+    others = [place for place in map(facts, provenance["sessions"]) if place != first]
     return {"later_sessions": others} if others else {}
 
 

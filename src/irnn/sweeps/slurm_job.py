@@ -58,8 +58,8 @@ class SlurmJob:
     def _once(self) -> Config:
         """Do what is about one call, not about the run, unless a stay on a node before this one did it.
 
-        Slurm calls a requeued job as it was submitted. What a stay did is remembered in the folder of the
-        submission, which a command has one of.
+        Slurm calls a requeued job as it was submitted; what an earlier stay did is remembered in the folder
+        of that submission.
         """
         if not (self.config.force or self.config.unlock):
             return self.config
