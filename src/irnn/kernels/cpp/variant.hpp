@@ -7,6 +7,7 @@
 // clang-format off: each builds on the one before
 #include "terms.hpp"
 #include "product.hpp"
+#include "transcendental.hpp"
 #include "narrow.hpp"
 #include "forward.hpp"
 #include "backward.hpp"

@@ -1,4 +1,4 @@
-// Vector types and the elementwise functions; compiled once per instruction set, see variant.hpp.
+// Vector types and what is done element by element; compiled once per instruction set, see variant.hpp.
 #pragma once
 
 #include <cstring>
@@ -54,61 +54,6 @@ template <class V> IRNN_INLINE V relu(const V &value) { return value < 0 ? V{} :
 // As torch's threshold_backward: where the state is NaN the gradient passes.
 template <class V> IRNN_INLINE V relu_backward(const V &gradient, const V &state) {
     return state <= 0 ? V{} : gradient;
-}
-
-template <class T> struct Exponent;
-template <> struct Exponent<float> {
-    typedef std::int32_t Bits;
-    static constexpr float shifter = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
-    static constexpr int mantissa = 23, terms = 8;
-    static constexpr Bits one = 0x3f800000;
-    static constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f, highest = 40;
-};
-template <> struct Exponent<double> {
-    typedef std::int64_t Bits;
-    static constexpr double shifter = 6755399441055744.0;  // 1.5 * 2^52
-    static constexpr int mantissa = 52, terms = 14;
-    static constexpr Bits one = 0x3ff0000000000000;
-    static constexpr double ln2_high = 0.693147180369123816490, ln2_low = 1.90821492927058770002e-10,
-                            highest = 80;
-};
-
-// tanh |x| = m / (m + 2) with m = expm1(2 |x|), and expm1 from its Taylor series after taking out
-// the nearest power of two. Near saturation it is 1 - 2 / (m + 2), which keeps 1 - tanh^2 accurate.
-// Within about 3 units in the last place everywhere.
-template <class T> IRNN_INLINE T tanh_of(T x) {
-    typedef Exponent<T> E;
-    T y = 2 * (x < 0 ? -x : x);
-    y = y > E::highest ? E::highest : y;  // NaN stays
-    const T shifted = y * T(1.44269504088896340736) + E::shifter;
-    const T n = shifted - E::shifter;
-    const T r = (y - n * E::ln2_high) - n * E::ln2_low;
-    T series = 1;
-#pragma GCC unroll 16
-    for (int term = E::terms; term > 1; --term) series = series * r * (T(1) / term) + 1;
-    series *= r;
-    typename E::Bits bits;
-    std::memcpy(&bits, &shifted, sizeof(T));
-    // Shifting as unsigned: the sign bits of n fall off the top on purpose.
-    typedef typename std::make_unsigned<typename E::Bits>::type Unsigned;
-    bits = static_cast<typename E::Bits>((static_cast<Unsigned>(bits) << E::mantissa) +
-                                         static_cast<Unsigned>(E::one));
-    T power;
-    std::memcpy(&power, &bits, sizeof(T));
-    const T m = power * series + (power - 1);
-    const bool near_one = y > T(1.1);
-    const T part = (near_one ? T(2) : m) / (m + 2);
-    const T magnitude = near_one ? 1 - part : part;
-    return x < 0 ? -magnitude : magnitude;
-}
-
-// A plain loop: the compiler makes vectors of it.
-template <class T> void tanh_row(T *row, Index count) {
-    for (Index i = 0; i < count; ++i) row[i] = tanh_of(row[i]);
-}
-
-template <class T> void tanh_backward_row(T *gradient, const T *state, Index count) {
-    for (Index i = 0; i < count; ++i) gradient[i] *= 1 - state[i] * state[i];
 }
 
 template <class T> void relu_backward_row(T *gradient, const T *state, Index count) {

@@ -1,0 +1,110 @@
+// exp, tanh and the logistic function in vectors: the same few lines for every instruction set and both precisions.
+#pragma once
+
+namespace irnn {
+namespace {
+
+// expm1(r) = r + r^2 q(r) for |r| <= ln(2) / 2: q of least largest relative error, 2^-26 and 2^-60. The constants are
+// our own (an exchange algorithm in 60 digits).
+template <class T> struct Exponential;
+template <> struct Exponential<float> {
+    static constexpr float shifter = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
+    static constexpr int mantissa = 23, bias = 127;
+    static constexpr std::int32_t sign = std::numeric_limits<std::int32_t>::min();
+    static constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;  // high times any n is exact
+    static constexpr float q[] = {0.49999998149631019837f, 0.16666543424311833415f, 0.041667200707682479238f,
+                                  0.0083665471276871506427f, 0.0013882516721353249654f};
+};
+template <> struct Exponential<double> {
+    static constexpr double shifter = 6755399441055744.0;  // 1.5 * 2^52
+    static constexpr int mantissa = 52, bias = 1023;
+    static constexpr std::int64_t sign = std::numeric_limits<std::int64_t>::min();
+    static constexpr double ln2_high = 0.693147180369123816490, ln2_low = 1.90821492927058770002e-10;
+    static constexpr double q[] = {0.5,
+                                   0.16666666666666671008,
+                                   0.041666666666666669767,
+                                   0.0083333333333261120526,
+                                   0.0013888888888883731828,
+                                   0.00019841269874901259234,
+                                   0.000024801587325605322782,
+                                   2.7557255297969644392e-6,
+                                   2.7557273570102139673e-7,
+                                   2.5105259538448493419e-8,
+                                   2.0914717341716375952e-9};
+};
+
+template <class V> using Element = typename std::decay<decltype(V{}[0])>::type;
+template <class V> using Integers = decltype(V{} < V{});  // as wide as V's elements
+
+template <class V> IRNN_INLINE V magnitude(const V &x) {
+    return (V)((Integers<V>)x & ~Exponential<Element<V>>::sign);
+}
+
+template <class V> IRNN_INLINE V with_sign_of(const V &x, const V &size) {
+    return (V)((Integers<V>)size | ((Integers<V>)x & Exponential<Element<V>>::sign));
+}
+
+// exp(y) = power + power * rest for y <= 0: a power of two, and expm1 of what remains. Below the normal range the power
+// is 0; of NaN the rest is NaN.
+template <class V> struct SplitExponential {
+    V power, rest;
+    IRNN_INLINE explicit SplitExponential(V y) {
+        typedef Element<V> T;
+        typedef Exponential<T> E;
+        constexpr T lowest = -E::bias * T(0.69314718055994530942);
+        y = y < lowest ? V{} + lowest : y;
+        const V shifted = y * T(1.44269504088896340736) + E::shifter;
+        const V n = shifted - E::shifter;
+        const V r = (y - n * E::ln2_high) - n * E::ln2_low;
+        constexpr int terms = sizeof(E::q) / sizeof(T);
+        V q = V{} + E::q[terms - 1];
+#pragma GCC unroll 16
+        for (int term = terms - 2; term >= 0; --term) q = q * r + E::q[term];
+        rest = r * r * q + r;
+        // The low bits of `shifted` are n: they become the exponent.
+        power = (V)(((Integers<V>)shifted + E::bias) << E::mantissa);
+    }
+    IRNN_INLINE V value() const { return power * rest + power; }
+    IRNN_INLINE V one_minus() const { return (1 - power) - power * rest; }  // accurate near y = 0
+};
+
+// tanh |x| = (1 - e) / (1 + e) with e = exp(-2 |x|), and near saturation 1 - 2 e / (1 + e), which keeps 1 - tanh^2
+// accurate. tests/kernels/test_kernel_transcendental.py holds the error bound.
+template <class V> IRNN_INLINE V tanh(const V &x) {
+    const V y = -2 * magnitude(x);
+    const SplitExponential<V> e(y);
+    const V part = e.one_minus();
+    const Integers<V> saturated = y < Element<V>(-1.1);
+    const V quotient = (saturated ? 2 * e.value() : part) / (2 - part);
+    return with_sign_of(x, saturated ? 1 - quotient : quotient);
+}
+
+// 1 / (1 + exp(-x)), as e / (1 + e) with e = exp(x) where x is negative. What is below the normal range may be 0.
+template <class V> IRNN_INLINE V sigmoid(const V &x) {
+    const V e = SplitExponential<V>(-magnitude(x)).value();
+    return (x < 0 ? e : V{} + 1) / (1 + e);
+}
+
+// Calls work(first column, vector) for rows that have room for `Columns::width()` elements.
+template <class T, class Work> IRNN_INLINE void each_vector(Index columns, const Work &work) {
+    const Columns<T> cut(columns);
+    for (Index v = 0; v < cut.wides; ++v) work(v * cut.wide, typename Vectors<T>::Wide{});
+    if (cut.tail) work(cut.wides * cut.wide, typename Vectors<T>::Half{});
+}
+
+template <class T> void tanh_row(T *row, Index count) {
+    each_vector<T>(count, [=](Index column, auto vector) {
+        store(row + column, tanh(load<decltype(vector)>(row + column)));
+    });
+}
+
+template <class T> void tanh_backward_row(T *gradient, const T *state, Index count) {
+    each_vector<T>(count, [=](Index column, auto vector) {
+        typedef decltype(vector) V;
+        const V h = load<V>(state + column);
+        store(gradient + column, load<V>(gradient + column) * (1 - h * h));
+    });
+}
+
+}  // namespace
+}  // namespace irnn
