@@ -12,16 +12,22 @@ import yaml
 from irnn.config import Config
 from irnn.options import plain
 from irnn.runs import metrics
-from irnn.runs.files import read_json, storage_error, write_atomically, write_json
+from irnn.runs.files import storage_error, write_atomically, write_json
 from irnn.runs.identity import run_id
 from irnn.runs.ownership import PATIENCE, Ownership, is_lock
+from irnn.runs.schemas import DamagedError, Provenance, Result, read_as
 
 
 class RunDirectory:
-    """The folder `runs_dir/<run_id>/` of one run. Making this object touches no disk."""
+    """The folder `runs_dir/<run_id>/` of one run. Making this object touches no disk.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Args:
+        path: the folder.
+        run_id: the run that it must be of; None: whatever run it is of.
+    """
+
+    def __init__(self, path: Path, run_id: str | None = None) -> None:
+        self.path, self.run_id = path, run_id
         self.config = path / "config.yaml"
         self.provenance = path / "provenance.json"
         self.metrics = path / "metrics.jsonl"
@@ -35,13 +41,19 @@ class RunDirectory:
     @classmethod
     def of(cls, config: Config) -> "RunDirectory":
         """Name the folder of a configuration."""
-        return cls(Path(config.runs_dir).expanduser() / run_id(config))
+        name = run_id(config)
+        return cls(Path(config.runs_dir).expanduser() / name, name)
 
     def read_result(self) -> dict[str, Any] | None:
-        """Give `result.json`, or None for a run that has not finished."""
-        if not self.result.exists():
-            return None
-        return read_json(self.result, "status", "seed", "steps", "solved_at", "divergences")
+        """Give `result.json`, or None for a run that has not finished.
+
+        Raises:
+            DamagedError: It is not what was written, or another run's.
+        """
+        result = read_as(self.result, Result)
+        if result is not None and self.run_id not in (None, result["run_id"]):
+            raise DamagedError(self.result, f"it is of run {result['run_id']}")
+        return result
 
     @contextmanager
     def locked(self, *, patience: float = PATIENCE, unlock: bool = False) -> Iterator[None]:
@@ -102,9 +114,7 @@ class RunDirectory:
 
     def describe(self, config: Config, session: dict[str, Any]) -> None:
         """Write `config.yaml`, and add this session to `provenance.json`."""
-        known = None
-        if self.provenance.exists():
-            known = read_json(self.provenance, "token", "sessions")
+        known = read_as(self.provenance, Provenance)
         content = yaml.safe_dump(plain(config), sort_keys=False)
         write_atomically(self.config, content.encode(), self.confirm)
         provenance = known or {**session, "token": secrets.token_hex(3), "sessions": []}

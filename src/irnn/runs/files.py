@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from irnn.atomic import Guard, replacing, unguarded
-from irnn.config import ConfigError
 
 
 class StorageError(OSError):
@@ -55,20 +54,3 @@ def write_json(path: Path, value: Any, guard: Guard = unguarded) -> None:
     """Write a readable JSON file atomically; numbers that are not finite become null."""
     text = json.dumps(json_ready(value), indent=2, allow_nan=False) + "\n"
     write_atomically(path, text.encode(), guard)
-
-
-def read_json(path: Path, *keys: str) -> dict[str, Any]:
-    """Read a JSON object of a run folder that has at least these keys.
-
-    Raises:
-        ConfigError: It is damaged.
-    """
-    try:
-        content = json.loads(path.read_text())
-        if not isinstance(content, dict) or not set(keys) <= content.keys():
-            raise ValueError("it is not what was written")
-        return content
-    except (ValueError, OSError, RecursionError) as error:
-        raise ConfigError(
-            f"{path} is damaged ({error}); force=true starts this run over"
-        ) from error

@@ -6,9 +6,18 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from irnn.atomic import Guard, make_durable, unguarded
 from irnn.config import ConfigError
 from irnn.runs.files import json_ready, storage_error, write_atomically
+from irnn.runs.reading import UnreadableError, read_lines
+from irnn.runs.schemas import DamagedError, Record
+
+MOST_BYTES = 4 << 30
+"""Ten million evaluations; a record has some 350 bytes."""
+
+_SCHEMA = msgspec.json.Decoder(Record)
 
 
 def append_record(path: Path, record: dict[str, Any], guard: Guard = unguarded) -> int:
@@ -66,13 +75,17 @@ def read_records(path: Path) -> list[dict[str, Any]]:
     """Read all complete records; a last line without an end is one still being written.
 
     Raises:
-        ConfigError: The file is damaged.
+        DamagedError: The file is damaged.
     """
+    records = []
     try:
-        text = path.read_text() if path.exists() else ""
-        complete = text[: text.rfind("\n") + 1]
-        return [json.loads(line) for line in complete.splitlines()]
-    except (ValueError, OSError) as error:
-        raise ConfigError(
-            f"{path} is damaged ({error}); force=true starts this run over"
-        ) from error
+        for line in read_lines(path, MOST_BYTES):
+            _SCHEMA.decode(line)
+            records.append(msgspec.json.decode(line))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise DamagedError(path, error.strerror or error, "see that it can be read") from error
+    except (UnreadableError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise DamagedError(path, f"after record {len(records)}: {error}") from error
+    return records

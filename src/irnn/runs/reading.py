@@ -6,8 +6,9 @@ Nothing here imports torch or the schema of a run, so that reports can use it.
 import json
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import yaml
 
@@ -32,8 +33,8 @@ class UnreadableError(ValueError):
     """A file that is there and is not what it should be; the message names it and what is wrong."""
 
 
-def read_bytes(path: Path, most: int = MOST) -> bytes:
-    """Read a regular file of at most `most` bytes; anything else is refused, and never waited for.
+def open_regular(path: Path, most: int = MOST) -> BinaryIO:
+    """Open a regular file of at most `most` bytes for reading; nothing else is ever waited for.
 
     Raises:
         OSError: It is not there, or may not be read.
@@ -46,17 +47,38 @@ def read_bytes(path: Path, most: int = MOST) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             kind = next((name for is_it, name in _KINDS if is_it(status.st_mode)), "no file")
             raise UnreadableError(f"{path.name} is {kind}, not a file")
-        content = b""
-        if status.st_size <= most:
-            with open(descriptor, "rb", closefd=False) as file:
-                content = file.read(most + 1)
-        size = max(status.st_size, len(content))
-    finally:
+        _check_size(path, status.st_size, most)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
         os.close(descriptor)
+        raise
+
+
+def read_bytes(path: Path, most: int = MOST) -> bytes:
+    """Read a regular file of at most `most` bytes; raises as `open_regular` does."""
+    with open_regular(path, most) as file:
+        content = file.read(most + 1)  # the kernel's own files say that they have none
+    _check_size(path, len(content), most)
+    return content
+
+
+def read_lines(path: Path, most: int, longest: int = 1 << 16) -> Iterator[bytes]:
+    """Read the complete lines of a file one by one; a last one without an end is left out.
+
+    Raises as `open_regular` does, and `UnreadableError` for a line longer than `longest` bytes.
+    """
+    with open_regular(path, most) as file:
+        while line := file.readline(longest):
+            if line.endswith(b"\n"):
+                yield line
+            elif len(line) == longest:
+                raise UnreadableError(f"{path.name} has a line of more than {longest:,} bytes")
+
+
+def _check_size(path: Path, size: int, most: int) -> None:
     if size > most:
         told = f"{size / MEGABYTE:,.0f} MB, and more than {most / MEGABYTE:,.0f} MB"
         raise UnreadableError(f"{path.name} holds {told} are not read")
-    return content
 
 
 def read_text(path: Path, most: int = MOST) -> str:

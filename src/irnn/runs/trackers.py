@@ -12,8 +12,8 @@ from irnn.choices import TrackerMode
 from irnn.config import Config
 from irnn.options import plain
 from irnn.runs.directory import RunDirectory
-from irnn.runs.files import read_json
 from irnn.runs.identity import group_name
+from irnn.runs.schemas import Provenance, read_as
 
 LOG = "wandb.log"
 _INTERRUPTED_SECONDS = 3.0  # who sends a signal does not wait long before sending a harder one
@@ -68,8 +68,10 @@ def wandb_settings(config: Config, name: str, directory: RunDirectory) -> dict[s
 
     The id has a part that is new whenever a run starts over, since W&B never lets an id be used again.
     """
+    provenance = read_as(directory.provenance, Provenance)
+    assert provenance is not None, "it was written when the session began"
     return {
-        "id": f"{name}-{read_json(directory.provenance)['token']}",
+        "id": f"{name}-{provenance['token']}",
         "name": name,
         "mode": config.tracker.mode.value,
         "project": config.tracker.project,

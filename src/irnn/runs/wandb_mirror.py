@@ -15,8 +15,9 @@ from typing import Any
 from filelock import FileLock
 
 from irnn.runs.directory import RunDirectory
-from irnn.runs.files import read_json, write_json
+from irnn.runs.files import write_json
 from irnn.runs.metrics import read_records
+from irnn.runs.schemas import Mirrored, read_as
 
 _POLL_SECONDS = 1.0
 
@@ -33,7 +34,7 @@ def mirror(directory: RunDirectory, settings: dict[str, Any]) -> None:
 def _mirror(directory: RunDirectory, settings: dict[str, Any], state: Path) -> None:
     import wandb
 
-    mirrored = read_json(state)["records"] if state.exists() else 0
+    mirrored = (read_as(state, Mirrored) or {"records": 0})["records"]
     with wandb.init(**settings, resume="allow", dir=str(directory.path), save_code=False) as run:
         listening = True
         while listening:

@@ -61,7 +61,7 @@ class Job:
     def look_up(self) -> bool:
         """Take in the result that is in the run's folder; a damaged one is a failure. Say if it ended."""
         try:
-            result = RunDirectory(self.folder).read_result()
+            result = RunDirectory(self.folder, self.run_id).read_result()
         except ConfigError as error:
             self.end(FAILED, error=str(error))
             return True

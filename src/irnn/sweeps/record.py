@@ -8,7 +8,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from irnn.config import ConfigError
-from irnn.runs.files import StorageError, read_json, storage_error, write_json
+from irnn.runs.files import StorageError, storage_error, write_json
+from irnn.runs.schemas import DamagedError, SweepRecord, Versioned, read_as
 
 SCHEMA = 1
 _PATIENCE_SECONDS = 30.0  # for another process that writes it
@@ -18,27 +19,19 @@ def read(folder: Path) -> dict[str, Any] | None:
     """Give the record of a sweep, or None where there is none.
 
     Raises:
-        ConfigError: It is damaged.
+        ConfigError: It is damaged, or of a newer irnn.
     """
     path = folder / "sweep.json"
     try:
-        content = read_json(path, "schema", "name", "jobs") if path.exists() else None
-    except ConfigError as error:
-        raise ConfigError(f"{str(error).partition(';')[0]}; remove it to record anew") from error
-    if content is not None and not _are_jobs(content["jobs"]):
-        raise ConfigError(
-            f"{path} is damaged (its jobs are not what was written); remove it to record anew"
-        )
-    return content
-
-
-def _are_jobs(jobs: object) -> bool:
-    return isinstance(jobs, list) and all(
-        isinstance(job, dict)
-        and isinstance(job.get("run_id"), str)
-        and isinstance(job.get("overrides"), list)
-        for job in jobs
-    )
+        versioned = read_as(path, Versioned)
+        if versioned is not None and versioned["schema"] > SCHEMA:
+            raise ConfigError(
+                f"{path} was written by a newer irnn (schema {versioned['schema']}; this one knows "
+                f"{SCHEMA}): update irnn, or give this sweep another sweep.name"
+            )
+        return read_as(path, SweepRecord)
+    except DamagedError as error:
+        raise DamagedError(path, error.reason, "remove it to record anew") from error
 
 
 def add(

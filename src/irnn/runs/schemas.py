@@ -1,0 +1,145 @@
+"""What the files of a run's folder hold, one schema each; a file is held to its schema when it is read.
+
+What a schema does not name may be there too. Nothing here imports torch.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from irnn.config import ConfigError
+from irnn.runs.reading import UnreadableError, read_json
+
+START_OVER = "force=true starts this run over"
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""Beyond 2^53 a float, and so a script in a page, cannot tell numbers apart."""
+Seed = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_LARGEST = sys.float_info.max
+Number = Annotated[float, msgspec.Meta(ge=-_LARGEST, le=_LARGEST)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=_LARGEST)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Threshold = Annotated[str, msgspec.Meta(pattern=r"^\d{1,20}(\.\d{1,20})?$")]
+Token = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{1,32}$")]
+
+
+class Event(msgspec.Struct):
+    """A divergence: at which update, why, and what was done about it."""
+
+    step: Count
+    reason: str
+    action: str
+
+
+class Result(msgspec.Struct):
+    """`result.json`."""
+
+    run_id: Name
+    schema: Count
+    status: Literal["solved", "exhausted", "diverged"]
+    seed: Seed
+    seq_len: Count
+    model: str
+    steps: Count
+    epochs: Seconds
+    test_mse: Number | None
+    best_test_mse: Number | None
+    solved_at: dict[Threshold, Count | None]
+    seconds: Seconds
+    steps_per_second: Seconds | None
+    restarts: Count
+    divergences: list[Event]
+    config: dict[str, Any]
+
+
+class Record(msgspec.Struct):
+    """One line of `metrics.jsonl`. A number that was not finite is null."""
+
+    step: Count
+    epoch: Seconds | None = None
+    train_mse: Number | None = None
+    test_mse: Number | None = None
+    grad_norm: Number | None = None
+    grad_norm_max: Number | None = None
+    clip_fraction: Number | None = None
+    lr: Number | None = None
+    spectral_radius: Number | None = None
+    identity_distance: Number | None = None
+    steps_per_second: Number | None = None
+    seconds: Number | None = None
+    event: Event | None = None
+
+
+class Provenance(msgspec.Struct):
+    """`provenance.json`. The token is part of file names and of W&B's id."""
+
+    token: Token
+    sessions: list[dict[str, Any]]
+
+
+class Mirrored(msgspec.Struct):
+    """How many records the tracker has passed on."""
+
+    records: Count
+
+
+class Versioned(msgspec.Struct):
+    """What all versions of a file have in common."""
+
+    schema: Count
+
+
+class SweepJob(msgspec.Struct):
+    """A job of a sweep."""
+
+    run_id: Name
+    overrides: list[str]
+
+
+class SweepRecord(msgspec.Struct):
+    """`sweep.json`."""
+
+    schema: Count
+    name: Name
+    jobs: list[SweepJob]
+    command: list[str] = []
+    created: str = ""
+    updated: str = ""
+
+
+class DamagedError(ConfigError):
+    """A file of a run that cannot be used: which, why, and what to do about it.
+
+    Args:
+        path: the file.
+        reason: why.
+        remedy: what to do, where that is not to start the run over.
+    """
+
+    def __init__(self, path: Path, reason: object, remedy: str = START_OVER) -> None:
+        self.path, self.remedy = path, remedy
+        self.reason = " ".join(str(reason).split())[:300] or type(reason).__name__
+        super().__init__(f"{path} is damaged ({self.reason}); {remedy}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.path, self.reason, self.remedy)
+
+
+def read_as(path: Path, schema: type[msgspec.Struct]) -> dict[str, Any] | None:
+    """Read a JSON object with all its keys, those too that its schema does not name; None: no file.
+
+    Raises:
+        DamagedError: It does not fit the schema, or may not be read.
+    """
+    try:
+        content: dict[str, Any] = read_json(path)
+        msgspec.convert(content, schema)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DamagedError(path, error.strerror or error, "see that it can be read") from error
+    except (UnreadableError, msgspec.ValidationError) as error:
+        raise DamagedError(path, error) from error
+    return content
