@@ -13,6 +13,7 @@ from rich.live import Live
 
 from irnn.reporting import table
 from irnn.reporting.compare import Comparison, compare, sentences
+from irnn.reporting.goals import parse_threshold
 from irnn.reporting.provenance import warnings
 from irnn.reporting.run import Loaded, Run
 from irnn.reporting.select import check_found, select
@@ -46,6 +47,12 @@ def parser() -> argparse.ArgumentParser:
         help="two conditions to compare, as in optim=adam optim=sgd",
     )
     parser.add_argument(
+        "--threshold",
+        metavar="MSE",
+        type=_threshold,
+        help="a run succeeds below this held-out MSE (default: at its own goal, stop.test_mse)",
+    )
+    parser.add_argument(
         "--watch", metavar="SECONDS", type=_seconds, help="refresh the table until all runs finish"
     )
     parser.add_argument(
@@ -73,8 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         loaded = _watch(arguments, console) if arguments.watch else _load(arguments)
         check_found(loaded, arguments.paths, arguments.where)
-        summary = summarise(loaded.runs)
-        comparison = compare(loaded.runs, *arguments.compare) if arguments.compare else None
+        summary = summarise(loaded.runs, arguments.threshold)
+        comparison = _compare(loaded, arguments)
         if not (arguments.watch and console.is_terminal):
             console.print(table.render(loaded, summary, warnings(loaded), console.width))
         for line in sentences(comparison) if comparison else []:
@@ -100,8 +107,22 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _threshold(text: str) -> float:
+    try:
+        return parse_threshold(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _load(arguments: argparse.Namespace, cache: dict[Path, Run] | None = None) -> Loaded:
-    return select(arguments.paths, arguments.where, arguments.sweep, cache)
+    return select(arguments.paths, arguments.where, arguments.sweep, cache, arguments.threshold)
+
+
+def _compare(loaded: Loaded, arguments: argparse.Namespace) -> Comparison | None:
+    if not arguments.compare:
+        return None
+    a, b = arguments.compare
+    return compare(loaded.runs, a, b, arguments.threshold)
 
 
 def _watch(arguments: argparse.Namespace, console: Console) -> Loaded:
@@ -113,7 +134,7 @@ def _watch(arguments: argparse.Namespace, console: Console) -> Loaded:
             loaded = _load(arguments, cache)
             headline = table.headline(loaded)
             if console.is_terminal:
-                summary = summarise(loaded.runs)
+                summary = summarise(loaded.runs, arguments.threshold)
                 live.update(
                     table.render(loaded, summary, warnings(loaded), console.width), refresh=True
                 )

@@ -12,7 +12,7 @@ import numpy as np
 from irnn.reporting import wording
 from irnn.reporting.curve import MOST_STEPS, Array
 from irnn.reporting.published import LABELS, PublishedRow, published_rows
-from irnn.reporting.run import THRESHOLDS, Run
+from irnn.reporting.run import Run
 from irnn.reporting.summary import Group, Summary, crossing, time_to
 
 SEQ_LEN = "task.seq_len"
@@ -27,7 +27,9 @@ def chart_data(summary: Summary) -> dict[str, Any]:
     """Everything the page draws; None where a number is missing or not finite."""
     return {
         "groups": [_group(summary.name(group), group) for group in summary.groups],
-        "lengths": {name: lengths(summary, name) for name in (*THRESHOLDS, RATE)},
+        "lengths": {name: lengths(summary, name) for name in (*summary.thresholds, RATE)},
+        "threshold": summary.drawn,
+        "success": summary.success,
         "published": published_points(),
         "near": NEAR,
         "drawn": DRAWN,
@@ -102,18 +104,23 @@ def lengths(summary: Summary, threshold: str) -> list[dict[str, Any]]:
         if not finished or not 0 < finished[0].seq_len <= MOST_STEPS:
             continue
         series = summary.name(group, without=(SEQ_LEN,), nothing="these runs")
-        told = _rate(group) if threshold == RATE else _crossing(finished, threshold)
-        points.append(
-            {"series": series, "T": int(finished[0].seq_len), "of": len(finished), **told}
-        )
+        if threshold == RATE:
+            of, told = group.tried, _rate(group, summary.asked)
+        else:
+            of, told = (
+                sum(run.sought(threshold) for run in finished),
+                _crossing(finished, threshold),
+            )
+        if of:  # else all ended at their goal: they did not fail to get below it
+            points.append({"series": series, "T": int(finished[0].seq_len), "of": of, **told})
     return sorted(points, key=lambda point: (point["series"], point["T"]))
 
 
-def _rate(group: Group) -> dict[str, Any]:
+def _rate(group: Group, asked: str | None) -> dict[str, Any]:
     rate = group.rate
     ends = {"median": rate.estimate, "low": rate.low, "high": rate.high}
-    words = f"solved {wording.rate(rate)}"
-    return {**ends, "words": words, "crossed": group.counts["solved"], "runs": []}
+    words = f"{'solved' if asked is None else f'below {asked}'} {wording.rate(rate)}"
+    return {**ends, "words": words, "crossed": group.succeeded, "runs": []}
 
 
 def _crossing(finished: Sequence[Run], threshold: str) -> dict[str, Any]:
@@ -131,6 +138,8 @@ def _crossing(finished: Sequence[Run], threshold: str) -> dict[str, Any]:
 def _crossing_of(run: Run, threshold: str) -> dict[str, Any]:
     moment, crossed = time_to(run, threshold)
     gave_up = "diverged" if math.isinf(moment) else f"not within {wording.count(moment)} updates"
+    if not run.sought(threshold):
+        gave_up = f"ended at its goal after {wording.count(moment)} updates"
     words = f"{wording.count(moment)} updates" if crossed else gave_up
     at = moment if crossed else None
     return {"id": run.run_id, "seed": run.seed, "at": at, "words": words}

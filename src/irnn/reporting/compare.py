@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnn.reporting import wording
+from irnn.reporting.goals import GOAL, common_goal, end_of, name_of, told_goals
 from irnn.reporting.run import Run
 from irnn.reporting.settings import (
     ABSENT,
@@ -26,27 +27,23 @@ from irnn.reporting.statistics import (
     permutation_p,
     sooner_share,
     stratified_exact,
-    wilson,
 )
-from irnn.reporting.summary import Crossing, crossing, time_to
+from irnn.reporting.summary import Crossing, crossing, succeeded, time_to
 
 SIGNIFICANT = 0.05
-SOLVED = "0.001"
 
 
 @dataclass(frozen=True)
 class Side:
-    """The finished runs on one side of a comparison."""
+    """The finished runs on one side of a comparison.
+
+    `solved` counts those that solved the task, or got below the threshold asked for.
+    """
 
     name: str
     runs: tuple[Run, ...]
-    rate: Interval
+    solved: int
     crossing: Crossing
-
-    @property
-    def solved(self) -> int:
-        """How many of them solved the task."""
-        return sum(run.status == "solved" for run in self.runs)
 
 
 @dataclass(frozen=True)
@@ -54,14 +51,17 @@ class Comparison:
     """A against B over the settings that both have runs for.
 
     `strata` names those settings with (runs of A, runs of B); runs without a counterpart are only
-    counted in `left_out`. `difference` is A's success rate minus B's; `pairs` counts pairs in
-    which A solves first, B does, and neither can be said.
+    counted in `left_out`. `threshold` is the held-out MSE that counts: the goal of all these runs, or
+    what was `asked` for. `difference` is A's success rate minus B's; `pairs` counts pairs in which A
+    solves first, B does, and neither can be said.
     """
 
     a: Side
     b: Side
     strata: tuple[tuple[str, int, int], ...]
     left_out: int
+    threshold: str
+    asked: bool
     difference: Interval
     rate_p: float
     time_p: float
@@ -69,12 +69,15 @@ class Comparison:
     cautions: tuple[str, ...]
 
 
-def compare(runs: Sequence[Run], name_a: str, name_b: str) -> Comparison:
+def compare(
+    runs: Sequence[Run], name_a: str, name_b: str, threshold: float | None = None
+) -> Comparison:
     """Compare the finished runs that meet condition `name_a` with those that meet `name_b`.
 
     Runs are compared within settings that differ in nothing else: every further setting that
     varies defines a stratum, and labels are permuted inside strata only. One stratum uses Fisher's
-    exact test for the rates. Raises ValueError when a side is empty or the sides overlap.
+    exact test for the rates. Success is reaching the goal that all of them have, or getting below
+    `threshold`. Raises ValueError when a side is empty, the sides overlap or goals are mixed.
     """
     known = list(dict.fromkeys(key for run in runs for key in run.settings))
     conditions = [parse_condition(name, known) for name in (name_a, name_b)]
@@ -96,16 +99,21 @@ def compare(runs: Sequence[Run], name_a: str, name_b: str) -> Comparison:
             f"{_apart(side_a, side_b, strata_keys)}; narrow one with --where"
         )
     both = [*matched_a, *matched_b]
+    level = _threshold(both, threshold)
+    asked = None if threshold is None else level
     index = np.array([strata.index(_stratum(run, strata_keys)) for run in both])
     in_a = np.arange(len(both)) < len(matched_a)
-    times = [time_to(run, SOLVED) for run in both]
+    times = [time_to(run, level) for run in both]
     scores = np.zeros(len(both))
     for stratum in range(len(strata)):
         part = np.flatnonzero(index == stratum)
         scores[part] = logrank_scores([times[i][0] for i in part], [times[i][1] for i in part])
-    a, b = _side(name_a, matched_a), _side(name_b, matched_b)
+    a, b = (
+        _side(name, matched, level, asked)
+        for name, matched in ((name_a, matched_a), (name_b, matched_b))
+    )
     margins = (a.solved, len(a.runs), b.solved, len(b.runs))
-    solved = np.array([run.status == "solved" for run in both])
+    solved = np.array([succeeded(run, asked) for run in both])
     tables = []
     pairs = np.zeros(3, dtype=int)
     named = []
@@ -124,6 +132,8 @@ def compare(runs: Sequence[Run], name_a: str, name_b: str) -> Comparison:
         b=b,
         strata=tuple(named),
         left_out=len(side_a) + len(side_b) - len(both),
+        threshold=level,
+        asked=asked is not None,
         difference=newcombe(*margins),
         rate_p=fisher_exact(*margins) if len(strata) == 1 else stratified_exact(tables),
         time_p=permutation_p(scores, in_a, index),
@@ -136,9 +146,45 @@ def _margin(solved: NDArray[np.bool_]) -> tuple[int, int]:
     return int(solved.sum()), solved.size
 
 
-def _side(name: str, runs: Sequence[Run]) -> Side:
-    solved = sum(run.status == "solved" for run in runs)
-    return Side(name, tuple(runs), wilson(solved, len(runs)), crossing(runs, SOLVED))
+def _side(name: str, runs: Sequence[Run], level: str, asked: str | None) -> Side:
+    solved = sum(succeeded(run, asked) for run in runs)
+    return Side(name, tuple(runs), solved, crossing(runs, level))
+
+
+def _threshold(runs: Sequence[Run], asked: float | None) -> str:
+    """The held-out MSE at which these runs have solved their task, by its name."""
+    if asked is not None:
+        return _sought(runs, name_of(asked))
+    settings = [run.settings for run in runs]
+    goal = common_goal(settings)
+    if goal is not None:
+        return name_of(goal)
+    goals = told_goals(settings)
+    if all(run.goal is None for run in runs):
+        raise ValueError(
+            f"--compare: these runs have no goal ({GOAL} is null), so none can solve; say with "
+            "--threshold below which held-out MSE a run has succeeded, as in --threshold 0.01"
+        )
+    highest = max(run.goal for run in runs if run.goal is not None)
+    raise ValueError(
+        f"--compare: the runs have different goals, {GOAL} is {goals}; compare all of them at one "
+        f"held-out MSE with --threshold {name_of(highest)}, or keep one goal with --where {GOAL}=..."
+    )
+
+
+def _sought(runs: Sequence[Run], level: str) -> str:
+    """Give the threshold that all runs could have got below; raise ValueError where some ended before."""
+    ended = [run for run in runs if not run.sought(level)]
+    if not ended:
+        return level
+    highest = max(end for run in ended if (end := end_of(run.settings)) is not None)
+    who = "every run" if len(ended) == len(runs) else f"{len(ended)} of the {len(runs)} runs"
+    nobody = "Nobody could have reached it: " if len(ended) == len(runs) else ""
+    raise ValueError(
+        f"--threshold {level}: {nobody}{who} ended at a goal above it, {GOAL} being "
+        f"{told_goals(run.settings for run in ended)}; compare at {name_of(highest)} or more, or train "
+        f"with stop.test_mse={level}"
+    )
 
 
 def _strata_keys(side_a: Sequence[Run], side_b: Sequence[Run], chosen: set[str]) -> list[str]:
@@ -202,16 +248,23 @@ def sentences(comparison: Comparison) -> list[str]:
     """The comparison in words, the verdicts first in each line."""
     a, b, diff = comparison.a, comparison.b, comparison.difference
     first_a, first_b, unknown = comparison.pairs
-    counts = f"{a.name}: {a.solved} of {len(a.runs)} solved; {b.name}: {b.solved} of {len(b.runs)}"
+    below = f"below {comparison.threshold}"
+    done, rates, times = (
+        (f"got {below}", f"gets {below} more often", f"gets {below} sooner")
+        if comparison.asked
+        else ("solved", "solves more often", "solves sooner")
+    )
+    counts = f"{a.name}: {a.solved} of {len(a.runs)} {done}; {b.name}: {b.solved} of {len(b.runs)}"
     by_rate = a.name if diff.estimate > 0 else b.name
     by_time = a.name if first_a > first_b else b.name
     matched = len(comparison.strata)
     lines = [
-        f"{_verdict(comparison.rate_p, f'{by_rate} solves more often')} ({counts}; difference "
+        f"{_verdict(comparison.rate_p, f'{by_rate} {rates}')} ({counts}; difference "
         f"{100 * diff.estimate:+.0f} points, 95 % interval {100 * diff.low:+.0f} to "
         f"{100 * diff.high:+.0f}; {wording.p_value(comparison.rate_p)}).",
-        f"{_verdict(comparison.time_p, f'{by_time} solves sooner')} (median updates to "
-        f"{SOLVED}: {wording.quantile(a.crossing.median)} against "
+        _nobody(comparison)
+        or f"{_verdict(comparison.time_p, f'{by_time} {times}')} (median updates to "
+        f"{comparison.threshold}: {wording.quantile(a.crossing.median)} against "
         f"{wording.quantile(b.crossing.median)}; {a.name} first in {first_a} pairs of runs, "
         f"{b.name} in {first_b}, undecided {unknown}; {wording.p_value(comparison.time_p)}).",
         f"Compared within {matched} matched setting{'s' * (matched != 1)}"
@@ -220,6 +273,14 @@ def sentences(comparison: Comparison) -> list[str]:
         + ("." if not comparison.left_out else ""),
     ]
     return lines + list(comparison.cautions)
+
+
+def _nobody(comparison: Comparison) -> str:
+    """Say why there is no time to compare, where no run of either side got there."""
+    runs = [*comparison.a.runs, *comparison.b.runs]
+    if any(run.solved_at.get(comparison.threshold) is not None for run in runs):
+        return ""
+    return f"No run of either side got below {comparison.threshold}: there is no time to compare."
 
 
 def _verdict(p: float, claim: str) -> str:

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from irnn.reporting.goals import THRESHOLDS, goal_of, name_of
+from irnn.reporting.settings import flatten
+from irnn.runs.reading import MEGABYTE, read_bytes
+
 Array = NDArray[np.float64]
 
-_CROSSINGS = (("0.1", 0.1), ("0.05", 0.05), ("0.01", 0.01), ("0.001", 0.001))
+MOST = 256 * MEGABYTE  # of metrics.jsonl: about a million evaluations
 MOST_STEPS = 2.0**53  # beyond it a float64, and so the page's script, cannot tell updates apart
 
 
@@ -69,17 +73,38 @@ class Curve:
     first_below: Mapping[str, int] = field(default_factory=dict)
 
 
-def read_curve(path: Path, points: int) -> tuple[Curve, int]:
-    """Read the records of `path` and thin them to about `points`; also count unreadable lines.
+@dataclass(frozen=True)
+class Extent:
+    """How much of a curve to keep: about `points` records, and of which losses the first crossing.
+
+    `threshold` is the one asked for; `levels` are held-out MSEs beside the usual thresholds.
+    """
+
+    points: int = 300
+    threshold: float | None = None
+    goal: float | None = None
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The losses whose first crossing is wanted beside the usual ones."""
+        return tuple(level for level in (self.threshold, self.goal) if level is not None)
+
+    def of(self, config: Mapping[str, Any]) -> "Extent":
+        """The same for a run of this configuration, its goal among the levels."""
+        return replace(self, goal=goal_of(flatten({"stop": config.get("stop")})))
+
+
+def read_curve(path: Path, extent: Extent) -> tuple[Curve, int]:
+    """Read the records of `path`, and count the lines that are none.
 
     A last line cut mid-way, as a killed run leaves it, is not counted: it is expected.
     """
     records, broken = _records(path)
-    return make_curve(records, points), broken
+    return make_curve(records, extent), broken
 
 
-def make_curve(records: Sequence[Record], points: int) -> Curve:
-    """Thin records to about `points` of them, after taking the scalars from all."""
+def make_curve(records: Sequence[Record], extent: Extent) -> Curve:
+    """Thin records, after taking the scalars and the first crossings from all of them."""
     if not records:
         empty = np.empty(0)
         return Curve(empty, empty, empty)
@@ -90,7 +115,8 @@ def make_curve(records: Sequence[Record], points: int) -> Curve:
     step, test, train = table.T
     last = records[-1]
     finite = test[np.isfinite(test)]
-    keep = _thin(test, points)
+    below = _first_below(test, extent.levels)
+    keep = _thin(test, extent.points, list(below.values()))
     return Curve(
         step=step[keep],
         test_mse=test[keep],
@@ -102,14 +128,14 @@ def make_curve(records: Sequence[Record], points: int) -> Curve:
         best_test_mse=float(finite.min()) if finite.size else math.nan,
         seconds=_finite(last.seconds),
         steps_per_second=_finite(last.steps_per_second),
-        first_below=_first_below(step, test),
+        first_below={name: int(step[at]) for name, at in below.items()},
     )
 
 
 def _records(path: Path) -> tuple[list[Record], int]:
     """Read the records of `path`, and how many lines were neither a record nor cut short."""
     try:
-        text = path.read_bytes()
+        text = read_bytes(path, MOST)
     except FileNotFoundError:
         return [], 0
     try:
@@ -147,12 +173,14 @@ def _events(records: Sequence[Record]) -> tuple[Event, ...]:
     return tuple(Event.from_json(event, step) for event, step in found if isinstance(event, dict))
 
 
-def _first_below(step: Array, test: Array) -> dict[str, int]:
-    below = {name: np.flatnonzero(test < level) for name, level in _CROSSINGS}
-    return {name: int(step[hits[0]]) for name, hits in below.items() if hits.size}
+def _first_below(test: Array, levels: Sequence[float]) -> dict[str, int]:
+    """The index of the first record below each of the usual thresholds and `levels`."""
+    names = {**{name: float(name) for name in THRESHOLDS}, **{name_of(v): v for v in levels}}
+    below = {name: np.flatnonzero(test < level) for name, level in names.items()}
+    return {name: int(hits[0]) for name, hits in below.items() if hits.size}
 
 
-def _thin(test: Array, points: int) -> NDArray[np.intp]:
+def _thin(test: Array, points: int, crossings: Sequence[int]) -> NDArray[np.intp]:
     """Choose records to keep: extremes of each bucket, both ends, each first crossing.
 
     NaN ranks as highest, so that a divergence inside a bucket survives.
@@ -166,6 +194,5 @@ def _thin(test: Array, points: int) -> NDArray[np.intp]:
     lowest = np.pad(ranked, (0, padding), constant_values=np.inf).reshape(-1, width).argmin(axis=1)
     highest = np.pad(ranked, (0, padding), constant_values=-1.0).reshape(-1, width).argmax(axis=1)
     starts = np.arange(lowest.size) * width
-    crossings = [np.flatnonzero(test < level)[:1] for _, level in _CROSSINGS]
-    keep = np.concatenate([[0, size - 1], starts + lowest, starts + highest, *crossings])
+    keep = np.concatenate([[0, size - 1, *crossings], starts + lowest, starts + highest])
     return np.unique(keep[keep < size]).astype(np.intp)

@@ -7,17 +7,20 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from irnn.reporting.run import THRESHOLDS, Run
+from irnn.reporting.goals import THRESHOLDS, name_of
+from irnn.reporting.run import Run
 from irnn.reporting.settings import Value
 
 PARQUET_REMEDY = "summary.parquet skipped: it needs pyarrow (pip install 'irnn[report]')"
 
 
-def rows(runs: Sequence[Run]) -> list[dict[str, Value]]:
+def rows(runs: Sequence[Run], asked: str | None = None) -> list[dict[str, Value]]:
     """Flatten every run: results first, then its settings under their full keys, then provenance.
 
-    An update count of a threshold never crossed, and a loss that is not finite, is None.
+    An update count of a threshold never crossed, and a loss that is not finite, is None. `asked` is a
+    threshold beside the usual ones.
     """
+    thresholds = dict.fromkeys((*THRESHOLDS, *([asked] if asked else [])))
     table = []
     for run in runs:
         row: dict[str, Value] = {
@@ -31,7 +34,8 @@ def rows(runs: Sequence[Run]) -> list[dict[str, Value]]:
             "best_test_mse": _known(run.best_test_mse),
             "train_mse": _known(run.train_mse),
         }
-        row.update({f"updates_to_{name}": run.solved_at[name] for name in THRESHOLDS})
+        row.update({f"updates_to_{name}": run.solved_at.get(name) for name in thresholds})
+        row["updates_to_goal"] = None if run.goal is None else run.solved_at.get(name_of(run.goal))
         row.update(restarts=run.restarts, divergences=len(run.divergences), schema=run.schema)
         row.update({f"config.{key}": value for key, value in run.settings.items()})
         row.update({f"provenance.{key}": value for key, value in run.provenance.items()})

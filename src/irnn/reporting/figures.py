@@ -30,8 +30,6 @@ from irnn.reporting.heatmap import Heatmap, heatmaps, ramp
 from irnn.reporting.settings import show
 from irnn.reporting.summary import Summary
 
-THRESHOLD = "0.05"
-
 _TOP = 10.0
 _MANY_RUNS = 60
 _MOST_GRIDS = 4
@@ -47,15 +45,16 @@ _STYLE |= {"axes.spines.right": False, "grid.linewidth": 0.4, "legend.frameon": 
 def write_figures(summary: Summary, data: Mapping[str, Any], folder: Path) -> list[Path]:
     """Draw every figure the runs allow into `folder`, as PNG and SVG; give back their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("grid_[0-9].*"):  # of a report that had more of them
+    # Of a report that had more of them, or drew another threshold.
+    for old in (*folder.glob("grid_[0-9].*"), *folder.glob("updates_to_*.*")):
         old.unlink()
     draw: dict[str, Callable[[], Figure]] = {"learning_curves": lambda: _curves(data["groups"])}
-    if any(data["lengths"].values()):
-        draw[f"updates_to_{THRESHOLD}"] = lambda: _lengths(data)
+    if data["lengths"][summary.drawn]:
+        draw[f"updates_to_{summary.drawn}"] = lambda: _lengths(data)
     if data["overfit"]:
         draw["training_against_held_out"] = lambda: _overfitting(data)
     for number, grid in enumerate(heatmaps(summary)[0][:_MOST_GRIDS]):
-        draw[f"grid_{number}"] = partial(_grid, grid)
+        draw[f"grid_{number}"] = partial(_grid, grid, summary.to_goal)
     written = []
     for name, make in draw.items():
         with rc_context(_STYLE):
@@ -114,11 +113,12 @@ def _curves(groups: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def _lengths(data: Mapping[str, Any]) -> Figure:
-    points = data["lengths"][THRESHOLD]
+    threshold = data["threshold"]
+    points = data["lengths"][threshold]
     names = list(dict.fromkeys(point["series"] for point in points))[:MOST_SERIES]
     series_found = len({point["series"] for point in points})
     figure, axes = new_axes(names=names, title=left_out(series_found))
-    published = near([p["T"] for p in points], data["published"], THRESHOLD)
+    published = near([p["T"] for p in points], data["published"], threshold)
     known = [p["median"] for p in [*points, *published] if p["median"] is not None]
     known += [p["high"] for p in points if p["high"] is not None]
     never = 2.2 * max(known, default=1e4)
@@ -163,7 +163,7 @@ def _lengths(data: Mapping[str, Any]) -> Figure:
     whole_numbers(axes.xaxis)
     whole_numbers(axes.yaxis)
     axes.set_xlabel("sequence length T")
-    axes.set_ylabel(f"updates to held-out MSE < {THRESHOLD}")
+    axes.set_ylabel(f"updates to held-out MSE < {threshold}")
     add_legend(figure, names)
     return figure
 
@@ -207,21 +207,23 @@ def _overfitting(data: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _grid(grid: Heatmap) -> Figure:
-    title = "\n".join(part for part in ("solved, and median updates to 0.001", grid.title) if part)
+def _grid(grid: Heatmap, to_goal: str) -> Figure:
+    what = f"successes, and median updates {to_goal}" if to_goal else "successes"
+    title = "\n".join(part for part in (what, grid.title) if part)
     width = max(3.2, 1.4 + 0.8 * len(grid.columns))
     figure, axes = new_axes(width, 0.9 + 0.5 * len(grid.rows), title=title)
     axes.grid(visible=False)
     for row, column in grid.cells:
         group = grid.cells[row, column]
-        if not group.finished:
+        if not group.tried:
             continue
         x, y = grid.columns.index(column), grid.rows.index(row)
         back, text = ramp(group.rate.estimate)
         channels = tuple(int(part) / 255 for part in back[4:-1].split(","))
         axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fc=channels, ec="white"))
-        median = wording.quantile(group.crossings["0.001"].median)
-        words = f"{group.counts['solved']}/{len(group.finished)}\n{median}"
+        words = f"{group.succeeded}/{group.tried}"
+        if group.goal:
+            words += f"\n{wording.quantile(group.crossings[group.goal].median)}"
         axes.text(x, y, words, ha="center", va="center", fontsize=7, color=text)
     axes.set_xticks(range(len(grid.columns)), [show(value) for value in grid.columns])
     axes.set_yticks(range(len(grid.rows)), [show(value) for value in grid.rows])

@@ -1,7 +1,6 @@
 """Read run folders and records into `Run`s; what cannot be read is named, not fatal."""
 
 import gc
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,21 +8,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from irnn.reporting.curve import read_curve
+from irnn.reporting.curve import Curve, Extent, make_curve, read_curve
 from irnn.reporting.find import MARKERS, is_record
 from irnn.reporting.record import read_record
 from irnn.reporting.run import Loaded, Run, Skipped, check_result, make_run, one_line
-from irnn.reporting.settings import Settings, flatten
-
-_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from irnn.reporting.settings import IN_A_FILE, Settings, check_config, flatten
+from irnn.runs.reading import read_json, read_yaml
 
 
 def load_runs(
-    folders: Sequence[Path], cache: dict[Path, Run] | None = None, points: int | None = None
+    folders: Sequence[Path],
+    cache: dict[Path, Run] | None = None,
+    points: int | None = None,
+    threshold: float | None = None,
 ) -> Loaded:
     """Read every folder; `cache` keeps finished runs between calls, `points` bounds each curve.
+
+    Of `threshold` the first crossing is read too, as of the usual ones and of a run's own goal.
 
     Without `points` a curve keeps 300 points, fewer when there are so many runs that the page
     would grow past what a browser draws smoothly.
@@ -31,7 +32,7 @@ def load_runs(
     limit = points or max(100, min(300, 200_000 // max(1, len(folders))))
     cache = {} if cache is None else cache
     with _without_collector():
-        return _load(folders, cache, limit)
+        return _load(folders, cache, Extent(limit, threshold))
 
 
 @contextmanager
@@ -46,13 +47,13 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _load(folders: Sequence[Path], cache: dict[Path, Run], limit: int) -> Loaded:
+def _load(folders: Sequence[Path], cache: dict[Path, Run], extent: Extent) -> Loaded:
     runs: list[Run] = []
     skipped: list[Skipped] = []
     notes: list[str] = []
     seen: dict[str, Path] = {}
     for folder in folders:
-        for run in _read(folder, cache, limit, skipped, notes):
+        for run in _read(folder, cache, extent, skipped, notes):
             if run.run_id in seen:
                 reason = f"holds the same run_id as {seen[run.run_id]}; counting it twice would lie"
                 skipped.append(Skipped(folder, reason))
@@ -63,17 +64,17 @@ def _load(folders: Sequence[Path], cache: dict[Path, Run], limit: int) -> Loaded
 
 
 def _read(
-    folder: Path, cache: dict[Path, Run], points: int, skipped: list[Skipped], notes: list[str]
+    folder: Path, cache: dict[Path, Run], extent: Extent, skipped: list[Skipped], notes: list[str]
 ) -> Sequence[Run]:
     """Read the run of a folder, or the runs of a record; what cannot be read goes to `skipped`."""
     if folder in cache:
         return [cache[folder]]
     try:
         if is_record(folder):
-            runs, broken = read_record(folder, points)
+            runs, broken = read_record(folder, extent)
             skipped += broken
             return runs
-        run = read_run(folder, points, notes)
+        run = read_run(folder, extent, notes)
     except (ValueError, OSError, RecursionError) as error:
         skipped.append(Skipped(folder, one_line(error)))
         return []
@@ -93,17 +94,14 @@ def _with_nulls(runs: Sequence[Run]) -> list[Run]:
     ]
 
 
-def read_run(folder: Path, points: int = 300, notes: list[str] | None = None) -> Run:
+def read_run(folder: Path, extent: Extent, notes: list[str]) -> Run:
     """Read one run folder; raises ValueError saying what is missing or broken."""
-    notes = [] if notes is None else notes
     result = _read_json(folder / "result.json")
     if result is not None:
         check_result(result, "result.json")
     config = _config(folder, result)
     provenance, *later = _sessions(folder, notes)
-    curve, broken_lines = read_curve(folder / "metrics.jsonl", points)
-    if broken_lines:
-        notes.append(f"{folder.name}: {broken_lines} unreadable lines in metrics.jsonl left out")
+    curve = _curve(folder, extent.of(config), notes)
     if result is not None and curve.step.size == 0:
         notes.append(f"{folder.name}: no metrics.jsonl to draw its curve from")
     written = math.nan if result is not None else _modified(folder)
@@ -112,15 +110,23 @@ def read_run(folder: Path, points: int = 300, notes: list[str] | None = None) ->
     )
 
 
+def _curve(folder: Path, extent: Extent, notes: list[str]) -> Curve:
+    """Read the records; a file that cannot be read costs the run its curve, and is named."""
+    try:
+        curve, broken = read_curve(folder / "metrics.jsonl", extent)
+    except (ValueError, OSError) as error:
+        notes.append(f"{folder.name}: {one_line(error)}; its curve is left out")
+        return make_curve((), extent)
+    if broken:
+        notes.append(f"{folder.name}: {broken} unreadable lines in metrics.jsonl left out")
+    return curve
+
+
 def _read_json(path: Path) -> dict[str, Any] | None:
     try:
-        text = path.read_text(encoding="utf-8")
+        value = read_json(path)
     except FileNotFoundError:
         return None
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path.name} is not readable JSON ({one_line(error)})") from error
     if not isinstance(value, dict):
         raise ValueError(f"{path.name} holds no object")
     return value
@@ -129,26 +135,20 @@ def _read_json(path: Path) -> dict[str, Any] | None:
 def _config(folder: Path, result: Mapping[str, Any] | None) -> dict[str, Any]:
     """Prefer the copy inside result.json: parsing YAML takes ten times as long."""
     if result is not None and isinstance(result.get("config"), dict) and result["config"]:
-        return dict(result["config"])
+        return check_config(result["config"], "the config in result.json")
     try:
-        text = (folder / "config.yaml").read_text(encoding="utf-8")
+        config = read_yaml(folder / "config.yaml")
     except FileNotFoundError:
         raise ValueError("has no config.yaml: half-written, or no run at all") from None
-    try:
-        config = yaml.load(text, Loader=_YAML_LOADER)
-    except yaml.YAMLError as error:
-        raise ValueError(f"config.yaml is not readable YAML ({one_line(error)})") from error
-    if not isinstance(config, dict) or not config:
-        raise ValueError("config.yaml is empty or holds no settings")
-    return config
+    return check_config(config, "config.yaml", IN_A_FILE)
 
 
 def _sessions(folder: Path, notes: list[str]) -> list[Settings]:
     """Where each session of the run was made, the first one with what is of the whole run."""
     try:
         provenance = _read_json(folder / "provenance.json") or {}
-    except ValueError as error:
-        notes.append(f"{folder.name}: {error}")
+    except (ValueError, OSError) as error:
+        notes.append(f"{folder.name}: {one_line(error)}")
         return [{}]
     sessions = provenance.get("sessions")
     later = sessions[1:] if isinstance(sessions, list) else []

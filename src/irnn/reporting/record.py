@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from irnn.reporting.curve import Curve, Record, make_curve
+from irnn.reporting.curve import MOST, Curve, Extent, Record, make_curve
 from irnn.reporting.find import RECORD
 from irnn.reporting.run import COUNTED, Run, Skipped, check_result, make_run, one_line
-from irnn.reporting.settings import Settings, flatten
+from irnn.reporting.settings import Settings, check_config, flatten
+from irnn.runs.reading import read_text
 
 _FACTS = {
     "command": "command",
@@ -28,39 +29,42 @@ _FACTS = {
 """What a line says about where the run came from, and the name that provenance.json has for it."""
 
 
-def read_record(folder: Path, points: int = 300) -> tuple[list[Run], list[Skipped]]:
+def read_record(folder: Path, extent: Extent) -> tuple[list[Run], list[Skipped]]:
     """Read every line of a folder's record, and say which could not be read and why."""
     runs: list[Run] = []
     skipped: list[Skipped] = []
     path = folder / RECORD
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_text(path, MOST).split("\n"), start=1):
         try:
-            runs.append(_run(folder, json.loads(line), points))
+            if line.strip():
+                runs.append(_run(folder, json.loads(line), extent))
         except (ValueError, RecursionError) as error:
             skipped.append(Skipped(path, f"line {number}: {one_line(error)}"))
     return runs, skipped
 
 
-def _run(folder: Path, row: Any, points: int) -> Run:
+def _run(folder: Path, row: Any, extent: Extent) -> Run:
     if not isinstance(row, dict) or not isinstance(row.get("config"), dict):
         raise ValueError("it holds no run with its config")
     check_result(row, "it", COUNTED)
-    curve = _curve(row, points)
-    later = [_facts(session) for session in row.get("later_sessions", ())]
-    return make_run(folder, row, row["config"], _facts(row), curve, later=later, log=RECORD)
+    config = check_config(row["config"], "its config")
+    curve = _curve(row, extent.of(config))
+    sessions = row.get("later_sessions")
+    later = [_facts(each) for each in sessions or () if isinstance(each, dict)]
+    return make_run(folder, row, config, _facts(row), curve, later=later, log=RECORD)
 
 
 def _facts(said: Mapping[str, Any]) -> Settings:
     return flatten({name: said[key] for key, name in _FACTS.items() if key in said})
 
 
-def _curve(row: Mapping[str, Any], points: int) -> Curve:
+def _curve(row: Mapping[str, Any], extent: Extent) -> Curve:
     trained = dict(_pairs(row, "train_curve"))
     records = [
         Record(step=step, test_mse=mse, train_mse=trained.get(step))
         for step, mse in _pairs(row, "curve")
     ]
-    return make_curve(records, points)
+    return make_curve(records, extent)
 
 
 def _pairs(row: Mapping[str, Any], name: str) -> Sequence[tuple[float, float | None]]:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from irnn.reporting.curve import MOST_STEPS, Curve, Event
+from irnn.reporting.goals import THRESHOLDS, end_of, goal_of, name_of
 from irnn.reporting.settings import Settings, flatten
 from irnn.reporting.sweeps import Job, Sweep
 
-THRESHOLDS = ("0.1", "0.05", "0.01", "0.001")
 STATUSES = ("solved", "exhausted", "diverged")
 UNFINISHED = "unfinished"
 COUNTED = (*STATUSES, UNFINISHED)
@@ -59,6 +59,16 @@ class Run:
     def awaited(self) -> bool:
         """Whether more can come of the run: it has not finished, and its folder is at hand."""
         return not self.finished and not math.isnan(self.last_written)
+
+    @property
+    def goal(self) -> float | None:
+        """The held-out MSE at which the run ends as solved, None where it has no such goal."""
+        return goal_of(self.settings)
+
+    def sought(self, threshold: str) -> bool:
+        """Whether the run got below `threshold`, or would have gone on until it did."""
+        end = end_of(self.settings)
+        return self.solved_at.get(threshold) is not None or end is None or float(threshold) >= end
 
     @property
     def seq_len(self) -> float:
@@ -120,7 +130,7 @@ def make_run(
         test_mse=number(data.get("test_mse", curve.final_test_mse)),
         train_mse=curve.final_train_mse,
         best_test_mse=number(data.get("best_test_mse", curve.best_test_mse)),
-        solved_at=_solved_at(data, curve),
+        solved_at=_solved_at(data, curve, goal_of(settings)),
         restarts=_count(data.get("restarts", 0)),
         divergences=_divergences(data, curve),
         schema=str(data.get("schema", "")),
@@ -163,12 +173,21 @@ def _command(provenance: Settings) -> str:
     return command if isinstance(command, str) else ""
 
 
-def _solved_at(data: Mapping[str, Any], curve: Curve) -> dict[str, int | None]:
+def _solved_at(data: Mapping[str, Any], curve: Curve, goal: float | None) -> dict[str, int | None]:
+    """First updates below each threshold: as the result states them, else as its curve shows them."""
     stated = data.get("solved_at")
-    if not isinstance(stated, dict):
-        return {threshold: curve.first_below.get(threshold) for threshold in THRESHOLDS}
-    crossings = {key: number(stated.get(key)) for key in THRESHOLDS}
-    return {key: int(at) if 0 <= at <= MOST_STEPS else None for key, at in crossings.items()}
+    stated = stated if isinstance(stated, dict) else {}
+    found: dict[str, int | None] = {}
+    for name in dict.fromkeys((*THRESHOLDS, *curve.first_below)):
+        at = number(stated.get(name))
+        if name in stated or (stated and name in THRESHOLDS):
+            found[name] = int(at) if 0 <= at <= MOST_STEPS else None
+        else:
+            found[name] = curve.first_below.get(name)
+    if goal is not None and data.get("status") == "solved":
+        name = name_of(goal)  # a loss that is the goal exactly is solved, and below nothing
+        found[name] = found.get(name) or _count(data.get("steps"))
+    return found
 
 
 def _divergences(data: Mapping[str, Any], curve: Curve) -> tuple[Event, ...]:

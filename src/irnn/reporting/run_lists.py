@@ -2,6 +2,7 @@
 
 import html
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ from irnn.reporting.charts import relative_link
 from irnn.reporting.markup import cell, sort_key, table
 from irnn.reporting.provenance import census
 from irnn.reporting.reproduce import asked, commands
-from irnn.reporting.run import THRESHOLDS, Loaded, Run
+from irnn.reporting.run import Loaded, Run
 from irnn.reporting.summary import Summary
 
 _MOST_COMMANDS = 12
@@ -21,12 +22,12 @@ def runs(loaded: Loaded, summary: Summary, out: Path) -> str:
     """What to type to get all runs again, then every run folder by group, with its own command."""
     parts = [_asked(loaded)]
     names = [("run", True), ("status", True), ("seed", False), ("updates", False)]
-    names += [(f"to {threshold}", False) for threshold in THRESHOLDS]
+    names += [(f"to {threshold}", False) for threshold in summary.thresholds]
     names += [(n, False) for n in ("held-out", "best", "training", "time", "updates/s")]
     names += [("command", True)]
     for number, group in enumerate(summary.groups):
         listed = "".join(_command(line) for line in commands(group.runs))
-        rows = [_run_row(run, out) for run in group.runs]
+        rows = [_run_row(run, out, summary.thresholds) for run in group.runs]
         name = summary.name(group)
         plural = "s" * (len(group.runs) != 1)
         parts.append(
@@ -67,7 +68,7 @@ def anchor(run: Run) -> str:
     return f"run-{quote(run.run_id, safe=_UNESCAPED)}"
 
 
-def _run_row(run: Run, out: Path) -> str:
+def _run_row(run: Run, out: Path, thresholds: Sequence[str]) -> str:
     link = relative_link(run.path, out)
     cells = [cell(run.run_id, link=link, css="text")]
     why = "".join(
@@ -78,8 +79,8 @@ def _run_row(run: Run, out: Path) -> str:
         cell(str(run.seed)),
         cell(wording.count(run.steps), run.steps, f"{link}{run.log}"),
     ]
-    for threshold in THRESHOLDS:
-        at = run.solved_at[threshold]
+    for threshold in thresholds:
+        at = run.solved_at.get(threshold)
         cells.append(
             cell("-" if at is None else wording.count(at), sort_key(math.inf if at is None else at))
         )

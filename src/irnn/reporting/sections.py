@@ -2,14 +2,12 @@
 
 import html
 import math
-from collections.abc import Sequence
 
 from irnn.reporting import wording
 from irnn.reporting.charts import DRAWN, RATE, SEQ_LEN
 from irnn.reporting.heatmap import Heatmap, heatmaps, ramp
 from irnn.reporting.markup import TIP, cell, quantile_key, sort_key, table
 from irnn.reporting.published import LABELS, published_rows
-from irnn.reporting.run import THRESHOLDS
 from irnn.reporting.settings import show
 from irnn.reporting.summary import Group, Summary
 
@@ -23,10 +21,10 @@ def groups(summary: Summary) -> str:
     """The table of groups; every number leads to the runs behind it."""
     names = [(label, True) for label in summary.labels]
     seen = summary.statuses
-    names += [(name, False) for name in ("runs", *seen, "success rate")]
-    names += [(f"updates to {threshold}", False) for threshold in THRESHOLDS]
+    names += [(name, False) for name in ("runs", *seen, summary.success)]
+    names += [(f"updates to {threshold}", False) for threshold in summary.thresholds]
     names += [(n, False) for n in ("best held-out", "time", "updates/s")]
-    rows = [_group_row(number, group, seen) for number, group in enumerate(summary.groups)]
+    rows = [_group_row(number, group, summary) for number, group in enumerate(summary.groups)]
     shared = "".join(
         f"<div><dt>{html.escape(key)}</dt><dd>{html.escape(show(value))}</dd></div>"
         for key, value in summary.constant.items()
@@ -41,15 +39,15 @@ def groups(summary: Summary) -> str:
     )
 
 
-def _group_row(number: int, group: Group, seen: Sequence[str]) -> str:
+def _group_row(number: int, group: Group, summary: Summary) -> str:
     link = f"#runs-{number}"
     cells = [cell(show(value), css="text") for value in group.values]
     cells.append(cell(str(len(group.runs)), link=link))
-    for status in seen:
+    for status in summary.statuses:
         cells.append(cell(str(group.counts[status]), link=link))
     rate = wording.rate(group.rate).replace(" (", "\n").rstrip(")")
     cells.append(cell(rate, sort_key(group.rate.estimate), link))
-    for threshold in THRESHOLDS:
+    for threshold in summary.thresholds:
         crossing = group.crossings[threshold]
         middle, spread = wording.quantile(crossing.median), wording.quartiles(crossing)
         text = middle if spread == middle else f"{middle}\n{spread}"
@@ -94,11 +92,11 @@ def length(summary: Summary) -> str:
     if SEQ_LEN not in known or (SEQ_LEN not in summary.keys and len(summary.groups) > _MOST_AT_ONE):
         return ""
     options = "".join(
-        f'<option value="{name}"{" selected" * (name == "0.05")}>'
+        f'<option value="{name}"{" selected" * (name == summary.drawn)}>'
         f"updates to MSE &lt; {name}</option>"
-        for name in THRESHOLDS
+        for name in summary.thresholds
     )
-    options += f'<option value="{RATE}">success rate</option>'
+    options += f'<option value="{RATE}">{summary.success}</option>'
     names = [("model", True), ("T", False), ("MSE below", False), ("result", True)]
     names += [("units", False), ("marks", True), ("batch", False), ("optimizer", True)]
     names += [("source", True)]
@@ -132,10 +130,8 @@ def heat(summary: Summary) -> str:
         return ""
     numbers = {id(group): number for number, group in enumerate(summary.groups)}
     more = f"<p class=note>{left} more grids not shown.</p>" if left else ""
-    note = (
-        "<p class=note>Colour: success rate, dark 0 % to bright 100 %. Below the count: median "
-        "updates to 0.001.</p>"
-    )
+    below = f" Below the count: median updates {summary.to_goal}." * bool(summary.to_goal)
+    note = f"<p class=note>Colour: {summary.success}, dark 0 % to bright 100 %.{below}</p>"
     return note + "".join(_heat_table(grid, numbers) for grid in grids) + more
 
 
@@ -148,14 +144,14 @@ def _heat_table(grid: Heatmap, numbers: dict[int, int]) -> str:
         body += f'<tr><th scope="row">{html.escape(show(row))}</th>'
         for column in grid.columns:
             group = grid.cells.get((row, column))
-            if group is None or not group.finished:
+            if group is None or not group.tried:
                 body += "<td>-</td>"
                 continue
             back, text = ramp(group.rate.estimate)
-            median = wording.quantile(group.crossings["0.001"].median)
+            median = wording.quantile(group.crossings[group.goal].median) if group.goal else ""
             body += (
                 f'<td style="background:{back};color:{text}"><a href="#runs-{numbers[id(group)]}">'
-                f"{group.counts['solved']} of {len(group.finished)}</a><small>{median}</small></td>"
+                f"{group.succeeded} of {group.tried}</a><small>{median}</small></td>"
             )
         body += "</tr>"
     return (

@@ -1,7 +1,8 @@
 """Choose the runs of a report: by path, by sweep, by settings."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from irnn.reporting.find import find_folders
@@ -18,14 +19,16 @@ def select(
     where: Sequence[str] = (),
     sweep: str | None = None,
     cache: dict[Path, Run] | None = None,
+    threshold: float | None = None,
 ) -> Loaded:
     """Read the runs below `paths` that belong to `sweep` and meet every condition of `where`.
 
-    `cache` keeps finished runs between calls. Raises ValueError for a path, sweep or setting that
-    does not exist; that nothing is left is no error here.
+    `cache` keeps finished runs between calls; of `threshold` first crossings are read. Raises
+    ValueError for a path, sweep or setting that does not exist; that nothing is left is no error here.
     """
     folders = find_folders(paths)
-    loaded = load_runs(folders, cache) if sweep is None else _of(sweep, paths, folders, cache)
+    load = partial(load_runs, cache=cache, threshold=threshold)
+    loaded = load(folders) if sweep is None else _of(sweep, paths, folders, load)
     if not loaded.runs:
         return loaded
     known = list(dict.fromkeys(key for run in loaded.runs for key in run.settings))
@@ -35,18 +38,21 @@ def select(
 
 
 def _of(
-    name: str, paths: Sequence[str], folders: Sequence[Path], cache: dict[Path, Run] | None
+    name: str,
+    paths: Sequence[str],
+    folders: Sequence[Path],
+    load: Callable[[Sequence[Path]], Loaded],
 ) -> Loaded:
     """Read the runs of a sweep by its file, or else those whose tracker group has its name."""
     sweeps = find_sweeps(paths)
     if name in sweeps:
         sweep = read_sweep(sweeps[name])
         wanted = sweep.run_ids
-        loaded = load_runs([folder for folder in folders if folder.name in wanted], cache)
+        loaded = load([folder for folder in folders if folder.name in wanted])
         known = {run.run_id for run in loaded.runs}
         left = tuple(job for job in sweep.jobs if job.run_id not in known)
         return replace(loaded, sweep=sweep, left=left)
-    loaded = load_runs(folders, cache)
+    loaded = load(folders)
     kept = tuple(run for run in loaded.runs if run.settings.get(_GROUP) == name)
     if kept:
         return replace(loaded, runs=kept)

@@ -23,6 +23,23 @@ NOT_SHOWN = (
     "sweep",
     "hydra",
 )
+SECTIONS = (
+    "task",
+    "model",
+    "init",
+    "optim",
+    "clip",
+    "budget",
+    "stop",
+    "evaluate",
+    "checkpoint",
+    "divergence",
+    "runtime",
+    "tracker",
+    "sweep",
+)
+IN_A_FILE = ("task", "seed", "runs_dir")
+"""What every config.yaml has; runs_dir stands after all that can change a result."""
 ALIASES = {"clip": "clip.max_norm", "init_scale": "init.gain"}
 LABELS = {full: short for short, full in ALIASES.items()}
 ABSENT = "absent"
@@ -51,6 +68,24 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Value]:
         else:
             flat[name] = parse_value(str(value)) if _looks_like_float(str(value)) else str(value)
     return flat
+
+
+def check_config(config: object, name: str, needed: Sequence[str] = ()) -> dict[str, Any]:
+    """Give the configuration of a run, if it can be one; `name` is where it was read.
+
+    Raises ValueError saying what is wrong: a file cut short reads as another, shorter configuration.
+    """
+    if not isinstance(config, dict) or not config:
+        raise ValueError(f"{name} is empty or holds no settings")
+    if not all(isinstance(key, str) for key in config):
+        raise ValueError(f"{name} has a name that is no text")
+    for section in SECTIONS:
+        if not isinstance(config.get(section, {}), dict):
+            raise ValueError(f"{name} is damaged: {section} is no section of settings")
+    missing = [key for key in needed if key not in config]
+    if missing:
+        raise ValueError(f"{name} is damaged or cut short: it lacks {', '.join(missing)}")
+    return config
 
 
 def _looks_like_float(text: str) -> bool:

@@ -4,7 +4,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from irnn.reporting.run import COUNTED, THRESHOLDS, Run
+from irnn.reporting.goals import common_goal, drawn_threshold, name_of, shown_thresholds
+from irnn.reporting.run import COUNTED, Run
 from irnn.reporting.settings import (
     ABSENT,
     Value,
@@ -21,7 +22,10 @@ from irnn.reporting.statistics import Interval, Quantile, censored_quantile, wil
 
 @dataclass(frozen=True)
 class Crossing:
-    """Updates until the held-out loss fell below a threshold: quartiles, and how many runs did."""
+    """Updates until the held-out loss fell below a threshold: quartiles, and how many runs did.
+
+    Quartiles are NaN where runs that ended at a goal above the threshold leave them open.
+    """
 
     crossed: int
     first_quartile: Quantile
@@ -33,13 +37,18 @@ class Crossing:
 class Group:
     """Runs that share every shown setting; all rates and times are over its finished runs.
 
-    `counts` maps each status to its number; `rate` is solved over finished with its interval;
-    times are medians in seconds, speeds medians in updates per second.
+    `counts` maps each status to its number; `succeeded` counts those that solved, or got below the
+    threshold asked for, of those `tried` that did not end above it, and `rate` is their share with its
+    interval; `goal` names the loss at which a
+    run has succeeded, None where it has none; times are medians in seconds, speeds in updates a second.
     """
 
     values: tuple[Value, ...]
     runs: tuple[Run, ...]
     counts: Mapping[str, int]
+    goal: str | None
+    succeeded: int
+    tried: int
     rate: Interval
     crossings: Mapping[str, Crossing]
     seconds: float
@@ -58,7 +67,8 @@ class Summary:
 
     `keys` are full keys, `labels` their short names, `naming` those of the keys that a group's name
     needs, `constant` what all runs share, and `follows` lines on settings that vary only with a
-    name already shown.
+    name already shown. `thresholds` are worth a column, `drawn` is the one to draw against T,
+    `asked` the one asked for and `goal` the goal that all runs have in common, if there is one.
     """
 
     keys: tuple[str, ...]
@@ -67,6 +77,22 @@ class Summary:
     groups: tuple[Group, ...]
     constant: Mapping[str, Value]
     follows: tuple[str, ...]
+    thresholds: tuple[str, ...]
+    drawn: str
+    asked: str | None
+    goal: str | None
+
+    @property
+    def success(self) -> str:
+        """What a success rate counts."""
+        return "success rate" if self.asked is None else f"below {self.asked}"
+
+    @property
+    def to_goal(self) -> str:
+        """What the updates in a grid are updates to."""
+        if self.asked or self.goal:
+            return f"to {self.asked or self.goal}"
+        return "to the goal" * any(group.goal for group in self.groups)
 
     @property
     def statuses(self) -> tuple[str, ...]:
@@ -85,8 +111,11 @@ class Summary:
         return ", ".join(told) or nothing
 
 
-def summarise(runs: Sequence[Run]) -> Summary:
-    """Group the runs by what varies between them, seeds and run-time settings aside."""
+def summarise(runs: Sequence[Run], threshold: float | None = None) -> Summary:
+    """Group the runs by what varies between them, seeds and run-time settings aside.
+
+    With a `threshold` a run succeeds when it gets below that held-out MSE, else when it solves.
+    """
     settings = [run.settings for run in runs]
     varying = varying_keys(settings)
     keys, dependent = split_dependent(varying, settings)
@@ -97,14 +126,21 @@ def summarise(runs: Sequence[Run]) -> Summary:
     ordered = sorted(pooled, key=lambda values: [order(value) for value in values])
     names = labels(keys)
     everything = dict.fromkeys(key for one in settings for key in one)
+    thresholds = shown_thresholds(settings, threshold)
+    asked = None if threshold is None else name_of(threshold)
+    goal = common_goal(settings)
     constant = {key: settings[0].get(key) for key in everything if key not in varying}
     return Summary(
         keys=tuple(keys),
         labels=tuple(names[key] for key in keys),
         naming=tuple(naming_keys(keys, settings)),
-        groups=tuple(_group(values, pooled[values]) for values in ordered),
+        groups=tuple(_group(values, pooled[values], thresholds, asked) for values in ordered),
         constant={key: value for key, value in constant.items() if is_shown(key)},
         follows=_follows(dependent, runs),
+        thresholds=thresholds,
+        drawn=drawn_threshold(thresholds, threshold),
+        asked=asked,
+        goal=None if goal is None else name_of(goal),
     )
 
 
@@ -124,7 +160,14 @@ def crossing(runs: Sequence[Run], threshold: str) -> Crossing:
     times = [time_to(run, threshold) for run in runs]
     moments, observed = [t for t, _ in times], [seen for _, seen in times]
     low, middle, high = (censored_quantile(moments, observed, q) for q in (0.25, 0.5, 0.75))
+    if not all(run.sought(threshold) for run in runs):
+        low, middle, high = (_known(quantile) for quantile in (low, middle, high))
     return Crossing(sum(observed), low, middle, high)
+
+
+def _known(quantile: Quantile) -> Quantile:
+    """Of runs that ended at their goal nobody can say that they needed longer than they lasted."""
+    return quantile if math.isfinite(quantile.value) else Quantile(math.nan, math.nan)
 
 
 def median(values: Sequence[float]) -> float:
@@ -136,16 +179,31 @@ def median(values: Sequence[float]) -> float:
     return known[middle] if len(known) % 2 else (known[middle - 1] + known[middle]) / 2
 
 
-def _group(values: tuple[Value, ...], runs: list[Run]) -> Group:
+def succeeded(run: Run, asked: str | None) -> bool:
+    """Whether a run solved its task, or got below the threshold asked for."""
+    return run.status == "solved" if asked is None else run.solved_at.get(asked) is not None
+
+
+def _group(
+    values: tuple[Value, ...], runs: list[Run], thresholds: Sequence[str], asked: str | None
+) -> Group:
     runs = sorted(runs, key=lambda run: (run.seed is None, run.seed or 0, run.run_id))
     finished = [run for run in runs if run.finished]
     counts = {status: sum(run.status == status for run in runs) for status in COUNTED}
+    tried = [run for run in finished if asked is None or run.sought(asked)]
+    successes = sum(succeeded(run, asked) for run in tried)
+    own = common_goal([run.settings for run in runs])
+    goal = asked or (None if own is None else name_of(own))
+    named = dict.fromkeys((*thresholds, *([goal] if goal else [])))
     return Group(
         values=values,
         runs=tuple(runs),
         counts=counts,
-        rate=wilson(counts["solved"], len(finished)),
-        crossings={threshold: crossing(finished, threshold) for threshold in THRESHOLDS},
+        goal=goal,
+        succeeded=successes,
+        tried=len(tried),
+        rate=wilson(successes, len(tried)),
+        crossings={name: crossing(finished, name) for name in named},
         seconds=median([run.seconds for run in finished]),
         steps_per_second=median([run.steps_per_second for run in finished]),
         best_test_mse=median([run.best_test_mse for run in finished]),

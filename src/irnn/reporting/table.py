@@ -9,18 +9,18 @@ from rich.table import Table
 from rich.text import Text
 
 from irnn.reporting import wording
-from irnn.reporting.run import COUNTED, THRESHOLDS, Loaded, Run
+from irnn.reporting.run import COUNTED, Loaded, Run
 from irnn.reporting.settings import show
 from irnn.reporting.summary import Summary
 from irnn.reporting.sweeps import Job
 
-_WIDE = 150
+_BETWEEN = 3  # a column's share of lines and blanks
 
 
 def render(loaded: Loaded, summary: Summary, warnings: Sequence[str], width: int) -> RenderableType:
     """Build everything shown on screen: the shared settings, the table, what needs a caution.
 
-    A screen narrower than `width` 150 gets two of the four thresholds.
+    A screen narrower than `width` gets as many thresholds as fit, the goal first.
     """
     parts: list[RenderableType] = [Text(headline(loaded), style="bold")]
     if loaded.sweep is not None and loaded.sweep.command:
@@ -30,7 +30,7 @@ def render(loaded: Loaded, summary: Summary, warnings: Sequence[str], width: int
         constant = ", ".join(f"{key}={show(value)}" for key, value in known.items())
         parts.append(Text(f"all runs: {constant}", style="dim"))
     parts += [Text(line, style="dim") for line in summary.follows]
-    parts.append(_table(summary, THRESHOLDS if width >= _WIDE else ("0.05", "0.001")))
+    parts.append(_fitting(summary, width))
     parts += [Text(line) for line in (*_unfinished(loaded.runs), *_left(loaded.left))]
     parts += [Text(f"warning: {line}", style="yellow") for line in warnings]
     return Stack(*parts)
@@ -47,18 +47,47 @@ def headline(loaded: Loaded) -> str:
     return f"{name}{len(runs)} run{'s' * (len(runs) != 1)}: {', '.join(words) or 'none yet'}"
 
 
-def _table(summary: Summary, thresholds: Sequence[str]) -> Table:
+def _fitting(summary: Summary, width: int) -> Table:
+    """The table with as many thresholds as fit into `width`: the goal first, then what is drawn."""
+    order = dict.fromkeys(
+        name
+        for name in (summary.asked, summary.goal, summary.drawn, *summary.thresholds)
+        if name in summary.thresholds
+    )
+    table = _table(summary, summary.thresholds, fold=False)
+    for count in range(len(order), 0, -1):
+        if _width(table) <= width:
+            break
+        kept = list(order)[:count]
+        shown = [name for name in summary.thresholds if name in kept]
+        table = _table(summary, shown, fold=True)
+    return table
+
+
+def _width(table: Table) -> int:
+    """How wide the table must be for no word or number to be cut; headers fold between words."""
+    words = [
+        [
+            *str(column.header).split(),
+            *(line for cell in column.cells for line in str(cell).split("\n")),
+        ]
+        for column in table.columns
+    ]
+    return 1 + sum(_BETWEEN + max(map(len, each), default=0) for each in words)
+
+
+def _table(summary: Summary, thresholds: Sequence[str], *, fold: bool) -> Table:
     table = Table(
         caption="rates and times are over finished runs; interval: Wilson 95 %; "
         "updates: median and quartiles, runs that never crossed counted as later than any",
         caption_justify="left",
     )
     for label in summary.labels:
-        table.add_column(label)
+        table.add_column(Text(label))
     shown = summary.statuses
     for name in ("runs", *shown):
         table.add_column(name, justify="right")
-    table.add_column("success rate", justify="right")
+    table.add_column(summary.success, justify="right")
     for threshold in thresholds:
         table.add_column(f"updates to {threshold}", justify="right")
     table.add_column("time", justify="right", no_wrap=True)
@@ -67,13 +96,13 @@ def _table(summary: Summary, thresholds: Sequence[str]) -> Table:
         cells = [show(value) for value in group.values]
         cells += [str(len(group.runs)), *(str(group.counts[status]) for status in shown)]
         rate = wording.rate(group.rate)
-        cells.append(rate if len(thresholds) == len(THRESHOLDS) else rate.replace(" (", "\n("))
+        cells.append(rate.replace(" (", "\n(") if fold else rate)
         for threshold in thresholds:
             crossing = group.crossings[threshold]
             middle, spread = wording.quantile(crossing.median), wording.quartiles(crossing)
             cells.append(middle if spread == middle else f"{middle}\n{spread}")
         cells += [wording.duration(group.seconds), wording.speed(group.steps_per_second)]
-        table.add_row(*cells)
+        table.add_row(*map(Text, cells))
     return table
 
 

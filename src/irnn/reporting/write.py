@@ -23,7 +23,7 @@ def write_report(
     `command` is what was typed, for the page to tell.
     """
     out.mkdir(parents=True, exist_ok=True)
-    rows = export.rows(loaded.runs)
+    rows = export.rows(loaded.runs, summary.asked)
     with replacing(out / "summary.csv") as path:
         export.write_csv(rows, path)
     lines = [f"wrote {out / 'summary.csv'}"]

@@ -68,7 +68,7 @@ function padded(values, by) {
     if (!isRate) y[1] *= 1.5;
     const ticks = [...new Set(all.map((p) => p.T))].sort((a, b) => a - b);
     const axes = { x: { domain: x, log: true, ticks }, y: { domain: y, log: !isRate } };
-    const yLabel = isRate ? "success rate" : `updates to MSE < ${choice.value}`;
+    const yLabel = isRate ? DATA.success : `updates to MSE < ${choice.value}`;
     const yText = isRate ? (value) => `${Math.round(100 * value)} %` : count;
     state.plot = frame(figure, { ...axes, xLabel: "sequence length T", yLabel, yText });
     state.points = [];
