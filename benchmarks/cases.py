@@ -71,10 +71,11 @@ def batches(case: Case) -> Iterator[tuple[Any, Any]]:
     """Walk over the project's training batches: inputs (T, B, 2), targets (B,)."""
     import torch
 
-    from irnn.tasks.adding import AddingProblem
+    from irnn.tasks.adding import Adding
+    from irnn.tasks.data import TaskData
 
-    data = AddingProblem(
-        config(case).task,
+    data = TaskData(
+        Adding(config(case).task),
         seed=SEED,
         batch_size=case.B,
         device=torch.device("cpu"),

@@ -15,7 +15,8 @@ import torch
 import machine
 from irnn.choices import Data
 from irnn.config import Task
-from irnn.tasks.adding import AddingProblem
+from irnn.tasks.adding import Adding
+from irnn.tasks.data import TaskData
 
 STEPS, SIZE, COUNT = 150, 16, 100_000
 SAMPLE = 5_000  # sequences that the slow side makes; its time is scaled up
@@ -40,10 +41,10 @@ class OneByOne(torch.utils.data.Dataset):
         return torch.from_numpy(inputs), torch.tensor(values[marks].sum())
 
 
-def problem(data: Data) -> AddingProblem:
+def problem(data: Data) -> TaskData:
     task = Task(seq_len=STEPS, train_size=COUNT, test_size=1, data=data)
     cpu = torch.device("cpu")
-    return AddingProblem(task, seed=0, batch_size=SIZE, device=cpu, dtype=torch.float32)
+    return TaskData(Adding(task), seed=0, batch_size=SIZE, device=cpu, dtype=torch.float32)
 
 
 def fixed_set() -> float:

@@ -27,12 +27,16 @@ def trained(small: Small) -> Path:
 
 
 def test_predictions_are_those_of_the_best_checkpoint(trained: Path) -> None:
-    from irnn.tasks.adding import HELD_OUT, sequences
+    from irnn import tasks
+    from irnn.seeding import stream_key
+    from irnn.tasks.data import HELD_OUT
 
     config, model = load_run(trained)
-    held_out = sequences(config.task, config.seed, HELD_OUT, torch.arange(config.task.test_size))
-    answers = torch.tensor(predict(model, list(held_out.inputs(torch.float32).transpose(0, 1))))
-    mse = (answers - held_out.targets(torch.float32)).square().mean().item()
+    task, everything = tasks.make(config.task), torch.arange(config.task.test_size)
+    drawn = task.draw(stream_key(config.seed, HELD_OUT), everything)
+    inputs, targets = task.encode(drawn, torch.float32)
+    answers = torch.tensor(predict(model, list(inputs.transpose(0, 1))))
+    mse = (answers - targets).square().mean().item()
     best = min(record["test_mse"] for record in read_records(trained / "metrics.jsonl"))
     assert mse == pytest.approx(best, rel=1e-5)
 

@@ -84,13 +84,13 @@ def load_run(folder: Path) -> tuple["Config", "Regressor"]:
         InputError: The folder is not that of a run with a checkpoint.
         ConfigError: Its configuration or checkpoint is damaged.
     """
+    from irnn import tasks
     from irnn.choices import Device, KernelName
     from irnn.composition import load_config
     from irnn.models.regressor import build
     from irnn.runs import checkpoint
     from irnn.runs.directory import RunDirectory
     from irnn.seeding import generator
-    from irnn.tasks.adding import INPUT_SIZE
 
     import torch  # isort: skip
 
@@ -101,7 +101,11 @@ def load_run(folder: Path) -> tuple["Config", "Regressor"]:
         raise InputError(f"{folder} has no checkpoint yet: train it first")
     config = load_config(directory.config)
     runtime = replace(config.runtime, device=Device.cpu, kernel=KernelName.auto)
-    model = build(replace(config, runtime=runtime), generator(config.seed, "init"), INPUT_SIZE)
+    model = build(
+        replace(config, runtime=runtime),
+        generator(config.seed, "init"),
+        tasks.make(config.task).input_size,
+    )
     try:
         model.load_state_dict(checkpoint.load(directory.best, torch.device("cpu"))["model"])
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
@@ -113,7 +117,8 @@ def _drawn(config: "Config", arguments: argparse.Namespace) -> tuple[list[str], 
     """Draw sequences from a stream of their own: [(T, 2)] and their numbers."""
     import torch
 
-    from irnn.tasks.adding import sequences
+    from irnn import tasks
+    from irnn.seeding import stream_key
 
     samples = 10 if arguments.samples is None else arguments.samples
     steps = config.task.seq_len if arguments.seq_len is None else arguments.seq_len
@@ -126,10 +131,10 @@ def _drawn(config: "Config", arguments: argparse.Namespace) -> tuple[list[str], 
         raise InputError(
             f"--samples {samples} x --seq-len {steps}: at most {1 << 28:,} steps in all"
         )
-    task = replace(config.task, seq_len=steps)
-    drawn = sequences(task, arguments.seed, "predict", torch.arange(samples))
-    inputs = drawn.inputs(torch.float32).transpose(0, 1)
-    return [str(number) for number in range(samples)], list(inputs)
+    task = tasks.make(replace(config.task, seq_len=steps))
+    drawn = task.draw(stream_key(arguments.seed, "predict"), torch.arange(samples))
+    inputs, _ = task.encode(drawn, torch.float32)
+    return [str(number) for number in range(samples)], list(inputs.transpose(0, 1))
 
 
 def predict(model: "Regressor", sequences: Sequence["Tensor"]) -> list[float]:

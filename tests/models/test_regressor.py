@@ -6,7 +6,7 @@ import torch
 from irnn.config import Config
 from irnn.models.regressor import Regressor, build
 from irnn.seeding import generator
-from irnn.tasks.adding import INPUT_SIZE
+from irnn.tasks.adding import Adding
 
 MODELS = ["irnn", "rnn_relu", "rnn_tanh", "lstm", "gru"]
 STARTS = ["pytorch", "gaussian", "orthogonal", "identity", "split_identity"]
@@ -14,7 +14,7 @@ Small = Callable[..., Config]
 
 
 def built(config: Config) -> Regressor:
-    return build(config, generator(config.seed, "init"), INPUT_SIZE)
+    return build(config, generator(config.seed, "init"), Adding.input_size)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -3,30 +3,30 @@ from dataclasses import replace
 import pytest
 import torch
 
-from irnn.choices import Data, Marks
+from irnn.choices import Marks
 from irnn.config import Task
-from irnn.tasks import adding
-from irnn.tasks.adding import BASELINE_MSE, HELD_OUT, TRAIN, AddingProblem, sequences
+from irnn.seeding import stream_key
+from irnn.tasks.adding import BASELINE_MSE, Adding
+from irnn.tasks.base import Drawn
+from irnn.tasks.data import HELD_OUT, TRAIN
 
 TASK = Task(seq_len=25, train_size=40, test_size=30)
 MANY = torch.arange(20_000)
 
 
-def problem(task: Task = TASK, batch_size: int = 8, **changes: object) -> AddingProblem:
-    task = replace(task, **changes)
-    cpu = torch.device("cpu")
-    return AddingProblem(task, seed=0, batch_size=batch_size, device=cpu, dtype=torch.float32)
+def drawn(task: Task, positions: torch.Tensor = MANY, stream: str = TRAIN, seed: int = 0) -> Drawn:
+    return Adding(task).draw(stream_key(seed, stream), positions)
 
 
 def test_mean_predictor_scores_one_sixth() -> None:
-    targets = sequences(Task(), 0, HELD_OUT, MANY).targets(torch.float64)
+    _, targets = Adding(Task()).encode(drawn(Task(), stream=HELD_OUT), torch.float64)
     assert (targets - 1).square().mean().item() == pytest.approx(BASELINE_MSE, rel=0.03)
     assert pytest.approx(1 / 6) == BASELINE_MSE
 
 
 @pytest.mark.parametrize("rule", Marks)
 def test_every_sequence_has_two_distinct_marks(rule: Marks) -> None:
-    inputs = sequences(replace(TASK, marks=rule), 0, TRAIN, MANY).inputs(torch.float32)
+    inputs, _ = Adding(TASK).encode(drawn(replace(TASK, marks=rule)), torch.float32)
     assert inputs.shape == (25, 20_000, 2)
     masks = inputs[:, :, 1]
     assert ((masks == 0) | (masks == 1)).all()
@@ -34,118 +34,30 @@ def test_every_sequence_has_two_distinct_marks(rule: Marks) -> None:
 
 
 def test_the_target_is_the_sum_of_the_marked_values() -> None:
-    made = sequences(TASK, 0, TRAIN, torch.arange(100))
-    inputs = made.inputs(torch.float64)
-    assert torch.allclose((inputs[..., 0] * inputs[..., 1]).sum(0), made.targets(torch.float64))
+    inputs, targets = Adding(TASK).encode(drawn(TASK, torch.arange(100)), torch.float64)
+    assert torch.allclose((inputs[..., 0] * inputs[..., 1]).sum(0), targets)
 
 
 def test_marks_anywhere_fall_evenly_on_all_pairs_of_steps() -> None:
-    marks = sequences(replace(TASK, seq_len=5), 0, TRAIN, MANY).marks.sort(dim=1).values
+    marks = drawn(replace(TASK, seq_len=5))[1].sort(dim=1).values
     pairs, counts = marks.unique(dim=0, return_counts=True)
     assert len(pairs) == 10
     assert ((counts - 2000).abs() < 180).all()  # four standard deviations
 
 
 def test_marks_in_halves_fall_once_in_each_half() -> None:
-    marks = sequences(replace(TASK, marks=Marks.halves), 0, TRAIN, MANY).marks
+    marks = drawn(replace(TASK, marks=Marks.halves))[1]
     assert marks[:, 0].unique().tolist() == list(range(12))
     assert marks[:, 1].unique().tolist() == list(range(12, 25))
 
 
 def test_marks_first_ten_fall_in_the_first_ten_and_the_first_half() -> None:
     task = replace(TASK, marks=Marks.first_ten, seq_len=60)
-    marks = sequences(task, 0, TRAIN, MANY).marks
+    marks = drawn(task)[1]
     assert marks[:, 0].unique().tolist() == list(range(10))
     assert marks[:, 1].unique().tolist() == list(range(30))
 
 
-@pytest.mark.parametrize("data", Data)
-def test_the_training_stream_is_the_same_whatever_the_batch_size(data: Data) -> None:
-    one, other = problem(data=data, batch_size=8), problem(data=data, batch_size=5)
-    stream = torch.cat([one.batch(n)[0] for n in range(20)], dim=1)
-    again = torch.cat([other.batch(n)[0] for n in range(32)], dim=1)
-    assert torch.equal(stream, again)
-
-
-@pytest.mark.parametrize("data", Data)
-def test_a_batch_does_not_depend_on_what_was_read_before(data: Data) -> None:
-    walked, jumped = problem(data=data), problem(data=data)
-    for n in range(50):
-        inputs, targets = walked.batch(n)
-    assert torch.equal(inputs, jumped.batch(49)[0])
-    assert torch.equal(targets, jumped.batch(49)[1])
-    assert torch.equal(walked.batch(3)[0], jumped.batch(3)[0])
-
-
-def test_chunks_of_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = [problem().batch(n) for n in range(12)]
-    monkeypatch.setattr(adding, "_BLOCK_ELEMENTS", 3 * 8 * 25)
-    for (inputs, targets), n in zip(before, range(12), strict=True):
-        assert torch.equal(problem().batch(n)[0], inputs)
-        assert torch.equal(problem().batch(n)[1], targets)
-
-
-def test_sets_too_large_to_keep_are_made_again_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = problem()
-    monkeypatch.setattr(adding, "_KEEP_ELEMENTS", 0)
-    made = problem()
-    for n in (0, 7, 31):
-        assert torch.equal(kept.batch(n)[0], made.batch(n)[0])
-    for one, other in zip(kept.held_out(7), made.held_out(7), strict=True):
-        assert torch.equal(one[0], other[0])
-        assert torch.equal(one[1], other[1])
-
-
-def values_of(data: AddingProblem, batches: range) -> list[float]:
-    """The first value of every sequence in some batches: enough to know it by."""
-    return torch.cat([data.batch(n)[0][0, :, 0] for n in batches]).tolist()
-
-
-def test_an_epoch_of_a_fixed_set_shows_every_sequence_once_in_a_new_order() -> None:
-    data = problem()
-    first, second = values_of(data, range(5)), values_of(data, range(5, 10))
-    assert len(set(first)) == 40
-    assert sorted(first) == sorted(second)
-    assert first != second
-
-
-def test_fresh_data_never_repeats() -> None:
-    seen = values_of(problem(data=Data.fresh), range(500))
-    assert len(set(seen)) > 3995  # of 4000: two sequences may begin alike, at 24 bits
-
-
-def test_held_out_sequences_never_occur_in_training() -> None:
-    held_out = torch.cat([inputs for inputs, _ in problem(test_size=500).held_out(100)], dim=1)
-    data = problem(data=Data.fresh)
-    training = torch.cat([data.batch(n)[0] for n in range(500)], dim=1)
-    known = {tuple(row) for row in held_out[:, :, 0].T.tolist()}
-    assert len(known) == 500
-    assert not known & {tuple(row) for row in training[:, :, 0].T.tolist()}
-
-
-def test_the_held_out_set_is_the_same_in_blocks_of_any_size() -> None:
-    blocks = torch.cat([inputs for inputs, _ in problem().held_out(4)], dim=1)
-    whole = torch.cat([inputs for inputs, _ in problem().held_out(1000)], dim=1)
-    assert blocks.shape == (25, 30, 2)
-    assert torch.equal(blocks, whole)
-
-
-def test_precision_does_not_change_the_data() -> None:
-    cpu = torch.device("cpu")
-    double = AddingProblem(TASK, seed=0, batch_size=8, device=cpu, dtype=torch.float64)
-    assert torch.equal(double.batch(2)[0], problem().batch(2)[0].double())
-
-
 def test_another_seed_is_other_data() -> None:
     index = torch.arange(3)
-    assert not torch.equal(
-        sequences(TASK, 0, TRAIN, index).values, sequences(TASK, 1, TRAIN, index).values
-    )
-
-
-def test_long_sequences_are_never_all_in_memory() -> None:
-    data = problem(Task(seq_len=10_000, train_size=100_000, test_size=10_000), batch_size=16)
-    inputs, _ = data.batch(0)
-    assert inputs.shape == (10_000, 16, 2)
-    held = [value for value in vars(data).values() if isinstance(value, adding.Sequences)]
-    assert not held
+    assert not torch.equal(drawn(TASK, index)[0], drawn(TASK, index, seed=1)[0])

@@ -24,7 +24,8 @@ from irnn.models.regressor import build
 from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
 from irnn.seeding import generator
-from irnn.tasks.adding import INPUT_SIZE, AddingProblem
+from irnn.tasks.adding import Adding
+from irnn.tasks.data import TaskData
 
 HERE = Path(__file__).parent
 IMAGES = HERE.parents[1] / "images"
@@ -37,9 +38,9 @@ def weights_before_and_after(folder: Path) -> list[dict[str, torch.Tensor]]:
     """Give the state_dict of a run's start and of its end."""
     config = load_config(folder / "config.yaml")
     device = torch.device("cpu")
-    model = build(config, generator(config.seed, "init", 0), INPUT_SIZE)
-    data = AddingProblem(
-        config.task, seed=config.seed, batch_size=1, device=device, dtype=torch.float32
+    model = build(config, generator(config.seed, "init", 0), Adding.input_size)
+    data = TaskData(
+        Adding(config.task), seed=config.seed, batch_size=1, device=device, dtype=torch.float32
     )
     count = integrators_of(config.init, config.model.hidden_size)
     set_thresholds(model.recurrent, data.calibration(SEQUENCES, 0), config.init.firings, count)

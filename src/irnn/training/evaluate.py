@@ -6,20 +6,20 @@ import torch
 
 from irnn.models.recurrent import RNN
 from irnn.models.regressor import Regressor
-from irnn.tasks.adding import AddingProblem
+from irnn.tasks.data import TaskData
 
 _BLOCK_STATES = 1 << 24  # hidden values of one block: bounds the memory of kernels that keep them
 
 
 @torch.no_grad()
-def held_out_mse(model: Regressor, data: AddingProblem) -> float:
+def held_out_mse(model: Regressor, data: TaskData) -> float:
     """Mean squared error over the held-out set; the sum over blocks is in float64."""
-    states = data.task.seq_len * model.recurrent.hidden_size * model.recurrent.num_layers
+    states = data.settings.seq_len * model.recurrent.hidden_size * model.recurrent.num_layers
     rows = min(max(_BLOCK_STATES // states, 16), 2048)
     total = torch.zeros((), dtype=torch.float64)
     for inputs, targets in data.held_out(rows):
         total += (model(inputs) - targets).cpu().double().square().sum()
-    return float(total) / data.task.test_size
+    return float(total) / data.settings.test_size
 
 
 @dataclass(frozen=True)

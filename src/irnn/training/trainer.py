@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from irnn import tasks
 from irnn.choices import Policy
 from irnn.config import Config, ConfigError, total_updates
 from irnn.models.calibration import SEQUENCES, set_thresholds
@@ -15,7 +16,7 @@ from irnn.models.regressor import DTYPES, Regressor, build
 from irnn.runs import checkpoint, metrics
 from irnn.runs.directory import RunDirectory
 from irnn.seeding import generator
-from irnn.tasks.adding import INPUT_SIZE, AddingProblem
+from irnn.tasks.data import TaskData
 from irnn.training.divergence import (
     Event,
     Reference,
@@ -38,8 +39,9 @@ class Trainer:
         self.config, self.name, self.directory, self.device = config, name, directory, device
         self.total_updates = total_updates(config)
         self.progress = Progress()
-        self.data = AddingProblem(
-            config.task,
+        self.task = tasks.make(config.task)
+        self.data = TaskData(
+            self.task,
             seed=config.seed,
             batch_size=config.batch_size,
             device=device,
@@ -52,7 +54,7 @@ class Trainer:
     def _begin(self, restarts: int) -> None:
         """Draw a new start; the first and every restart have a random stream of their own."""
         config, weights = self.config, generator(self.config.seed, "init", restarts)
-        self.model: Regressor = build(config, weights, INPUT_SIZE).to(self.device)
+        self.model: Regressor = build(config, weights, self.task.input_size).to(self.device)
         integrators = integrators_of(config.init, config.model.hidden_size)
         if config.init.firings is not None:
             assert isinstance(self.model.recurrent, RNN)
