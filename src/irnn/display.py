@@ -1,73 +1,68 @@
 """What a run says while it trains: a live line on a terminal, plain lines elsewhere, and train.log."""
 
 import contextlib
-import os
-import sys
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from irnn import screen
+
 _LINE_SECONDS = 2.0  # between plain lines of ordinary progress
-_TICK_SECONDS = 0.2
+_BAR_WIDTH = 24
 
 
 class Display:
-    """Print to the screen and to `train.log`; on a terminal, keep a progress bar below.
+    """Print to the screen and to `train.log`; on a terminal, keep a line of progress below.
 
     Args:
         log: the file to append to.
         total: updates in the budget, or None.
-        live: draw the progress bar; by default, if standard output is a terminal.
+        live: draw the line of progress; by default, if standard output is a terminal that can.
     """
 
     def __init__(self, log: Path, total: int | None, live: bool | None = None) -> None:
-        self._log = log.open("a", buffering=1)
+        self._log = log.open("a", buffering=1, encoding="utf-8", errors="backslashreplace")
         self._total = total
-        self._live = sys.stdout.isatty() if live is None else live
-        self._next_tick = self._next_line = 0.0
-        self._latest = "first evaluation"
-        self._bar: Any = None
+        self._is_live = screen.is_live() if live is None else live
+        self._next_line = 0.0
+        self._began = time.monotonic()
+        self._step, self._rate = 0, 0.0
+        self._latest = ("first evaluation", "", "")
+        self._live: Any = None
 
     def __enter__(self) -> "Display":
-        if self._live:
-            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+        screen.hurry()
+        if self._is_live:
+            from rich.live import Live
 
-            self._bar = Progress(
-                TextColumn("{task.completed:>9,.0f} updates"),
-                BarColumn(bar_width=24),
-                TextColumn("{task.fields[rate]}"),
-                TimeElapsedColumn(),
-                TextColumn("{task.fields[left]}"),
-                TextColumn("{task.fields[latest]}"),
+            self._live = Live(
+                console=screen.console(),
+                get_renderable=self._drawn,
                 refresh_per_second=5,
                 transient=True,  # the summary stays
             )
-            self._bar.start()
-            self._bar.add_task("", total=self._total, rate="", left="", latest=self._latest)
+            self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
         with contextlib.suppress(OSError):
             self._log.close()
 
     def say(self, text: str) -> None:
-        """Print a line, above the progress bar if there is one, and log it."""
+        """Print a line, above the line of progress if there is one, and log it."""
         self.note(text)
         self._show(text)
 
     def _show(self, text: str) -> None:
-        if self._bar is not None:
-            self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
-            return
-        try:
-            print(text, flush=True)
-        except BrokenPipeError:  # whoever read along has gone; the run and its log go on
-            with Path(os.devnull).open("wb") as nowhere:
-                os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        if self._live is not None:
+            self._live.console.print(text, soft_wrap=True)
+        else:
+            screen.say(text)
 
     def note(self, text: str) -> None:
         """Log a line without printing it."""
@@ -77,39 +72,69 @@ class Display:
                 self._log.write(f"{stamp} {line}\n")
 
     def tick(self, step: int, rate: float) -> None:
-        """Move the progress bar."""
-        if self._bar is None or (now := time.monotonic()) < self._next_tick:
-            return
-        self._next_tick = now + _TICK_SECONDS
-        self._bar.update(
-            self._bar.task_ids[0],
-            completed=step,
-            rate=f"{rate:,.0f}/s",
-            left=f"{self._left(step, rate)} left at most",
-            latest=self._latest,
-        )
+        """Take in how far the run is."""
+        self._step, self._rate = step, rate
 
     def evaluated(self, record: dict[str, Any]) -> None:
-        """Show an evaluation: in the bar on a terminal, as a line now and then elsewhere."""
+        """Show an evaluation: in the line of progress on a terminal, as a line now and then elsewhere."""
         from irnn.tasks.adding import BASELINE_MSE  # needs torch, which a sweep's view does without
 
         train, test = shown_mse(record["train_mse"]), shown_mse(record["test_mse"])
-        self._latest = f"train {train}  held-out {test}  (1/6 = {BASELINE_MSE:.4f})"
+        baseline = f"(1/6 = {BASELINE_MSE:.4f})"
+        self._latest = f"train {train.strip()}", f"held-out {test.strip()}", baseline
         rate = record["steps_per_second"]
         speed = f"  {rate:,.0f} updates/s" if rate else ""
-        line = f"step {record['step']:>9,}  {self._latest}{speed}"
+        line = f"step {record['step']:>9,}  train {train}  held-out {test}  {baseline}{speed}"
         if rate and self._total:
             line += f"  {self._left(record['step'], rate)} left at most"
         self.note(line)
         now = time.monotonic()
-        if self._bar is None and now >= self._next_line:
+        if self._live is None and now >= self._next_line:
             self._next_line = now + _LINE_SECONDS
             self._show(line)
+
+    def _drawn(self) -> Any:
+        """Draw the line of progress as wide as the terminal allows: parts are left out, none is cut."""
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        elapsed = str(timedelta(seconds=int(time.monotonic() - self._began)))
+        left = f"{self._left(self._step, self._rate)} left at most"
+        bar = " " * _BAR_WIDTH if self._total is not None else ""
+        speed = f"{self._rate:,.0f}/s"
+        parts = [f"{self._step:>9,} updates", bar, speed, elapsed, left, *self._latest]
+        kept = fitting(parts, (7, 1, 3, 2, 5, 4, 6), self._live.console.width)
+        line = Table.grid(padding=(0, 1))
+        for _ in kept:
+            line.add_column(no_wrap=True)
+        drawn = ProgressBar(total=self._total, completed=self._step, width=_BAR_WIDTH)
+        line.add_row(*(drawn if place == 1 else Text(parts[place]) for place in kept))
+        return line
 
     def _left(self, step: int, rate: float) -> str:
         if self._total is None or rate <= 0:
             return "?"
         return str(timedelta(seconds=round((self._total - step) / rate)))
+
+
+def fitting(parts: Sequence[str], dispensable: Sequence[int], width: int) -> list[int]:
+    """Choose what of a line's parts fits into its width, with a blank between them.
+
+    Args:
+        parts: the texts; an empty one takes no place.
+        dispensable: the places of those that can be left out, in that order.
+        width: characters.
+
+    Returns:
+        The places of those that stay.
+    """
+    kept = [place for place, text in enumerate(parts) if text]
+    for place in dispensable:
+        if sum(len(parts[each]) + 1 for each in kept) - 1 <= width:
+            break
+        kept = [each for each in kept if each != place]
+    return kept
 
 
 def shown_mse(value: float | None) -> str:

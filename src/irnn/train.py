@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from irnn import screen
+
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
@@ -17,13 +19,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and give its exit status.
 
     One run: 0 solved or exhausted, 1 failed, 2 refused, 3 diverged. A sweep: 0 every job has a result, of
-    which diverged is one; 1 a job failed; 2 refused. 130 or 143: interrupted by SIGINT or SIGTERM.
+    which diverged is one; 1 a job failed; 2 refused. 129, 130 or 143: interrupted by SIGHUP, SIGINT or
+    SIGTERM.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    try:
-        return _main(words)
-    except KeyboardInterrupt:
-        return _interrupted(words, 130)
+    with screen.guarded():
+        try:
+            return _main(words)
+        except KeyboardInterrupt:
+            return _interrupted(words, 130)
 
 
 def _interrupted(words: Sequence[str], status: int) -> int:
@@ -39,10 +43,7 @@ def _main(words: list[str]) -> int:
     from irnn.config import ConfigError
 
     if "-h" in words or "--help" in words:
-        try:
-            print(help.text(), flush=True)
-        except BrokenPipeError:  # `| head` has read enough
-            sys.stderr.close()
+        screen.say(help.text())
         return SOLVED_OR_EXHAUSTED
     from irnn.sweeps.naming import in_sweep
     from irnn.sweeps.request import forgotten_multirun
@@ -62,7 +63,7 @@ def _main(words: list[str]) -> int:
 
 
 def _say(error: Exception | str, status: int) -> int:
-    print(f"irnn-train: {error}", file=sys.stderr)
+    screen.complain(f"irnn-train: {error}")
     return status
 
 

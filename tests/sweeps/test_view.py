@@ -3,6 +3,7 @@
 import io
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -85,3 +86,27 @@ def test_time_left_is_not_guessed_from_nothing() -> None:
     left = view.seconds_left([half, job("b", "left")], 1)
     assert left is not None
     assert left == pytest.approx(5 + 10, abs=0.5)
+
+
+@pytest.mark.parametrize("width", [120, 80, 60, 40])
+def test_a_narrow_terminal_loses_whole_columns_and_no_digit(width: int) -> None:
+    screen = Console(
+        file=io.StringIO(), width=width, height=20, force_terminal=True, color_system=None
+    )
+    progress = {"step": 3_751_000, "total": 10_000_000, "rate": 1234.0}
+    losses = {"train_mse": 0.16667, "test_mse": 0.15432}
+    label = "task.seq_len=400 optim.lr=0.00012345 seed=7"
+    running = [job(label, RUNNING, began=time.monotonic(), progress={**progress, **losses})]
+    with view.View(live=False) as shown:
+        shown._screen = SimpleNamespace(console=screen, stop=lambda: None)
+        screen.print(shown._drawn(running, at_once=1))
+    text = screen.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in text
+    assert "3,751,000" in text
+    assert ("0.15432" in text) is (width >= 60)
+    assert ("1:24:24" in text.splitlines()[-1] or "1:24:24" in text.splitlines()[-2]) is (
+        width >= 60
+    )
+    assert ("10,000,000" in text) is (width >= 120)
+    words = "".join(text.split())
+    assert all(part in words for part in ("400", "seed=7"))

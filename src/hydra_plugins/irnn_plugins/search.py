@@ -38,6 +38,7 @@ class SearchSweeper(TaskSweeper):
             self._sweep(arguments)
 
     def _sweep(self, arguments: list[str]) -> None:
+        from irnn import screen
         from irnn.config import ConfigError
         from irnn.runs.provenance import available_cores
         from irnn.sweeps import search
@@ -52,7 +53,7 @@ class SearchSweeper(TaskSweeper):
         folder, name = Path(self.settings.hydra.sweep.dir), self.settings.sweep.name
         with search.opened(folder, name, space) as study:
             before = search.complete(study)
-            print(f"search {name}: {before} of {self.n_trials} trials are complete", flush=True)
+            screen.say(f"search {name}: {before} of {self.n_trials} trials are complete")
             self.task.expected = max(0, self.n_trials - before)
             try:
                 for batch in search.batches(study, space, plan):

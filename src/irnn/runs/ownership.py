@@ -20,6 +20,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from irnn import screen
 from irnn.runs.kernel import Attempt, KernelLock, is_local, kernel_id
 
 LOCK = ".lock"
@@ -98,7 +99,7 @@ class Ownership:
         *,
         patience: float = PATIENCE,
         unlock: bool = False,
-        say: Callable[[str], None] = print,
+        say: Callable[[str], None] = screen.say,
     ) -> None:
         self._folder, self._unlock, self._say = folder, unlock, say
         self._kernel = KernelLock(folder / LOCK)

@@ -247,18 +247,27 @@ def _interrupts_ignored() -> Iterator[None]:
 
 @contextmanager
 def received_signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM while the context lasts."""
+    """Collect SIGINT, SIGTERM and SIGHUP while the context lasts.
+
+    Of SIGHUP only what comes first counts: of a terminal that goes, the kernel and the shell both tell.
+    """
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield received
         return
 
     def remember(number: int, _: FrameType | None) -> None:
-        received.append(number)
+        if number != signal.SIGHUP or not received:
+            received.append(number)
 
-    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
-    before = {number: signal.signal(number, remember) for number in numbers}
+    before: dict[signal.Signals, Any] = {}
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        handler = signal.getsignal(number)
+        if handler not in (signal.SIG_IGN, None):
+            before[number] = handler
     try:
+        for number in before:
+            signal.signal(number, remember)
         yield received
     finally:
         for number, handler in before.items():

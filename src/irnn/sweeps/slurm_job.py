@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from irnn import screen
 from irnn.config import Config, ConfigError
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError
@@ -50,7 +51,7 @@ class SlurmJob:
         except (ConfigError, StorageError) as error:
             return "failed", str(error)
         except Exception as error:
-            print(traceback.format_exc(), file=sys.stderr)
+            screen.complain(traceback.format_exc())
             log_traceback(RunDirectory.of(self.config))
             return "failed", f"{type(error).__name__}: {error}"
         raise AssertionError("end() returned")

@@ -1,7 +1,6 @@
 """A sweep as Hydra's plugins see it: the task function, what its jobs became, and the last lines."""
 
 import shlex
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +13,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
+from irnn import screen
 from irnn.composition import Composer, to_config
 from irnn.config import ConfigError
 from irnn.runs.directory import RunDirectory
@@ -60,6 +60,7 @@ class SweepTask:
         """What the sweep could not begin for: Hydra would print it with a traceback."""
         self._view: View | None = None
         self._began = time.monotonic()
+        screen.hurry()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the memory here when the task travels to another process or machine."""
@@ -75,9 +76,9 @@ class SweepTask:
         try:
             return objective(run(config, overrides))
         except Exception as error:
-            print(f"FAILED {' '.join(overrides)}: {error}", file=sys.stderr)
+            screen.complain(f"FAILED {' '.join(overrides)}: {error}")
             if not isinstance(error, ConfigError | StorageError | BusyError):
-                traceback.print_exc()
+                screen.complain(traceback.format_exc())
                 log_traceback(RunDirectory.of(config))
             raise
 
@@ -144,22 +145,20 @@ class SweepTask:
         """Say how the sweep ended; give whether every job has a result."""
         jobs = list({job.run_id: job for job in self.jobs}.values())
         if not jobs:
-            print("\n".join(self.extra_lines))
+            screen.say("\n".join(self.extra_lines))
             return True
         failed = [job for job in jobs if job.state == FAILED]
         before = sum(job.before for job in jobs)
         took = timedelta(seconds=round(time.monotonic() - self._began))
         earlier = f", {before} of them finished before" if before else ""
-        print(f"{tally(jobs)}{earlier}; {took}")
-        for line in self.extra_lines:
-            print(line)
+        screen.say("\n".join([f"{tally(jobs)}{earlier}; {took}", *self.extra_lines]))
         config = jobs[0].config
         words = ("python", "-m", "irnn.report", config.runs_dir, "--sweep", config.sweep.name or "")
-        print(f"  {shlex.join(words)}", flush=True)
+        screen.say(f"  {shlex.join(words)}")
         for job in failed[:_MOST_NAMED]:
-            print(f"FAILED {job.label}: {job.error}\n  {where_to_look(job)}", file=sys.stderr)
+            screen.complain(f"FAILED {job.label}: {job.error}\n  {where_to_look(job)}")
         if len(failed) > _MOST_NAMED:
-            print(f"FAILED {len(failed) - _MOST_NAMED} more", file=sys.stderr)
+            screen.complain(f"FAILED {len(failed) - _MOST_NAMED} more")
         if failed:
-            print(f"irnn-train: {len(failed)} of {len(jobs)} jobs failed", file=sys.stderr)
+            screen.complain(f"irnn-train: {len(failed)} of {len(jobs)} jobs failed")
         return all(job.done for job in jobs)

@@ -1,18 +1,21 @@
 """What a sweep says: one live view over all its jobs on a terminal, plain lines elsewhere."""
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from irnn.display import shown_mse
+from irnn import screen
+from irnn.display import fitting, shown_mse
 from irnn.runs.directory import RunDirectory
 from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, SOLVED, STOPPED, Job
 
 _LINE_SECONDS = 30.0  # between plain lines about all jobs
 _DRAW_SECONDS = 0.25
+_BAR_WIDTH = 40
+_LABEL_WIDTH = 24  # the least, where it is longer
+_HEADS = ("running", "update", "train", "held-out", "updates/s", "left at most")
 _ROOM = 6  # lines of a terminal that are not for running jobs
 
 
@@ -20,7 +23,7 @@ class View:
     """Say what becomes of the jobs of a sweep.
 
     Args:
-        live: draw on a terminal; by default, if standard output is one.
+        live: draw on a terminal; by default, if standard output is one that can be drawn on.
 
     `earlier` are jobs of earlier batches, and `expected` how many there will be in all, where that is known.
     """
@@ -28,7 +31,7 @@ class View:
     def __init__(self, live: bool | None = None) -> None:
         self.earlier: Sequence[Job] = ()
         self.expected: int | None = None
-        self._live = sys.stdout.isatty() if live is None else live
+        self._live = screen.is_live() if live is None else live
         self._screen: Any = None
         self._next = time.monotonic() + _LINE_SECONDS
         self._began = time.monotonic()
@@ -38,7 +41,7 @@ class View:
         if self._live:
             from rich.live import Live
 
-            self._screen = Live(auto_refresh=False, transient=True)
+            self._screen = Live(console=screen.console(), auto_refresh=False, transient=True)
             self._screen.start()
             self._next = 0.0
         return self
@@ -51,9 +54,9 @@ class View:
     def say(self, text: str) -> None:
         """Print a line, above the live view if there is one."""
         if self._screen is not None:
-            self._screen.console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._screen.console.print(text, soft_wrap=True)
         else:
-            print(text, flush=True)
+            screen.say(text)
 
     def ended(self, job: Job) -> None:
         """Say how a job ended."""
@@ -88,21 +91,20 @@ class View:
         from rich.table import Table
         from rich.text import Text
 
-        head = Text(self._head(jobs, at_once))
-        bar = ProgressBar(total=len(jobs), completed=sum(job.done for job in jobs), width=40)
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-        table.add_column("running", overflow="ellipsis", no_wrap=True, ratio=1)
-        for name in ("update", "train", "held-out", "updates/s", "left at most"):
-            table.add_column(name, justify="right", no_wrap=True)
+        width, height = self._screen.console.size
+        lines: list[Any] = [Text(self._head(jobs, at_once))]
+        if width > _BAR_WIDTH:
+            done = sum(job.done for job in jobs)
+            bar = Table.grid()  # ends the bar's line
+            bar.add_row(ProgressBar(total=len(jobs), completed=done, width=_BAR_WIDTH))
+            lines.append(bar)
         running = [job for job in jobs if job.state == RUNNING]
-        room = max(1, self._screen.console.height - _ROOM)
-        for job in running[:room]:
-            table.add_row(Text(job.label), *_cells(job))
+        room = max(1, height - _ROOM)
+        if running:
+            lines.append(_table(running[:room], width))
         if len(running) > room:
-            table.add_row(Text(f"and {len(running) - room} more"))
-        line = Table.grid()
-        line.add_row(bar)
-        return Group(head, line, table) if running else Group(head, line)
+            lines.append(Text(f"and {len(running) - room} more"))
+        return Group(*lines)
 
     def _head(self, jobs: Sequence[Job], at_once: int) -> str:
         more = self.more(jobs)
@@ -195,6 +197,32 @@ def _cells(job: Job) -> list[str]:
         f"{progress['rate']:,.0f}" if progress.get("rate") else "",
         "" if left is None else _shown(left),
     ]
+
+
+def _table(running: Sequence[Job], width: int) -> Any:
+    """Draw running jobs: what has no room is left out, a whole column at a time, and no number is cut."""
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = [[job.label, *_cells(job)] for job in running]
+    columns = [list(column) for column in zip(_HEADS, *rows, strict=True)]
+    if sum(max(map(len, column)) + 1 for column in columns) > width:
+        columns[1] = [cell.partition(" / ")[0] for cell in columns[1]]
+    widest = [max(column, key=len) for column in columns]
+    kept = fitting(widest, (4, 2), width)
+    if sum(len(widest[place]) + 1 for place in kept) - 1 > width:
+        widest[0] = widest[0][:_LABEL_WIDTH]  # and folded into several lines
+        kept = fitting(widest, (4, 2, 5, 3), width)
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for place in kept:
+        name = _HEADS[place]
+        if place == 0:
+            table.add_column(name, overflow="fold", ratio=1)
+        else:
+            table.add_column(name, justify="right", no_wrap=True, min_width=len(widest[place]))
+    for row in zip(*(columns[place][1:] for place in kept), strict=True):
+        table.add_row(*map(Text, row))
+    return table
 
 
 def _numbers(job: Job) -> str:

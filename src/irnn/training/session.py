@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from irnn import kernels
+from irnn import kernels, screen
 from irnn.checks import GATED
 from irnn.config import SCHEMA, Config, ConfigError
 from irnn.display import Display, summary
@@ -79,7 +79,7 @@ def _finished(config: Config, directory: RunDirectory) -> dict[str, Any] | None:
     """Answer from the folder of a finished run, unless it is to start over."""
     result = None if config.force else directory.read_result()
     if result is not None:
-        print(f"finished before (force=true starts over)\n{summary(result, directory.path)}")
+        screen.say(f"finished before (force=true starts over)\n{summary(result, directory.path)}")
     return result
 
 
@@ -167,25 +167,31 @@ class _Watcher:
 def _signals() -> Iterator[list[int]]:
     """Collect what asks a run to end while the context lasts; a second one has its usual effect.
 
-    That is SIGINT, SIGTERM, and a user signal for which somebody waits, as submitit does.
+    That is SIGINT, SIGTERM, SIGHUP, and a user signal for which somebody waits, as submitit does. Only
+    SIGHUP counts once: of a terminal that goes, the kernel and the shell both tell.
     """
     received: list[int] = []
-    users = (signal.SIGUSR1, signal.SIGUSR2)
-    expected = [each for each in users if callable(signal.getsignal(each))]
-    candidates = [signal.SIGINT, signal.SIGTERM, *expected]
-    watched = [each for each in candidates if signal.getsignal(each) is not signal.SIG_IGN]
+    before: dict[signal.Signals, Any] = {}
 
     def remember(number: int, _: FrameType | None) -> None:
         received.append(number)
-        for each in watched:
-            signal.signal(each, before[each])
+        for each, handler in before.items():
+            signal.signal(each, signal.SIG_IGN if each == signal.SIGHUP else handler)
 
     if threading.current_thread() is not threading.main_thread():
         yield received  # Python delivers signals to the main thread only
         return
-    before = {each: signal.signal(each, remember) for each in watched}
+    users = (signal.SIGUSR1, signal.SIGUSR2)
+    expected = [each for each in users if callable(signal.getsignal(each))]
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, *expected):
+        handler = signal.getsignal(each)
+        if handler not in (signal.SIG_IGN, None):
+            before[each] = handler
     try:
+        for each in before:
+            if not received:
+                signal.signal(each, remember)
         yield received
     finally:
-        for each in watched:
-            signal.signal(each, before[each])
+        for each, handler in before.items():
+            signal.signal(each, handler)
