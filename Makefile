@@ -16,6 +16,7 @@ help: ## Show what can be made
 $(READY): pyproject.toml setup.py constraints.txt $(wildcard src/irnn/kernels/cpp/*)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/irnn-train --version
 	@touch $@
 
 setup: $(READY) ## Make .venv with everything installed at the tested versions

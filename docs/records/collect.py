@@ -41,7 +41,7 @@ def row(folder: Path) -> dict[str, Any]:
             threshold: next((r["seconds"] for r in records if r["step"] == step), None)
             for threshold, step in result["solved_at"].items()
         },
-        "grad_norm_max": max(record.get("grad_norm_max") or 0.0 for record in records),
+        "grad_norm_max": max((r.get("grad_norm_max") or 0.0 for r in records), default=0.0),
         "curve": [[record["step"], record["test_mse"]] for record in kept],
         "train_curve": [[record["step"], record["train_mse"]] for record in kept],
     }
@@ -49,13 +49,14 @@ def row(folder: Path) -> dict[str, Any]:
 
 def facts(session: dict[str, Any]) -> dict[str, Any]:
     """Say where a session was made."""
+    git = session["git"] or {}  # an installed package has none
     return {
         "kernel": session["kernel"],
         "instruction_set": session.get("instruction_set"),
         "threads": session["threads"],
         "machine": session["machine"]["cpu"],
-        "versions": {name: session["versions"][name] for name in ("python", "torch")},
-        "commit": session["git"]["commit"],
+        "versions": {name: session["versions"][name] for name in ("irnn", "python", "torch")},
+        "commit": git.get("commit"),
     }
 
 
@@ -77,14 +78,14 @@ def so_far(folder: Path, records: list[dict[str, Any]]) -> dict[str, Any]:
         "seed": config["seed"],
         "seq_len": config["task"]["seq_len"],
         "model": config["model"]["name"],
-        "steps": records[-1]["step"],
-        "test_mse": losses[-1][1],
-        "best_test_mse": min(mse for _, mse in losses),
+        "steps": records[-1]["step"] if records else 0,
+        "test_mse": losses[-1][1] if losses else None,
+        "best_test_mse": min((mse for _, mse in losses), default=None),
         "solved_at": {
             threshold: next((step for step, mse in losses if mse < float(threshold)), None)
             for threshold in THRESHOLDS
         },
-        "seconds": records[-1]["seconds"],
+        "seconds": records[-1]["seconds"] if records else 0.0,
         "divergences": events,
         "config": config,
     }

@@ -11,6 +11,7 @@ import re
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from claim_figures import draw, report, same_report
 from claim_tables import (
@@ -87,7 +88,7 @@ def record_page(name: str, claim: Claim) -> str:
             "",
             f"{'; '.join(machines)}; threads a run: {', '.join(threads)}; instruction set (runs): "
             f"{', '.join(f'{name} ({count})' for name, count in sorted(sets.items()))}; commits "
-            f"{', '.join(sorted({run['commit'][:10] for run in runs}))}. `results.jsonl` has each run's"
+            f"{', '.join(sorted({commit(run) for run in runs}))}. `results.jsonl` has each run's"
             " `result.json` with its configuration, its command, and its curves, thinned;"
             " [report.html](report.html) shows them, and"
             f" `python -m irnn.report docs/records/{claim.record}` tables them.",
@@ -100,6 +101,11 @@ def record_page(name: str, claim: Claim) -> str:
             "",
         ]
     )
+
+
+def commit(run: dict[str, Any]) -> str:
+    """Name the commit that made a run, or else the version: an installed package has no commit."""
+    return (run["commit"] or "")[:10] or f"none (irnn {run['versions'].get('irnn', '?')})"
 
 
 def loss(mse: float) -> str:

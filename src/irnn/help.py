@@ -40,8 +40,8 @@ A run is kept in runs_dir/<run id>/. Asking again for a finished run answers at 
 interrupted one continues it; force=true starts over.
 """
 FLAGS = """\
-Flags: -m, --multirun for sweeps; --cfg job prints the composed settings; --hydra-help for the
-rest. `python -m irnn.train` is the same command.
+Flags: -m, --multirun for sweeps; --cfg job prints the composed settings; --version names the
+kernel too; --hydra-help for the rest. `python -m irnn.train` is the same command.
 """
 
 

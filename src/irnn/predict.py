@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from irnn.version import ShowVersion
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -47,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         "irnn-predict", description=DESCRIPTION, epilog=FORMAT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
+    parser.add_argument("--version", action=ShowVersion)
     parser.add_argument("run_dir", type=Path, help="a run folder, as made by irnn-train")
     parser.add_argument("--samples", type=int, metavar="N", help="sequences to draw (default 10)")
     parser.add_argument(

@@ -19,6 +19,7 @@ from irnn.reporting.run import Loaded, Run
 from irnn.reporting.select import check_found, select
 from irnn.reporting.summary import Summary, summarise
 from irnn.reporting.write import write_report
+from irnn.version import ShowVersion
 
 _PIPE_WIDTH = 1_000  # no line of a table is folded for a file or a pager
 
@@ -27,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     root = os.environ.get("IRNN_RUNS") or "runs"
     parser = argparse.ArgumentParser(prog="irnn-report", description=__doc__)
+    parser.add_argument("--version", action=ShowVersion)
     parser.add_argument(
         "paths",
         metavar="PATH",

@@ -45,6 +45,11 @@ def _main(words: list[str]) -> int:
     if "-h" in words or "--help" in words:
         screen.say(help.text())
         return SOLVED_OR_EXHAUSTED
+    if "--version" in words:
+        from irnn import version
+
+        print(version.text(), flush=True)
+        return SOLVED_OR_EXHAUSTED
     from irnn.sweeps.naming import in_sweep
     from irnn.sweeps.request import forgotten_multirun
 

@@ -31,7 +31,7 @@ def test_reference_and_torch_are_always_there():
 
 @pytest.fixture
 def nothing_built(monkeypatch):
-    monkeypatch.setattr(loading, "EXTENSION_SUFFIXES", [".no-such-suffix"])
+    monkeypatch.setattr(loading, "LIBRARY", "no-such-file")
     loading.load.cache_clear()
     compiled.default.cache_clear()
     yield

@@ -51,6 +51,19 @@ def instruction_set(kernel: str, device: torch.device) -> str | None:
     return torch.backends.cpu.get_cpu_capability().lower()
 
 
+def compiler(kernel: str, device: torch.device) -> str | None:
+    """Name what compiled the native kernel, such as "GCC 12.2.0"; None where another one computes.
+
+    As the instruction set, it decides the last bits of every result.
+    """
+    if kernel != "native" or device.type != "cpu":
+        return None
+    from irnn.kernels.loading import Library, load
+
+    library = load()
+    return library.compiler if isinstance(library, Library) else None
+
+
 def choose(name: str, *, device: torch.device | str, dtype: torch.dtype) -> Kernel | None:
     """Return the kernel of that name, or None where PyTorch's own forward is to be used.
 

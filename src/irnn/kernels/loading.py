@@ -2,10 +2,14 @@
 
 import ctypes
 from functools import cache
-from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
-INTERFACE_VERSION = 3  # as irnn_interface_version() in cpp/module.cpp
+from irnn.kernels.missing import why_not_built, why_not_loaded
+
+INTERFACE_VERSION = 4  # as irnn_interface_version() in cpp/module.cpp
+PACKAGE = Path(__file__).parent
+LIBRARY = "_native.so"
+"""The file that the install builds, on macOS too."""
 
 
 class Call(ctypes.Structure):
@@ -74,7 +78,8 @@ class Library:
         library = ctypes.CDLL(str(path))
         if library.irnn_interface_version() != INTERFACE_VERSION:
             raise OSError(f"{path} was built from another version of irnn")
-        library.irnn_variant_name.restype = ctypes.c_char_p
+        library.irnn_variant_name.restype = library.irnn_compiler.restype = ctypes.c_char_p
+        self.compiler: str = library.irnn_compiler().decode()
         library.irnn_history_elements.restype = ctypes.c_int64
         library.irnn_history_elements.argtypes = (ctypes.POINTER(Call), ctypes.c_int)
         self.history_elements = library.irnn_history_elements
@@ -101,14 +106,10 @@ class Library:
 @cache
 def load() -> Library | str:
     """Load the shared library that the install built, or say in one line why there is none."""
-    here = Path(__file__).parent
-    found = [path for suffix in EXTENSION_SUFFIXES if (path := here / f"_native{suffix}").exists()]
-    if not found:
-        return (
-            "the compiled kernel was not built when irnn was installed; "
-            "install a C++17 compiler (GCC or Clang) and install irnn again"
-        )
+    path = PACKAGE / LIBRARY
+    if not path.exists():
+        return why_not_built(PACKAGE)
     try:
-        return Library(found[0])
+        return Library(path)
     except (OSError, AttributeError) as error:
-        return f"the compiled kernel does not load ({error}); install irnn again to rebuild it"
+        return why_not_loaded(PACKAGE, error)

@@ -14,6 +14,7 @@ _MIXED: dict[str, str] = {
     "data": "fixed and fresh data are different tasks: only a fixed set can be overfitted",
     "kernel": "kernels agree only to rounding, and their speeds are not comparable",
     "instruction_set": "they sum in different orders: the same seed is another draw",
+    "kernel_compiler": "compilers sum in different orders: the same seed is another draw",
     "device": "devices agree only to rounding, and their speeds are not comparable",
     "dtype": "number formats change both results and speeds",
     "commit": "the code changed between runs",
@@ -48,6 +49,8 @@ _READERS: dict[str, Reader] = {
     "data": _setting("task.data"),
     "kernel": _from("kernel", "runtime.kernel"),
     "instruction_set": _from("instruction_set"),
+    "kernel_compiler": _from("kernel_compiler"),
+    "slow_because": _from("slow_because"),
     "device": _from("device", "runtime.device"),
     "dtype": _from("dtype", "runtime.dtype"),
     "threads": _from("threads", "runtime.threads"),
@@ -93,6 +96,12 @@ def warnings(loaded: Loaded) -> list[str]:
             f"The file of sweep {loaded.sweep.name} has schema {loaded.sweep.schema}, and this "
             f"report knows {SWEEP_SCHEMA}: runs may be missing."
         )
+    slow = facts.get("slow_because", Counter())
+    for reason, count in slow.items():
+        if reason and reason != "not recorded":
+            lines.append(
+                f"{count} runs were slower than they need be: {reason.removeprefix('slow: ')}."
+            )
     dirty = facts.get("dirty", Counter())["true"]
     if dirty:
         lines.append(f"{dirty} runs were made with uncommitted changes: no commit reproduces them.")

@@ -21,11 +21,16 @@ def session(
     device: str,
     kernel: str,
     instruction_set: str | None,
+    kernel_compiler: str | None,
+    slow_because: Sequence[str],
     threads: int,
     dtype: str,
     deterministic: bool,
 ) -> dict[str, Any]:
-    """Describe this process, for `provenance.json`; `command` makes this run alone, also of a sweep."""
+    """Describe this process, for `provenance.json`; `command` makes this run alone, also of a sweep.
+
+    `slow_because` are the lines of `irnn.kernels.slow`: fast paths that could be expected, and are not taken.
+    """
     return {
         "command": shlex.join(["python", "-m", "irnn.train", *overrides]),
         "process": shlex.join(command_line()),
@@ -40,6 +45,8 @@ def session(
         "device": device,
         "kernel": kernel,
         "instruction_set": instruction_set,
+        "kernel_compiler": kernel_compiler,
+        "slow_because": list(slow_because),
         "threads": threads,
         "dtype": dtype,
         "deterministic": deterministic,
@@ -71,10 +78,13 @@ def package_versions() -> dict[str, str | None]:
 
 def git_state(folder: Path) -> dict[str, Any] | None:
     """Commit and dirtiness of the checkout that this code runs from; None for an installed package."""
+    # Of the folder's repository, also where a hook or alias of git's started this process.
+    surroundings = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
 
     def git(*words: str) -> str:
         finished = subprocess.run(
             ["git", "-C", str(folder), *words],
+            env=surroundings,
             capture_output=True,
             text=True,
             check=True,
@@ -85,7 +95,12 @@ def git_state(folder: Path) -> dict[str, Any] | None:
     try:
         if git("ls-files", "--", "provenance.py") == "":
             return None
-        return {"commit": git("rev-parse", "HEAD"), "dirty": git("status", "--porcelain") != ""}
+        commit, top = git("rev-parse", "HEAD", "--show-toplevel").splitlines()
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        # A file that git does not know counts where code and settings are read from, and nowhere else.
+        read = [str(folder.parents[1]), str(Path(top, "conf"))]
+        changed += git("status", "--porcelain", "--untracked-files=all", "--", *read)
+        return {"commit": commit, "dirty": changed != ""}
     except (OSError, subprocess.SubprocessError):
         return None
 

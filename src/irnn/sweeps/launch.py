@@ -7,6 +7,7 @@ from typing import Protocol
 
 from irnn.composition import Composer
 from irnn.config import Config, ConfigError
+from irnn.kernels import slow
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import run_id
 from irnn.runs.provenance import available_cores
@@ -157,8 +158,14 @@ def fit(jobs: Sequence[Job], wanted: int | None, view: View) -> int:
     Raises:
         ConfigError: One job alone wants more threads than there are cores, or a device that is not here.
     """
-    kinds = {(job.config.runtime, job.config.model.name): job.config for job in jobs}
-    on_gpu = any(device != "cpu" for device in pool.devices(list(kinds.values())))
+    kinds = {
+        (job.config.runtime, job.config.model.name, job.config.model.num_layers): job.config
+        for job in jobs
+    }
+    devices = pool.devices(list(kinds.values()))
+    on_gpu = any(device != "cpu" for device in devices)
+    for config, device in zip(kinds.values(), devices, strict=True):
+        view.slow(slow.reasons(config, device))
     if wanted is None and on_gpu:
         wanted = 1
     cores = available_cores()

@@ -12,7 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from irnn.choices import Device
 from irnn.config import ConfigError, total_updates
+from irnn.kernels import slow
 from irnn.runs import ownership
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
@@ -79,6 +81,9 @@ class Slurm:
             raise ConfigError(
                 "hydra/launcher=slurm: no Slurm here, for there is no srun; run this where sbatch works"
             )
+        for job in to_do:
+            if job.config.runtime.device in (Device.auto, Device.cpu):
+                view.slow([f"without a GPU {reason}" for reason in slow.reasons(job.config, "cpu")])
         submitted = self._submit(to_do)
         threads = f"{cpus} thread{'s' if cpus > 1 else ''} each"
         logs = submitted.paths.folder

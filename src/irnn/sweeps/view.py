@@ -36,6 +36,7 @@ class View:
         self._next = time.monotonic() + _LINE_SECONDS
         self._began = time.monotonic()
         self._why: str | None = None
+        self._slow: set[str] = set()
 
     def __enter__(self) -> "View":
         if self._live:
@@ -57,6 +58,13 @@ class View:
             self._screen.console.print(text, soft_wrap=True)
         else:
             screen.say(text)
+
+    def slow(self, reasons: Sequence[str]) -> None:
+        """Say what makes jobs slow, each reason once in a sweep."""
+        for reason in reasons:
+            if reason not in self._slow:
+                self._slow.add(reason)
+                self.say(reason)
 
     def ended(self, job: Job) -> None:
         """Say how a job ended."""

@@ -14,6 +14,7 @@ from irnn import kernels, screen
 from irnn.checks import GATED
 from irnn.config import SCHEMA, Config, ConfigError
 from irnn.display import Display, summary
+from irnn.kernels import slow
 from irnn.models.regressor import DTYPES
 from irnn.options import plain
 from irnn.runs import curve, provenance
@@ -54,6 +55,7 @@ def run(
     device = hardware.choose_device(config.runtime)
     hardware.set_up(config.runtime, device)
     kernel = kernel_name(config, device)
+    slow_because = slow.reasons(config, device.type)
     with directory.locked(patience=config.runtime.takeover_seconds, unlock=config.unlock):
         if (finished := _finished(config, directory)) is not None:
             return finished  # by another process, since the look above
@@ -67,12 +69,14 @@ def run(
                 device=str(device) if device.type != "cuda" else torch.cuda.get_device_name(device),
                 kernel=kernel,
                 instruction_set=kernels.instruction_set(kernel, device),
+                kernel_compiler=kernels.compiler(kernel, device),
+                slow_because=slow_because,
                 threads=torch.get_num_threads(),
                 dtype=runtime.dtype.value,
                 deterministic=runtime.deterministic,
             ),
         )
-        return _train(config, directory, device, kernel, display)
+        return _train(config, directory, device, kernel, slow_because, display)
 
 
 def _finished(config: Config, directory: RunDirectory) -> dict[str, Any] | None:
@@ -104,6 +108,7 @@ def _train(
     directory: RunDirectory,
     device: torch.device,
     kernel: str,
+    slow_because: Sequence[str],
     show: Callable[[Path, int | None], Display],
 ) -> dict[str, Any]:
     name = run_id(config)
@@ -118,6 +123,8 @@ def _train(
         display.say(f"  folder {directory.path}")
         threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
         display.say(f"  {device}{threads}, kernel {kernel}, {config.runtime.dtype.value}")
+        for reason in slow_because:
+            display.say(f"  {reason}")
         if resumed:
             display.say(f"  from update {trainer.progress.step:,}")
         with tracked(config, name, directory, display.say):

@@ -1,4 +1,6 @@
 // The C interface that ../loading.py loads with ctypes.
+#include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 
@@ -33,11 +35,20 @@ constexpr int variant_count = sizeof(variants) / sizeof(variants[0]);
 }  // namespace irnn
 
 // Changes with every change of `Call` or of a function below.
-IRNN_EXPORT int irnn_interface_version() { return 3; }
+IRNN_EXPORT int irnn_interface_version() { return 4; }
 
 // The name of the index-th variant, best first, or null past the last.
 IRNN_EXPORT const char *irnn_variant_name(int index) {
     return index < irnn::variant_count ? irnn::variants[index]->name : nullptr;
+}
+
+// What compiled this file: the last bits of results follow the compiler too.
+IRNN_EXPORT const char *irnn_compiler() {
+#ifdef __clang__
+    return __VERSION__;  // names Clang itself
+#else
+    return "GCC " __VERSION__;
+#endif
 }
 
 IRNN_EXPORT int irnn_variant_supported(int index) { return irnn::variants[index]->supported(); }

@@ -1,12 +1,13 @@
 // A pool of threads for pieces of work of about a millisecond, often and soon after one another:
 // an idle worker watches for the next piece a short while, then sleeps.
 #include <pthread.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "call.hpp"

@@ -1,6 +1,7 @@
 // Sequences of the adding problem, and batches of them: what ../../tasks/adding.py says in PyTorch, to
 // the bit. The words are SplitMix64 (Steele, Lea & Flood 2014) read at any position.
 #include <algorithm>
+#include <cstdint>
 
 #include "call.hpp"
 

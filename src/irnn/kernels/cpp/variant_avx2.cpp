@@ -1,5 +1,6 @@
 // 256-bit vectors and fused multiply-add: 16 registers hold a tile of 4 rows x 3 vectors.
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <limits>
 #include <type_traits>

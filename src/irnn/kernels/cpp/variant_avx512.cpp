@@ -1,5 +1,6 @@
 // 512-bit vectors: 32 registers hold a tile of 8 rows x 3 vectors.
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <limits>
 #include <type_traits>

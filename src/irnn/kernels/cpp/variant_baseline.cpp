@@ -1,5 +1,6 @@
 // Whatever the compiler targets by default: SSE2 on x86-64, NEON on 64-bit ARM.
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <limits>
 #include <type_traits>

@@ -1,0 +1,43 @@
+"""What makes a run slower than it was to be expected: a line each, with its remedy.
+
+A run says them when it starts and keeps them in `provenance.json`; a sweep says them once. Needs no torch.
+"""
+
+import os
+
+from irnn.checks import GATED
+from irnn.choices import KernelName
+from irnn.config import Config
+from irnn.kernels.loading import load
+
+
+def reasons(config: Config, device: str) -> list[str]:
+    """Say where a fast path is there for such a run and not taken, and what to do about it.
+
+    A kernel that was asked for by name is what was expected.
+
+    Args:
+        config: the run.
+        device: the kind that it trains on: "cpu", "cuda" or "mps".
+    """
+    wanted = config.runtime.kernel
+    by_pytorch = config.model.name in GATED or wanted not in (KernelName.auto, KernelName.native)
+    if device != "cpu" or by_pytorch:
+        return []
+    library = load()
+    if isinstance(library, str):
+        return [f"slow: PyTorch trains this run, since {library}"]
+    found = []
+    if config.model.num_layers > 1:
+        found.append(
+            f"slow: model.num_layers={config.model.num_layers}: the training step in one "
+            "compiled call is for one layer; model.num_layers=1 is several times as fast"
+        )
+    forced = os.environ.get("IRNN_NATIVE_ISA")
+    best = next(iter(library.variants))
+    if forced and forced != best:
+        found.append(
+            f"slow: IRNN_NATIVE_ISA={forced}, and this processor also runs {best}, which is faster; "
+            "unset the variable"
+        )
+    return found
