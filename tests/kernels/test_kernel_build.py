@@ -142,7 +142,8 @@ HEADERS = {
     "algorithm": "clamp copy fill max min",
     "atomic": "atomic memory_order_acquire memory_order_relaxed memory_order_release",
     "chrono": "chrono",
-    "cmath": "isfinite",
+    "array": "array",
+    "cmath": "exp fma isfinite sqrt",
     "condition_variable": "condition_variable",
     "cstddef": "ptrdiff_t size_t",
     "cstdint": "int32_t int64_t uint16_t uint32_t uint64_t",
@@ -153,7 +154,7 @@ HEADERS = {
     "new": "bad_alloc",
     "system_error": "system_error",
     "thread": "this_thread thread",
-    "type_traits": "conditional enable_if integral_constant is_same make_unsigned",
+    "type_traits": "conditional decay enable_if integral_constant is_same make_unsigned",
     "utility": "forward move pair swap",
 }
 OF_NAME = {name: header for header, names in HEADERS.items() for name in names.split()}
