@@ -26,13 +26,15 @@ class Kernel:
 
     `regression`, where there is one, makes a training step's loss and gradients in one call for a
     single layer with a linear read-out, see `regression.Regression`; and `descent` all that follows,
-    see `descent.Descent`.
+    see `descent.Descent`. `refuses` says in one line why the kernel cannot take part in what PyTorch is
+    doing around this very call, see `transforms`; a kernel made of PyTorch's operations has none.
     """
 
     name: str
     recurrence: Callable[..., torch.Tensor]
     regression: type[Regression] | None = None
     descent: type[Descent] | None = None
+    refuses: Callable[[], str] | None = None
 
 
 def instruction_set(kernel: str, device: torch.device) -> str | None:
@@ -95,7 +97,7 @@ def choose(name: str, *, device: torch.device | str, dtype: torch.dtype) -> Kern
         from irnn.kernels.regression import Regression
 
         compiled.default()  # refuses an instruction set that IRNN_NATIVE_ISA asks for in vain
-        return Kernel("native", native.recurrence, Regression, Descent)
+        return Kernel("native", native.recurrence, Regression, Descent, native.refuses)
     if name == "auto":
         return None
     raise ValueError(f"runtime.kernel is 'native', but {problem}; or use 'auto' or 'torch'")

@@ -64,11 +64,11 @@ class Compiled:
         """
         T, B, F = inputs.shape
         H = w_hh.shape[0]
-        w_ih, w_hh = w_ih.contiguous(), w_hh.contiguous()
-        bias = None if bias is None else bias.contiguous()
-        h0 = None if h0 is None else h0.contiguous()
+        inputs, w_ih, w_hh = inputs.resolve_neg(), _dense(w_ih), _dense(w_hh)
+        bias = None if bias is None else _dense(bias)
+        h0 = None if h0 is None else _dense(h0)
         output = inputs.new_empty((B, H) if last_only else (T, B, H))
-        new = torch.zeros if zeroed else torch.empty
+        new = inputs.new_zeros if zeroed else inputs.new_empty  # torch.empty has a default device
         size = history_bytes(T, B, F, H, inputs.element_size()) if keep else 0
         history = new(size, dtype=torch.uint8)
         if self.poison:
@@ -98,7 +98,7 @@ class Compiled:
         """
         T, B, F = inputs.shape
         H = w_hh.shape[0]
-        w_ih, w_hh, grad_output = w_ih.contiguous(), w_hh.contiguous(), grad_output.contiguous()
+        w_ih, w_hh, grad_output = _dense(w_ih), _dense(w_hh), _dense(grad_output)
         new = inputs.new_empty
         grads = (
             new((T, B, F) if wants[0] else 0),
@@ -128,6 +128,11 @@ class Compiled:
     def _run(self, function: Any, call: Call, dtype: torch.dtype) -> None:
         if function(ctypes.byref(call), self._index, dtype is torch.float64):
             raise MemoryError("the native kernel could not allocate its working memory")
+
+
+def _dense(tensor: Tensor) -> Tensor:
+    """Give the numbers as they lie in memory: in order, and negated where a view only says so."""
+    return tensor.contiguous().resolve_neg()
 
 
 def _pointer(tensor: Tensor | None) -> int | None:

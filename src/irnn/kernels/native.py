@@ -3,12 +3,13 @@
 Held to `reference.py` in value and in every gradient; docs/kernel.md explains how it works.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from irnn.kernels import transforms
 from irnn.kernels.arguments import Nonlinearity, check
 from irnn.kernels.compiled import Compiled, default, history_bytes
 from irnn.kernels.loading import Library, load
@@ -45,10 +46,12 @@ def recurrence(
 ) -> Tensor:
     """Run one layer over time; the arguments and the result are those of `reference.recurrence`.
 
-    Differentiable once, in every tensor. `kernel` replaces the default variant.
+    Differentiable in every tensor, and again: second derivatives are those of the reference.
+    `kernel` replaces the default variant.
 
     Raises:
-        ValueError: as the reference does, and for other devices or dtypes than CPU float32/float64.
+        ValueError: as the reference does; for other devices or dtypes than CPU float32/float64; and
+            inside what `transforms.in_the_way` names.
     """
     check(inputs, w_ih, w_hh, bias, h0, nonlinearity)
     if not applies(inputs.device, inputs.dtype) or w_hh.device.type != "cpu":
@@ -59,7 +62,9 @@ def recurrence(
     tanh = nonlinearity == "tanh"
     tensors = (inputs, w_ih, w_hh, bias, h0)
     keep = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
-    if torch.compiler.is_compiling() or type(inputs) is not Tensor:
+    if problem := refuses():
+        raise ValueError(problem)
+    if torch.compiler.is_compiling() or transforms.is_seen(*tensors):
         # Seen by the compiler, by fake tensors and by dispatch modes; slower to call by hand.
         output: Tensor = recurrence_operator(*tensors, tanh, last_only, keep)[0]
         return output
@@ -68,6 +73,16 @@ def recurrence(
         return kernel.forward(*tensors, tanh, last_only, False)[0]
     output = _Recurrence.apply(*tensors, tanh, last_only, kernel)  # type: ignore[no-untyped-call]
     return output
+
+
+def refuses() -> str:
+    """Say in one line why the kernel cannot be called just now; empty where it can."""
+    if torch.compiler.is_compiling():
+        return ""  # there it is an operator that the compiler looks into
+    reason = transforms.in_the_way()
+    if not reason:
+        return ""
+    return f"kernel='native' cannot take part in {reason}; use kernel='auto' or kernel='torch'"
 
 
 class _Recurrence(torch.autograd.Function):
@@ -86,16 +101,19 @@ class _Recurrence(torch.autograd.Function):
         kernel: Compiled,
     ) -> Tensor:
         output, history = kernel.forward(inputs, w_ih, w_hh, bias, h0, tanh, last_only, True)
-        ctx.save_for_backward(inputs, w_ih, w_hh, history)
+        ctx.save_for_backward(inputs, w_ih, w_hh, bias, h0, history)
         ctx.settings = tanh, last_only, kernel
         return output
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
         tanh, last_only, kernel = ctx.settings
-        inputs, w_ih, w_hh, history = ctx.saved_tensors
+        *tensors, history = ctx.saved_tensors
         needs = ctx.needs_input_grad
+        if torch.is_grad_enabled() or transforms.in_the_way() or transforms.is_seen(grad_output):
+            # To be differentiated again, or for a whole batch of gradients at once.
+            return _by_reference(grad_output, tensors, needs, tanh, last_only)
+        inputs, w_ih, w_hh = tensors[:3]
         grads = kernel.backward(
             grad_output,
             history,
@@ -107,6 +125,21 @@ class _Recurrence(torch.autograd.Function):
             (needs[0], needs[3], needs[4]),
         )
         return (*(g if need else None for g, need in zip(grads, needs, strict=False)), *[None] * 3)
+
+
+def _by_reference(
+    grad_output: Tensor,
+    tensors: Sequence[Tensor | None],
+    needs: Sequence[bool],
+    tanh: bool,
+    last_only: bool,
+) -> tuple[Tensor | None, ...]:
+    """Answer a backward of this module, whose last three arguments are settings."""
+    nonlinearity: Nonlinearity = "tanh" if tanh else "relu"
+    grads = transforms.reference_gradients(
+        grad_output, tensors, needs[: len(tensors)], nonlinearity, last_only
+    )
+    return (*grads, *[None] * 3)
 
 
 @torch.library.custom_op("irnn::recurrence", mutates_args=(), device_types="cpu")
@@ -190,7 +223,7 @@ def _(
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     tensors, (tanh, last_only, keep) = inputs[:5], inputs[5:]
-    ctx.save_for_backward(*tensors[:3], output[1])
+    ctx.save_for_backward(*tensors, output[1])
     ctx.settings = tanh, last_only, keep
 
 
@@ -198,8 +231,11 @@ def _backward(ctx: Any, grad_output: Tensor, _: Any) -> tuple[Tensor | None, ...
     tanh, last_only, keep = ctx.settings
     if not keep:
         raise RuntimeError("irnn::recurrence was called with keep=False: it kept no history")
-    inputs, w_ih, w_hh, history = ctx.saved_tensors
+    *tensors, history = ctx.saved_tensors
     needs = ctx.needs_input_grad
+    if torch.is_grad_enabled():
+        return _by_reference(grad_output, tensors, needs, tanh, last_only)
+    inputs, w_ih, w_hh = tensors[:3]
     grads = backward_operator(
         grad_output, history, inputs, w_ih, w_hh, tanh, last_only, needs[0], needs[3], needs[4]
     )

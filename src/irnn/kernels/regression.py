@@ -44,7 +44,7 @@ class Regression:
         self.matrices, self.bias = (w_ih, w_hh), b_ih
         self.nonlinearity: Nonlinearity = nonlinearity
         self.kernel = kernel or default()
-        self._room = torch.empty(0, dtype=torch.uint8)
+        self._room = w_hh.new_empty(0, dtype=torch.uint8)  # torch.empty has a default device
         self._loss = w_hh.new_empty(())
         self._gradients: list[Tensor] = []
         self._call = Call()
@@ -81,6 +81,8 @@ class Regression:
         Raises:
             ValueError: shapes, dtypes or devices do not fit together, or there is nothing in the batch.
         """
+        if inputs.is_neg() or targets.is_neg():  # a view whose memory holds the other sign
+            inputs, targets = inputs.resolve_neg(), targets.resolve_neg()
         threads = torch.get_num_threads()
         places = [parameter.data_ptr() for parameter in self.parameters]
         batch = (inputs.shape, inputs.stride(), inputs.dtype, inputs.device)
@@ -117,7 +119,7 @@ class Regression:
         blocks = min(threads, -(-B // BLOCK_ROWS))
         size = history_bytes(T, blocks * BLOCK_ROWS, F, H, inputs.element_size())
         if self._room.numel() < size:
-            self._room = torch.empty(size, dtype=torch.uint8)
+            self._room = inputs.new_empty(size, dtype=torch.uint8)
         if self.kernel.poison:
             self._room.fill_(0xFF)
         strides, tanh = inputs.stride(), self.nonlinearity == "tanh"

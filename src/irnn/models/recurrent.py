@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from irnn import kernels
+from irnn.kernels import transforms
 from irnn.models import initializers
 from irnn.models.initializers import Shape, Start
 
@@ -23,11 +24,14 @@ class RNN(torch.nn.RNN):
         start: a start of one layer from `irnn.models.initializers`; None keeps PyTorch's.
         generator: where the start is drawn from; None is PyTorch's global generator.
         kernel: who walks over time: "auto", "native", "torch" or "reference" (see `irnn.kernels`).
-            Packed sequences always go to PyTorch.
+            Packed sequences always go to PyTorch. With "auto", so do calls inside `torch.jit.trace` and
+            autocast, and calls inside the transforms of `torch.func` and forward-mode differentiation go
+            to the reference: a compiled kernel cannot take part there, and "native" refuses. Second
+            derivatives work with all.
         *args: as in `torch.nn.RNN`, like **kwargs.
 
     Raises:
-        ValueError: from `forward`, if a kernel asked for by name is not available.
+        ValueError: from `forward`, if a kernel asked for by name is not available, or cannot take part.
     """
 
     def __init__(
@@ -80,17 +84,19 @@ class RNN(torch.nn.RNN):
             The last layer's states (T, B, directions x H), laid out as the input, and the final states
             (layers x directions, B, H).
         """
-        if isinstance(input, PackedSequence) or self._recurrence(input) is None:
+        recurrence = None if isinstance(input, PackedSequence) else self._recurrence(input)
+        if recurrence is None:
             return super().forward(input, hx)
+        assert isinstance(input, Tensor)
         self._refuse_bad_shapes(input, hx)
         if input.dim() == 2:
             batched = None if hx is None else hx.unsqueeze(1)
-            output, final = self._run(input.unsqueeze(1), batched)
+            output, final = self._run(recurrence, input.unsqueeze(1), batched)
             return output.squeeze(1), final.squeeze(1)
         if self.batch_first:
-            output, final = self._run(input.transpose(0, 1), hx)
+            output, final = self._run(recurrence, input.transpose(0, 1), hx)
             return output.transpose(0, 1), final
-        return self._run(input, hx)
+        return self._run(recurrence, input, hx)
 
     def last_state(self, input: Tensor) -> Tensor:
         """Give the last layer's final state alone: (T, B, F) to (B, directions x H).
@@ -98,15 +104,23 @@ class RNN(torch.nn.RNN):
         Time-major whatever `batch_first` says. Cheaper than `forward`: kernels need not keep or
         differentiate the sequence of states.
         """
-        if self._recurrence(input) is None:
+        recurrence = self._recurrence(input)
+        if recurrence is None:
             time_major = input.transpose(0, 1) if self.batch_first else input
             final = super().forward(time_major)[1]
             return torch.cat(tuple(final[-self._directions :]), dim=-1)
-        return self._run(input, None, last_only=True)[0]
+        return self._run(recurrence, input, None, last_only=True)[0]
 
     def _recurrence(self, input: Tensor) -> Callable[..., Tensor] | None:
+        """Choose who walks over time in this call; None is PyTorch."""
         kernel = kernels.choose(self._kernel, device=input.device, dtype=input.dtype)
-        return kernel.recurrence if kernel else None
+        if kernel is None:
+            return None
+        if kernel.refuses and (problem := kernel.refuses()):
+            if self._kernel != "auto":
+                raise ValueError(problem)
+            return transforms.instead()
+        return kernel.recurrence
 
     def _refuse_bad_shapes(self, input: Tensor, hx: Tensor | None) -> None:
         if input.dim() not in (2, 3):
@@ -121,11 +135,13 @@ class RNN(torch.nn.RNN):
             raise ValueError(f"hx has shape {tuple(hx.shape)}, expected {expected}")
 
     def _run(
-        self, inputs: Tensor, hx: Tensor | None, last_only: bool = False
+        self,
+        recurrence: Callable[..., Tensor],
+        inputs: Tensor,
+        hx: Tensor | None,
+        last_only: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """Compose layers and directions from single recurrences; inputs (T, B, F), hx (L D, B, H)."""
-        recurrence = self._recurrence(inputs)
-        assert recurrence is not None
         final = []
         cells = self._cells()
         for layer in range(self.num_layers):
