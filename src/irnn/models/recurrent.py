@@ -12,6 +12,7 @@ from irnn import kernels
 from irnn.kernels import transforms
 from irnn.models import initializers
 from irnn.models.initializers import Shape, Start
+from irnn.models.plain import has_hooks
 
 
 class RNN(torch.nn.RNN):
@@ -102,14 +103,24 @@ class RNN(torch.nn.RNN):
         """Give the last layer's final state alone: (T, B, F) to (B, directions x H).
 
         Time-major whatever `batch_first` says. Cheaper than `forward`: kernels need not keep or
-        differentiate the sequence of states.
+        differentiate the sequence of states. A layer whose `forward` is another one, or has hooks, is
+        called like any module.
         """
-        recurrence = self._recurrence(input)
+        recurrence = self._recurrence(input) if self._forward_is_ours() else None
         if recurrence is None:
-            time_major = input.transpose(0, 1) if self.batch_first else input
-            final = super().forward(time_major)[1]
+            final = self(input.transpose(0, 1) if self.batch_first else input)[1]
             return torch.cat(tuple(final[-self._directions :]), dim=-1)
         return self._run(recurrence, input, None, last_only=True)[0]
+
+    def keeps_last_only(self, input: Tensor) -> bool:
+        """Whether `last_state` holds no sequence of states, given no gradient is asked of it."""
+        recurrence = self._recurrence(input) if self._forward_is_ours() else None
+        return recurrence is not None and self.num_layers == 1
+
+    def _forward_is_ours(self) -> bool:
+        """Whether calling the layer is nothing but `RNN.forward`."""
+        own = type(self).forward is RNN.forward and "forward" not in self.__dict__
+        return own and not has_hooks(self)
 
     def _recurrence(self, input: Tensor) -> Callable[..., Tensor] | None:
         """Choose who walks over time in this call; None is PyTorch."""

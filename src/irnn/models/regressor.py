@@ -38,10 +38,20 @@ class Regressor(torch.nn.Module):
             last = (state[0] if isinstance(state, tuple) else state)[-1]
         return self.readout(last).squeeze(-1)  # type: ignore[no-any-return]
 
-    def recurrent_parameters(self) -> list[torch.nn.Parameter]:
-        """List the matrices that map a state to the next one."""
-        named = self.recurrent.named_parameters()
-        return [parameter for name, parameter in named if name.startswith("weight_hh")]
+    def in_pieces(self, inputs: Tensor, steps: int) -> Tensor:
+        """Do what `forward` does without holding more than `steps` steps of states at once.
+
+        For layers of one direction. What backward would need is kept all the same.
+        """
+        state = None
+        for piece in torch.split(inputs, steps):
+            _, state = self.recurrent(piece, state)
+        last = (state[0] if isinstance(state, tuple) else state)[-1]  # type: ignore[index]
+        return self.readout(last).squeeze(-1)  # type: ignore[no-any-return]
+
+    def recurrent_matrix(self) -> Tensor:
+        """Give the first layer's matrix that maps a state to the next one: (H, H), or gates' (G H, H)."""
+        return self.recurrent.weight_hh_l0  # type: ignore[return-value]
 
 
 def build(config: Config, generator: Generator, input_size: int) -> Regressor:

@@ -22,18 +22,39 @@ class FlatParameters:
         self, parameters: Iterable[torch.nn.Parameter], shared: bool | None = None
     ) -> None:
         self._owned = list(parameters)
+        kinds = {(each.dtype, each.device) for each in self._owned}
+        if len(kinds) != 1:
+            found = ", ".join(f"{dtype} on {device}" for dtype, device in kinds) or "none"
+            raise ValueError(
+                f"the parameters that need a gradient are {found}; expected some, of one dtype and device"
+            )
         self._shared = self._owned[0].device.type == "cpu" if shared is None else shared
         self.vector = torch.cat([each.detach().reshape(-1) for each in self._owned])
         self.gradient = torch.zeros_like(self.vector)
         if self._shared:
-            for each, value, gradient in zip(
-                self._owned, self._pieces(self.vector), self._pieces(self.gradient), strict=True
-            ):
+            values, gradients = self._pieces(self.vector), self._pieces(self.gradient)
+            self._views = list(zip(self._owned, values, gradients, strict=True))
+            self._places = [value.data_ptr() for value in values]
+            for each, value, gradient in self._views:
                 each.data, each.grad = value, gradient
 
     def _pieces(self, vector: Tensor) -> list[Tensor]:
         parts = torch.split(vector, [each.numel() for each in self._owned])
         return [part.view_as(each) for part, each in zip(parts, self._owned, strict=True)]
+
+    def keep_together(self) -> None:
+        """See to it that parameters and gradients still are views: `zero_grad` drops gradients, for one.
+
+        A parameter whose `data` somebody put elsewhere is brought back with the values that it has now.
+        """
+        if not self._shared:
+            return
+        for (each, value, gradient), place in zip(self._views, self._places, strict=True):
+            if each.grad is not gradient:
+                each.grad = gradient
+            if each.data_ptr() != place:
+                value.copy_(each.detach())
+                each.data = value
 
     def forget_gradient(self) -> None:
         """Prepare for backward()."""
@@ -46,10 +67,8 @@ class FlatParameters:
     def gather_gradient(self) -> None:
         """Make `gradient` what backward() computed."""
         if not self._shared:
-            gradients = [each.grad for each in self._owned]
-            parts = [part.reshape(-1) for part in gradients if part is not None]
-            assert len(parts) == len(self._owned)
-            torch.cat(parts, out=self.gradient)
+            parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in self._owned]
+            torch.cat([part.reshape(-1) for part in parts], out=self.gradient)
 
     @torch.no_grad()
     def publish(self) -> None:

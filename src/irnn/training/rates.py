@@ -10,8 +10,13 @@ from irnn.config import Optim
 from irnn.models.regressor import Regressor
 
 
+def trained(model: torch.nn.Module) -> list[torch.nn.Parameter]:
+    """List the parameters that need a gradient, each once, in the order of `model.parameters()`."""
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
 def parameter_scales(model: Regressor, optim: Optim, integrators: int) -> Tensor:
-    """Give the factor on the learning rate of every parameter, in the order of `model.parameters()`: (N,).
+    """Give the factor on the learning rate of every trained parameter, in the order of `trained`: (N,).
 
     `recurrent_lr_scale` is for the recurrent matrices. `integrator_lr_scale` is for what acts at every step
     of a sequence through the first `integrators` units of a layer: their input weights and biases, and the
@@ -23,11 +28,18 @@ def parameter_scales(model: Regressor, optim: Optim, integrators: int) -> Tensor
     accumulated = 1.0 if optim.integrator_lr_scale is None else optim.integrator_lr_scale
     pieces = []
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         scale = torch.ones_like(parameter, requires_grad=False)
-        if name.startswith("recurrent.weight_hh"):
+        if "weight_hh" in name:  # also where it is computed, of a `weight_hh_l0_v` for example
             scale *= optim.recurrent_lr_scale
-            scale[:, :integrators] *= accumulated
-        elif name.startswith("recurrent."):
+            if accumulated != 1.0 and parameter.shape[-1:] != parameter.shape[:1]:
+                raise ValueError(
+                    f"optim.integrator_lr_scale={accumulated:g}: {name} of shape "
+                    f"{tuple(parameter.shape)} has no columns that are units; use null"
+                )
+            scale[..., :integrators] *= accumulated
+        elif name.startswith("recurrent.") and parameter.dim():
             scale[:integrators] *= accumulated
         pieces.append(scale.reshape(-1))
     return torch.cat(pieces)

@@ -12,11 +12,12 @@ from torch import Tensor
 from irnn import kernels
 from irnn.config import Clip, Optim
 from irnn.kernels.threads import one_thread
-from irnn.models.recurrent import RNN
+from irnn.models.plain import has_hooks, is_plain
+from irnn.models.recurrent import IRNN, RNN
 from irnn.models.regressor import Regressor
 from irnn.training.flat import FlatParameters
 from irnn.training.optimizers import Optimizer
-from irnn.training.rates import parameter_scales
+from irnn.training.rates import parameter_scales, trained
 
 if TYPE_CHECKING:
     from irnn.kernels.regression import Regression
@@ -40,24 +41,47 @@ class Updater:
     from a norm of 1.8e19 on). A gradient is never applied that is not finite, whose loss is not, or whose
     norm is beyond the precision where nothing is clipped; a norm beyond 1.8e308 is not finite anywhere.
     The first `integrators` units of a layer are those that `optim.integrator_lr_scale` is about.
+
+    Parameters that need no gradient stay as they are. `kernel` names what computes the recurrence.
+
+    Raises:
+        ValueError: No parameter needs a gradient, or they differ in dtype or device.
     """
 
     def __init__(self, model: Regressor, optim: Optim, clip: Clip, integrators: int = 0) -> None:
         self.model = model
         self.max_norm = math.inf if clip.max_norm is None else clip.max_norm
-        self.flat = FlatParameters(model.parameters())
+        self.flat = FlatParameters(trained(model))
         scales = parameter_scales(model, optim, integrators)
         self.optimizer = Optimizer(optim, self.flat.vector, scales)
         kernel = kernel_of(model)
+        self.kernel = name_of_kernel(model)
         self._in_one_call = regression_of(model, kernel)
+        self._hooked = (model, model.recurrent, model.readout)
+        self._places = [
+            (module._parameters, name, parameter)
+            for module in model.modules()
+            for name, parameter in module._parameters.items()
+        ]
         self._descent = None
         if kernel is not None and kernel.descent is not None:
             gradient = self.flat.gradient
             self._descent = self.optimizer.descent(kernel.descent, gradient, self.max_norm)
 
     def __call__(self, inputs: Tensor, targets: Tensor) -> Update:
-        """Learn from one batch: inputs (T, B, F), targets (B,)."""
-        if self._in_one_call is not None:
+        """Learn from one batch: inputs (T, B, F), targets (B,).
+
+        Raises:
+            ValueError: The network has other parameters than when this was made.
+        """
+        for owner, name, parameter in self._places:
+            if owner.get(name) is not parameter:
+                raise ValueError(
+                    f"the parameter {name} is another one than when this Updater was made (as after "
+                    "load_state_dict(assign=True) or a parametrization); make a new Updater"
+                )
+        self.flat.keep_together()
+        if self._in_one_call is not None and not has_hooks(*self._hooked):
             loss = self._in_one_call(inputs, targets)  # overwrites the gradient
         else:
             self.flat.forget_gradient()
@@ -104,10 +128,23 @@ def kernel_of(model: Regressor) -> kernels.Kernel | None:
     return kernels.choose(layer._kernel, device=weight.device, dtype=weight.dtype)
 
 
+def name_of_kernel(model: Regressor) -> str:
+    """Name what computes the network's recurrence: a kernel, "torch", or a class that has its own way."""
+    layer = model.recurrent
+    ours = ("forward", "last_state", "_run", "_recurrence")
+    if isinstance(layer, RNN):
+        if any(getattr(type(layer), name) is not getattr(RNN, name) for name in ours):
+            return f"{type(layer).__qualname__}.forward"
+        kernel = kernel_of(model)
+        return kernel.name if kernel else "torch"
+    plain = type(layer).forward in (torch.nn.LSTM.forward, torch.nn.GRU.forward)
+    return "torch" if plain else f"{type(layer).__qualname__}.forward"
+
+
 def regression_of(model: Regressor, kernel: kernels.Kernel | None) -> Regression | None:
-    """Return what computes the whole loss and gradient in one call, where the kernel offers that."""
+    """Return what computes the whole loss and gradient in one call, where that is exactly this network's."""
     layer: Any = model.recurrent
-    if kernel is None or kernel.regression is None or layer.num_layers > 1 or layer.bidirectional:
+    if kernel is None or kernel.regression is None or not _is_one_plain_layer(model):
         return None
     b_ih, b_hh = (layer.bias_ih_l0, layer.bias_hh_l0) if layer.bias else (None, None)
     return kernel.regression(
@@ -119,3 +156,18 @@ def regression_of(model: Regressor, kernel: kernels.Kernel | None) -> Regression
         model.readout.bias,
         nonlinearity=layer.nonlinearity,
     )
+
+
+def _is_one_plain_layer(model: Regressor) -> bool:
+    """Whether the network is a read-out of one recurrent layer and nothing else; see `models.plain`."""
+    layer, readout = model.recurrent, model.readout
+    if type(model) is not Regressor or {"forward"} & vars(model).keys() or has_hooks(model):
+        return False
+    if model._parameters or model._buffers or set(model._modules) != {"recurrent", "readout"}:
+        return False
+    if not (is_plain(layer, RNN, IRNN) and is_plain(readout, torch.nn.Linear)):
+        return False
+    one = layer.num_layers == 1 and not layer.bidirectional
+    # Fewer parameters than names: one tensor is used twice, and has two gradients.
+    named = [*layer._parameters.values(), *readout._parameters.values()]
+    return one and readout.bias is not None and len({*map(id, named)}) == len(named)
