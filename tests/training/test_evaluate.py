@@ -5,10 +5,11 @@ import math
 import pytest
 import torch
 
+from irnn import tasks
 from irnn.kernels import native
 from irnn.models.recurrent import RNN
 from irnn.models.regressor import Regressor
-from irnn.tasks.adding import AddingProblem
+from irnn.tasks.data import TaskData
 from irnn.training import evaluate
 from irnn.training.evaluate import held_out_mse, recurrence_of, spectral_radius
 from tests.training.test_step import Small, network
@@ -59,7 +60,7 @@ def test_a_long_sequence_is_evaluated_in_pieces_with_the_same_answer(
 ) -> None:
     config = small(f"model={model}", "init=pytorch", f"runtime.kernel={kernel}")
     cpu = torch.device("cpu")
-    data = AddingProblem(config.task, seed=0, batch_size=8, device=cpu, dtype=torch.float32)
+    data = TaskData(tasks.make(config.task), seed=0, batch_size=8, device=cpu, dtype=torch.float32)
     net = network(config)
     whole = held_out_mse(net, data)
     at_once = []

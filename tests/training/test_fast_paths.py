@@ -10,6 +10,7 @@ from torch.nn.utils import parametrizations, prune
 from irnn.kernels import native
 from irnn.models.recurrent import IRNN, RNN
 from irnn.models.regressor import Regressor
+from irnn.training.session import kernel_name
 from irnn.training.step import Updater
 from tests.training.test_step import Small, batches, network
 
@@ -159,10 +160,14 @@ def test_what_computes_the_recurrence_is_named(
     assert Updater(model, config.optim, config.clip).kernel == kernel
 
 
-@pytest.mark.parametrize("model", ["lstm", "gru"])
-def test_pytorchs_gated_layers_are_named_torch(small: Small, model: str) -> None:
-    config = small(f"model={model}", "init=pytorch")
-    assert Updater(network(config), config.optim, config.clip).kernel == "torch"
+@pytest.mark.parametrize("kernel", ["auto", "torch"])
+@pytest.mark.parametrize("model", ["irnn", "rnn_tanh", "lstm", "gru"])
+def test_provenance_names_what_the_network_of_a_run_uses(
+    small: Small, model: str, kernel: str
+) -> None:
+    config = small(f"model={model}", "init=pytorch", f"runtime.kernel={kernel}")
+    updater = Updater(network(config), config.optim, config.clip)
+    assert updater.kernel == kernel_name(config, torch.device("cpu"))
 
 
 def test_an_unchanged_network_takes_the_fast_path(
