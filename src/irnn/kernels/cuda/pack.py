@@ -1,0 +1,191 @@
+"""Many runs of one shape in one program: their memory on the GPU, and the launches of an update.
+
+Every array has a leading axis of runs, and no number of one run depends on another run: a run makes the
+same bits alone and in a pack.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from irnn.kernels.cuda.layout import Call, Numbers, Record, Sizes
+from irnn.kernels.cuda.plan import CHUNK_STEPS, Plan
+
+RULES = ("sgd", "adam", "rmsprop")  # in the order of `Rule` of source/call.cuh
+
+
+class Machine(Protocol):
+    """What runs the compiled kernels of a plan."""
+
+    sizes: Sizes
+
+    def launch(
+        self, name: str, grid: tuple[int, int, int], threads: int, room: int, call: Call
+    ) -> None:
+        """Start a kernel with `room` floats of shared memory a block."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one update of one run did; see `irnn.training.step.Update`."""
+
+    loss: float
+    grad_norm: float
+    clipped: bool
+    applied: bool
+
+
+def numbers(
+    *, rule: str, max_norm: float, nesterov: bool = False, centered: bool = False,
+    amsgrad: bool = False, **values: float,
+) -> Numbers:  # fmt: skip
+    """Describe one run's optimizer: the settings by the names of `irnn.kernels.loading.Step`."""
+    return Numbers(
+        rule=RULES.index(rule), max_norm=max_norm, nesterov=nesterov, centered=centered,
+        amsgrad=amsgrad, **values,
+    )  # fmt: skip
+
+
+class Pack:
+    """N networks with a squared error of the last state, and one update of all of them.
+
+    Args:
+        plan: their shape.
+        machine: runs the kernels of this plan.
+        runs: N.
+        steps: T.
+        batch: B.
+        slots: updates of a stretch: how many batches, learning rates and records there is room for.
+        device: where the memory is.
+
+    Attributes:
+        parameters: (N, P): w_ih, w_hh, b_ih, b_hh, w_out, b_out of each run, one after the other.
+        gradient: (N, P), of the last update, before clipping.
+        scales: (N, P), factors on the learning rate.
+        state: three running averages of the optimizer, (N, P) each; see `irnn.kernels.descent`.
+        inputs: (slots, N, T, B, F), and targets: (slots, N, B).
+        rates: (slots, N), learning rates.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        machine: Machine,
+        *,
+        runs: int,
+        steps: int,
+        batch: int,
+        slots: int,
+        device: torch.device | str,
+    ) -> None:
+        self.plan, self.machine, self.runs, self.slots = plan, machine, runs, slots
+        sizes = machine.sizes
+        self.count = sizes.parameters
+        self.groups, self.walks = -(-batch // plan.group), -(-batch // plan.rows)
+        self.chunks = -(-steps // CHUNK_STEPS)
+        self.blocks = -(-sizes.parameters // sizes.workers)
+        width = -(-sizes.parameters // 4) * 4
+
+        def room(*shape: int, dtype: torch.dtype = torch.float32, zero: bool = True) -> Tensor:
+            return (torch.zeros if zero else torch.empty)(*shape, dtype=dtype, device=device)
+
+        self._whole = room(6, runs, width)
+        pieces = self._whole[:, :, : self.count].unbind()
+        self.parameters, self.gradient, self.scales, *self.state = pieces
+        self.inputs = room(slots, runs, steps, batch, plan.F)
+        self.targets = room(slots, runs, batch)
+        self.rates = room(slots, runs)
+        rows = (runs, batch, steps)
+        self.history = room(*rows, sizes.history_row, zero=False)
+        kept = 1 if plan.fused else self.chunks
+        self.deltas = room(*(0,) if plan.fused else (*rows, sizes.delta_row), zero=False)
+        self.partials = room(runs, self.groups, kept, plan.H, sizes.history_row, zero=False)
+        self.last = room(runs, batch, plan.H, zero=False)
+        self.errors = room(runs, batch, zero=False)
+        self.measures = room(runs, self.blocks, 2, dtype=torch.float64, zero=False)
+        self.numbers = room(runs, ctypes.sizeof(Numbers), dtype=torch.uint8)
+        self.standing = room(2, runs, 2, dtype=torch.int64)
+        self.records = room(slots, runs, ctypes.sizeof(Record), dtype=torch.uint8)
+        self.position = room(1, dtype=torch.int64)
+        self._call = self._make_call(steps, batch, width)
+
+    def _make_call(self, steps: int, batch: int, width: int) -> Call:
+        call = Call(steps, batch, self.groups, -(-steps // self.chunks), self.chunks, self.blocks)
+        call.runs, call.parameters_run = self.runs, width
+        point_at_batch(call, self.inputs, self.targets)
+        names = ("parameters", "history", "deltas", "partials", "last", "errors", "gradient")
+        more = ("measures", "scales", "rates", "numbers", "standing", "records", "position")
+        for name in (*names, *more):
+            setattr(call, name, getattr(self, name).data_ptr())
+        for place, tensor in enumerate(self.state):
+            call.state[place] = tensor.data_ptr()
+        return call
+
+    def set_numbers(self, each: Sequence[Numbers]) -> None:
+        """Set every run's optimizer."""
+        content = b"".join(bytes(one) for one in each)
+        self.numbers.copy_(_bytes(content).view(self.runs, -1))
+
+    def begin(self, counts: Sequence[int]) -> None:
+        """Begin a stretch: the next update uses slot 0; `counts` says how many steps each run has made."""
+        standing = torch.tensor([[[count, 0] for count in counts]] * 2)
+        self.standing.copy_(standing)
+        self.position.zero_()
+        self.records.zero_()
+
+    def update(self) -> None:
+        """Launch the next update; nothing waits for it."""
+        sizes, machine, call = self.machine.sizes, self.machine, self._call
+        walk, add = (sizes.threads, sizes.room_walk), (sizes.adders, sizes.room_gradient)
+        work = (sizes.workers, sizes.room_descend)
+        machine.launch("walk", (self.walks, self.runs, 1), *walk, call)
+        if not self.plan.fused:
+            grid = (sizes.parts, self.groups * self.chunks, self.runs)
+            machine.launch("sum_products", grid, *add, call)
+        machine.launch("gather", (self.blocks, self.runs, 1), *work, call)
+        machine.launch("descend", (self.blocks, self.runs, 1), *work, call)
+
+    def outcomes(self, updates: int) -> list[list[Outcome | None]]:
+        """Wait, and give for each update of the stretch and each run what it did.
+
+        None is for updates after one that was not applied: a run stops there, and nothing changes it.
+        """
+        made = bytes(self.records[:updates].cpu().numpy().tobytes())
+        records = (Record * (updates * self.runs)).from_buffer_copy(made)
+        result = [_outcome(record) for record in records]
+        return [result[at : at + self.runs] for at in range(0, len(result), self.runs)]
+
+    def evaluate(self, inputs: Tensor, targets: Tensor, errors: Tensor) -> None:
+        """Write answer minus target of every row of inputs (N, T, B, F), targets (N, B), to errors (N, B).
+
+        Rows may be the same memory for all runs (`expand`).
+        """
+        call = Call.from_buffer_copy(self._call)
+        _, call.steps, call.batch, _ = inputs.shape
+        point_at_batch(call, inputs[None], targets[None])
+        call.errors, call.position = errors.data_ptr(), None
+        grid = (-(-inputs.shape[2] // self.plan.rows), self.runs, 1)
+        sizes = self.machine.sizes
+        self.machine.launch("evaluate", grid, sizes.threads, sizes.room_forward, call)
+
+
+def point_at_batch(call: Call, inputs: Tensor, targets: Tensor) -> None:
+    """Let a call read inputs (slots, N, T, B, F), of any strides, and targets (slots, N, B)."""
+    call.inputs, call.targets = inputs.data_ptr(), targets.data_ptr()
+    call.input_slot, call.input_run, call.input_time = inputs.stride()[:3]
+    call.input_batch, call.input_feature = inputs.stride()[3:]
+    call.target_slot, call.target_run = targets.stride()[:2]
+
+
+def _outcome(record: Record) -> Outcome | None:
+    if not record.outcome:
+        return None
+    return Outcome(record.loss, record.norm, bool(record.outcome & 4), bool(record.outcome & 2))
+
+
+def _bytes(content: bytes) -> Tensor:
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8)

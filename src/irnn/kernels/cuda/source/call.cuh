@@ -1,0 +1,49 @@
+// What one launch is told. Pointers are to the GPU's memory; a leading axis counts the runs.
+// `irnn.kernels.cuda.layout` says the same to Python, field by field.
+#pragma once
+
+typedef long long Index;
+
+// The numbers of one run's optimizer, as in ../../cpp/call.hpp.
+struct Numbers {
+    double max_norm, l2_penalty, decoupled_decay, momentum, epsilon, beta1, beta2;
+    Index rule, nesterov, centered, amsgrad;
+};
+enum Rule { SGD, ADAM, RMSPROP };
+
+// How far a run has come: optimizer steps made; whether one was refused, after which nothing is done.
+struct Standing {
+    Index count, halted;
+};
+
+// What one update did. `outcome`: 1 it was made, 2 applied, 4 clipped.
+struct Record {
+    double norm;
+    float loss;
+    int outcome;
+};
+
+struct Call {
+    Index steps, batch, groups;  // T; B; groups of G rows
+    Index chunk, chunks;         // steps whose gradient is summed in one go, and how many such there are
+    Index blocks;                // of a run in `gather` and `descend`
+    Index runs, parameters_run;  // N; floats from one run's parameters to the next
+    // Elements from one input to the next along each axis; a slot is one update of a stretch.
+    Index input_slot, input_run, input_time, input_batch, input_feature, target_slot, target_run;
+    const float *inputs, *targets;
+    float *parameters;           // (N, P): w_ih, w_hh, b_ih, b_hh, w_out, b_out
+    float *history;              // (N, B, T, KP): h_{t-1}, x_t, 1
+    float *deltas;               // (N, B, T, HP): gradient before the nonlinearity
+    float *partials;             // (N, groups, chunks, H, KP): gradient of [w_hh | w_ih | b]
+    float *last;                 // (N, B, H): h_T
+    float *errors;               // (N, B): answer minus target
+    float *gradient;             // (N, P)
+    double *measures;            // (N, blocks, 2): sum of squares, largest magnitude
+    const float *scales;         // (N, P): factor on the learning rate
+    const float *rates;          // (slots, N): learning rate
+    float *state[3];             // (N, P): running averages of the optimizer
+    const Numbers *numbers;      // (N,)
+    Standing *standing;          // (2, N): before updates of even and of odd slots
+    Record *records;             // (slots, N)
+    Index *position;             // (1,): the slot of the next update
+};

@@ -1,0 +1,16 @@
+// One update of many recurrent networks in four launches: `walk` (forward, read-out, back), `sum_products` (unless
+// FUSED), `gather`, `descend`; and `evaluate`. See ../../../../../docs/gpu.md.
+#ifndef IRNN_SHARED  // else the shim of the tests has said what it is
+#define IRNN_SHARED(name) extern __shared__ float4 irnn_shared[]; float *const name = reinterpret_cast<float *>(irnn_shared)
+#endif
+#ifndef INFINITY
+#define INFINITY __int_as_float(0x7f800000)
+#endif
+#include "walk.cuh"
+#include "gradient.cuh"
+#include "descend.cuh"
+
+// Sizes for those who launch: threads of `walk` and `sum_products`; shared floats of `walk`, `evaluate`, `sum_products`
+// and the other two; blocks that share a chunk of the gradient; elements of a row of history, of deltas; parameters.
+#define IRNN_SIZES {THREADS, ADDERS, ROOM_WALK, ROOM_FORWARD, ROOM_GRADIENT, ROOM_DESCEND, PARTS, KP, HP, PARAMETERS, WORKERS}
+extern "C" __constant__ int sizes[] = IRNN_SIZES;

@@ -1,0 +1,37 @@
+"""The CUDA kernels on the CPU: compiled with the C++ compiler, run as fibers; see shim.hpp."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from irnn.kernels.cuda.layout import Call, Sizes
+from irnn.kernels.cuda.plan import SOURCE, Plan
+
+HERE = Path(__file__).parent
+COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+
+
+def compile_command(plan: Plan, target: Path) -> list[str]:
+    options = ["-std=c++17", "-O1", "-fPIC", "-shared", "-w", "-I", str(SOURCE)]
+    assert COMPILER
+    return [COMPILER, *options, *plan.defines(), str(HERE / "module.cpp"), "-o", str(target)]
+
+
+class OnCpu:
+    """A machine (`irnn.kernels.cuda.pack.Machine`) that needs no GPU."""
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        name = "_".join(option.split("=")[-1] for option in plan.defines())
+        library = folder / f"plan_{name}.so"
+        if not library.exists():
+            subprocess.run(compile_command(plan, library), check=True, timeout=120)
+        self._library = ctypes.CDLL(str(library))
+        self.sizes = Sizes.in_dll(self._library, "sizes")
+
+    def launch(
+        self, name: str, grid: tuple[int, int, int], threads: int, room: int, call: Call
+    ) -> None:
+        assert room <= 1 << 16
+        getattr(self._library, f"launch_{name}")(ctypes.byref(call), *grid, threads)
