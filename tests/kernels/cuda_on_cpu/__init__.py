@@ -26,7 +26,9 @@ class OnCpu:
         name = "_".join(option.split("=")[-1] for option in plan.defines())
         library = folder / f"plan_{name}.so"
         if not library.exists():
-            subprocess.run(compile_command(plan, library), check=True, timeout=120)
+            beside = library.with_suffix(f".{os.getpid()}")
+            subprocess.run(compile_command(plan, beside), check=True, timeout=120)
+            beside.replace(library)
         self._library = ctypes.CDLL(str(library))
         self.sizes = Sizes.in_dll(self._library, "sizes")
 

@@ -41,7 +41,9 @@ class Plan:
 
     def defines(self) -> list[str]:
         """Give the compiler's options."""
-        return [f"-DIRNN_{each.name.upper()}={int(getattr(self, each.name))}" for each in fields(self)]
+        return [
+            f"-DIRNN_{each.name.upper()}={int(getattr(self, each.name))}" for each in fields(self)
+        ]
 
     @property
     def terms(self) -> int:

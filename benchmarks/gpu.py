@@ -1,0 +1,249 @@
+"""Measure the CUDA kernels on this machine's GPU: parity first, then whole updates against other programs.
+
+    PYTHONPATH=src python benchmarks/gpu.py [--quick] [--out DIR]
+
+Prints tables and writes DIR/gpu.json. Needs PyTorch with CUDA and cuda-bindings; JAX and optax where they are
+to be compared with. `--quick` times many ways to lay the kernels out at a few sizes, and fewer competitors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+import gpu_contenders as contenders
+from gpu_problems import BATCH, DEVICE, HIDDEN, median_ms, pack_for, parity, same_bits
+from irnn.kernels.cuda import compiler, gpu
+from irnn.kernels.cuda.pack import Pack
+from irnn.kernels.cuda.plan import Plan, choose
+
+HERE = Path(__file__).parent
+ALONE = choose(HIDDEN, 2)
+PACKED = choose(HIDDEN, 2, packed=True)
+SINGLE_PLANS = {
+    "8x8": ALONE,
+    "8x4": replace(ALONE, units=4),
+    "8x2": replace(ALONE, units=2),
+    "4x4": replace(ALONE, share=4, units=4),
+    "16x8": replace(ALONE, share=16, units=8),
+    "16x16": replace(ALONE, share=16, units=16),
+    "8x8 group4": replace(ALONE, group=4),
+}
+PACK_PLANS = {
+    "fused 8x8 r2 b2": PACKED,
+    "fused 8x8 r2 b1": replace(PACKED, blocks=1),
+    "fused 8x8 r4 b2": replace(PACKED, group=4, rows=4),
+    "fused 8x4 r2 b1": replace(PACKED, units=4, blocks=1),
+    "fused 8x4 r2 b2": replace(PACKED, units=4, blocks=2),
+    "fused 8x4 r4 b1": replace(PACKED, units=4, group=4, rows=4, blocks=1),
+    "apart 8x8 r1 b3": replace(ALONE, blocks=3),
+    "apart 8x8 r2 b3": replace(ALONE, rows=2, blocks=3),
+    "apart 8x8 r4 b3": replace(ALONE, rows=4, blocks=3),
+    "apart 8x4 r2 b1": replace(ALONE, units=4, rows=2, blocks=1),
+}
+EVALUATIONS = {
+    "8x8 r1 b3": replace(ALONE, blocks=3),
+    "8x8 r2 b3": replace(ALONE, rows=2, blocks=3),
+    "8x8 r4 b3": replace(ALONE, rows=4, blocks=3),
+    "8x8 r8 b3": replace(ALONE, rows=8, blocks=3),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--out", type=Path, default=HERE / "results")
+    chosen = parser.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    report: dict[str, object] = {"gpu": torch.cuda.get_device_name(), "torch": torch.__version__}
+    start = time.perf_counter()
+    stages = [compile_all, check, time_single, time_packs, time_parts, time_evaluations]
+    if not chosen.quick:
+        stages.append(time_matrix)
+    for stage in [*stages, compare]:
+        print(f"--- {stage.__name__} at {time.perf_counter() - start:.0f} s", flush=True)
+        try:
+            report[stage.__name__] = stage(chosen.quick)
+        except Exception as error:  # what was measured before is kept
+            report[stage.__name__] = f"{type(error).__name__}: {error}"
+            print(report[stage.__name__], flush=True)
+        report["seconds"] = time.perf_counter() - start
+        (chosen.out / "gpu.json").write_text(json.dumps(report, indent=1) + "\n")
+    print(f"--- {report['seconds']:.0f} s on {report['gpu']}")
+
+
+def compile_all(quick: bool) -> object:
+    plans = [*SINGLE_PLANS.values(), *PACK_PLANS.values(), *EVALUATIONS.values()] if quick else []
+    plans = list(dict.fromkeys([ALONE, PACKED, *plans]))
+    major, minor = torch.cuda.get_device_capability()
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda plan: compiler.compiled(plan, 10 * major + minor), plans))
+    print(f"compiled {len(plans)} plans in {time.perf_counter() - begun:.1f} s")
+    return time.perf_counter() - begun
+
+
+def check(quick: bool) -> object:
+    """Hold every plan to autograd in float64, and packs to runs alone."""
+    plans = [*SINGLE_PLANS.values(), *PACK_PLANS.values()] if quick else [ALONE, PACKED]
+    other = [choose(7, 3, tanh=True, bias=False), choose(33, 1), choose(128, 2), choose(256, 2)]
+    worst = {}
+    for plan in dict.fromkeys([*plans, *other]):
+        error = max(parity(plan, T, B) for T, B in ((37, 16), (203, 5)))
+        found = gpu.machine(plan, torch.device(DEVICE)).resources("walk")
+        worst[str(plan)] = {"error": error, **found}
+        print(f"{error:.1e} {found} {plan}", flush=True)
+        assert error < 1e-5, plan
+    same = {name: same_bits(ALONE, plan) for name, plan in PACK_PLANS.items()} if quick else {}
+    same["packed"] = same_bits(ALONE, PACKED)
+    print("the same bits as alone:", same, flush=True)
+    return {"plans": worst, "same bits": same}
+
+
+def time_update(plan: Plan, runs: int, T: int, B: int = BATCH, updates: int = 16) -> float:
+    """Time one update in a CUDA graph of several: microseconds."""
+    updates = max(2, min(updates, int(2e9 / (runs * B * T * 8))))
+    pack = pack_for(plan, runs, T, B, updates)
+
+    def several() -> None:
+        pack.position.zero_()
+        for _ in range(updates):
+            pack.update()
+
+    micro = 1e3 * median_ms(contenders.captured(several)) / updates
+    outcome = pack.outcomes(updates)[-1][-1]
+    assert outcome is not None
+    assert outcome.applied
+    return micro
+
+
+def time_single(quick: bool) -> object:
+    rows = {}
+    for name, plan in (SINGLE_PLANS if quick else {"alone": ALONE}).items():
+        lengths = (150, 1000) if quick else (150, 400, 1000, 10000)
+        rows[name] = {T: time_update(plan, 1, T) for T in lengths}
+        shown = "  ".join(f"T={T}: {us:8.1f} us" for T, us in rows[name].items())
+        print(f"one run, {name:12s} {shown}", flush=True)
+    return rows
+
+
+def time_packs(quick: bool) -> object:
+    rows = {}
+    for name, plan in (PACK_PLANS if quick else {"packed": PACKED}).items():
+        us = time_update(plan, 132, 150)
+        rows[name] = us
+        print(
+            f"132 runs, T=150, {name:16s} {us:8.1f} us  {132e6 / us:10,.0f} run-updates/s",
+            flush=True,
+        )
+    return rows
+
+
+def _time_launch(pack: Pack, arguments: tuple) -> float:
+    def again() -> None:
+        for _ in range(20):
+            pack.position.fill_(1)
+            pack.machine.launch(*arguments)
+
+    def nothing() -> None:
+        for _ in range(20):
+            pack.position.fill_(1)
+
+    both, less = (median_ms(contenders.captured(each)) for each in (again, nothing))
+    return 1e3 * (both - less) / 20
+
+
+def time_parts(quick: bool) -> object:
+    """Time each kernel of an update by itself, launched several times in one graph."""
+    rows = {}
+    for label, plan, runs, T in (
+        ("1 run T=150", ALONE, 1, 150),
+        ("1 run T=1000", ALONE, 1, 1000),
+        ("132 runs T=150 fused", PACKED, 132, 150),
+        ("132 runs T=150 apart", replace(ALONE, rows=2, blocks=3), 132, 150),
+    ):
+        pack = pack_for(plan, runs, T, BATCH, 2)
+        machine = pack.machine
+        whole: list[tuple[object, ...]] = []
+
+        class Spy:
+            sizes = machine.sizes
+
+            def launch(self, *arguments: object, into: list = whole) -> None:
+                into.append(arguments)
+
+        pack.machine = Spy()
+        pack.update()
+        pack.machine = machine
+        pack.update()  # real contents for all that follow
+        times = {str(arguments[0]): _time_launch(pack, arguments) for arguments in whole}
+        rows[label] = times
+        print(label, {name: round(us, 1) for name, us in times.items()}, flush=True)
+    return rows
+
+
+def time_evaluations(quick: bool) -> object:
+    rows = {}
+    for name, plan in EVALUATIONS.items():
+        for runs in (1, 33) if quick else (1,):
+            pack = pack_for(plan, runs, 150, BATCH, 1)
+            inputs = torch.rand(1, 150, 10000, 2, device=DEVICE).expand(runs, -1, -1, -1)
+            targets = torch.rand(1, 10000, device=DEVICE).expand(runs, -1)
+            errors = torch.empty(runs, 10000, device=DEVICE)
+            ms = median_ms(lambda p=pack, i=inputs, t=targets, e=errors: p.evaluate(i, t, e))
+            rows[f"{name}, {runs} runs"] = ms / runs
+            print(
+                f"10 000 sequences, T=150, {name}, {runs:3d} runs: {ms / runs:.3f} ms a run",
+                flush=True,
+            )
+    return rows
+
+
+def time_matrix(quick: bool) -> object:
+    rows = {}
+    for T in (150, 400, 1000, 10000):
+        for B in (16, 128):
+            for runs in (1, 8, 33, 132, 528):
+                if runs * B * T > 3e7:
+                    continue  # tens of gigabytes, and seconds an update
+                us = time_update(ALONE if runs < 33 else PACKED, runs, T, B)
+                rows[f"T={T} B={B} runs={runs}"] = us
+                print(
+                    f"T={T:6d} B={B:4d} runs={runs:4d} {us:10.1f} us {us / runs:9.2f} a run",
+                    flush=True,
+                )
+    return rows
+
+
+def compare(quick: bool) -> object:
+    """Time other programs: PyTorch's layer, our kernel on this machine's CPU, JAX (in its own process)."""
+    rows = {}
+    for T in (150, 1000) if quick else (150, 400, 1000):
+        rows[f"nn.RNN loop T={T}"] = contenders.torch_loop(T)
+        rows[f"nn.RNN graph T={T}"] = contenders.torch_graph(T)
+        if (us := contenders.native_cpu(T)) is not None:
+            rows[f"irnn on the CPU T={T}"] = us
+    for name, us in rows.items():
+        print(f"{name:28s} {us:10.1f} us", flush=True)
+    torch.cuda.empty_cache()
+    command = [sys.executable, str(HERE / "gpu_jax.py"), *(["--quick"] if quick else [])]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
+        rows |= json.loads(done.stdout.splitlines()[-1])
+        print(done.stdout)
+    except (subprocess.SubprocessError, ValueError, IndexError) as error:
+        print(f"JAX was not measured: {error} {getattr(error, 'stderr', '') or ''}"[-800:])
+    return rows
+
+
+if __name__ == "__main__":
+    main()
