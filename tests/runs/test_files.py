@@ -15,7 +15,7 @@ from irnn.config import ConfigError
 from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError, storage_error, write_atomically, write_json
-from irnn.runs.metrics import append_record, read_records, truncate
+from irnn.runs.metrics import MetricsFile, read_records
 from irnn.runs.ownership import BusyError
 
 
@@ -53,9 +53,9 @@ def test_a_record_that_does_not_fit_leaves_no_half_line(
     tmp_path: Path, files_end_at_4_kib: None
 ) -> None:
     path = tmp_path / "metrics.jsonl"
-    append_record(path, {"step": 1, "pad": "x" * 3000})
+    MetricsFile(path).append({"step": 1, "pad": "x" * 3000})
     with pytest.raises(StorageError, match="free some space"):
-        append_record(path, {"step": 2, "pad": "x" * 3000})
+        MetricsFile(path).append({"step": 2, "pad": "x" * 3000})
     assert [record["step"] for record in read_records(path)] == [1]
     assert path.read_text().endswith("\n")
 
@@ -93,12 +93,14 @@ def test_json_files_hold_no_nan(tmp_path: Path) -> None:
 
 def test_a_line_still_being_written_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
-    size = append_record(path, {"step": 1})
+    written = MetricsFile(path)
+    written.append({"step": 1})
     with path.open("a") as stream:
         stream.write('{"step": 2, "te')
     assert read_records(path) == [{"step": 1}]
-    truncate(path, size)
-    append_record(path, {"step": 3})
+    continued = MetricsFile(path)
+    continued.continue_at(written.size, written.digest)
+    continued.append({"step": 3})
     assert [record["step"] for record in read_records(path)] == [1, 3]
 
 
@@ -124,7 +126,7 @@ def test_a_bad_checkpoint_is_refused_and_never_executed(
         path.write_bytes(damaged)
     elif damage == "empty":
         path.write_bytes(b"")
-    with pytest.raises(ConfigError, match=r"last\.pt is not a checkpoint"):
+    with pytest.raises(ConfigError, match=r"last\.pt is damaged .*not a checkpoint"):
         checkpoint.load(path, torch.device("cpu"))
     assert not (tmp_path / "executed").exists()
 

@@ -13,7 +13,7 @@ from irnn.runs import kernel, ownership
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import write_atomically
 from irnn.runs.kernel import KernelLock
-from irnn.runs.metrics import append_record, read_records, renew
+from irnn.runs.metrics import MetricsFile, read_records, renew
 from irnn.runs.ownership import BusyError, LostError, Ownership
 
 PATIENCE = 1.0
@@ -112,7 +112,7 @@ def test_an_owner_that_was_only_asleep_writes_nothing_more(
     with pytest.raises(LostError, match=r"was taken over by process .* on b"):
         write_atomically(tmp_path / "last.pt", b"too late", asleep.confirm)
     with pytest.raises(LostError):
-        append_record(tmp_path / "metrics.jsonl", {"step": 1}, asleep.confirm)
+        MetricsFile(tmp_path / "metrics.jsonl", asleep.confirm).append({"step": 1})
     asleep.release()
     awake.confirm()
     assert (tmp_path / "last.pt").read_bytes() == b"new"
@@ -127,7 +127,7 @@ def test_who_fell_asleep_in_the_middle_of_a_write_harms_nothing(
     asleep.acquire()
     directory = RunDirectory(tmp_path)
     directory.last.parent.mkdir()
-    append_record(directory.metrics, {"step": 1})
+    MetricsFile(directory.metrics).append({"step": 1})
 
     def sleep_here() -> None:
         asleep.confirm()
@@ -143,7 +143,7 @@ def test_who_fell_asleep_in_the_middle_of_a_write_harms_nothing(
     awake.release()
     asleep, awake = machine("c"), machine("d")
     asleep.acquire()
-    append_record(directory.metrics, {"step": 2}, sleep_here)
+    MetricsFile(directory.metrics, sleep_here).append({"step": 2})
     assert read_records(directory.metrics) == [{"step": 1}]
 
 

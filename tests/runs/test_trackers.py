@@ -10,7 +10,7 @@ from irnn.composition import compose_config
 from irnn.config import Config
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import group_name, run_id
-from irnn.runs.metrics import append_record, read_records
+from irnn.runs.metrics import MetricsFile, read_records
 from irnn.runs.trackers import tracked, wandb_settings
 
 Small = Callable[..., Config]
@@ -54,7 +54,7 @@ def session(config: Config, *steps: int) -> tuple[list[str], float]:
         directory.describe(config, start)
         with tracked(config, run_id(config), directory, warnings.append):
             for step in steps:
-                append_record(directory.metrics, {"step": step, "test_mse": 1.0})
+                MetricsFile(directory.metrics).append({"step": step, "test_mse": 1.0})
             ended = time.monotonic()
     return warnings, time.monotonic() - ended
 

@@ -3,7 +3,7 @@
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from irnn.runs.files import storage_error, write_atomically, write_json
 from irnn.runs.identity import run_id
 from irnn.runs.ownership import PATIENCE, Ownership, is_lock
 from irnn.runs.schemas import DamagedError, Provenance, Result, read_as
+
+_CLEARING = ".clearing."
 
 
 class RunDirectory:
@@ -91,25 +93,51 @@ class RunDirectory:
     def clear(self) -> None:
         """Forget everything but the lock that the caller holds.
 
-        First what says that the run is finished, then what it would continue from: a kill in between
-        leaves a run that starts over, never one that answers from what is gone.
+        What is there is renamed into a folder that the next owner takes away: an owner that was asleep in
+        here while it was succeeded finds no place to rename its successor's files to (decision 9). After a
+        kill in here, the next owner goes on with it.
+
+        Raises:
+            LostError: Another process took the folder over; nothing of its was touched.
+            StorageError: Something cannot be removed.
         """
+        grave = self.path / f"{_CLEARING}{secrets.token_hex(4)}.part"
         try:
-            for first in (self.result, self.last):
-                first.unlink(missing_ok=True)
-            for item in self.path.iterdir():
-                if item.is_dir():
-                    shutil.rmtree(item, ignore_errors=True)
-                elif not is_lock(item):
-                    item.unlink()
+            grave.mkdir()
+            self.confirm()
+            items = [item for item in self.path.iterdir() if not is_lock(item) and item != grave]
+            for item in sorted(items, key=lambda item: item != self.result):
+                self._move(item, grave / item.name)
+            cleared = grave.with_name(f".cleared.{secrets.token_hex(4)}.part")
+            self._move(grave, cleared)  # one step, after which nobody goes on with it
             self.last.parent.mkdir(exist_ok=True)
         except OSError as error:
+            with suppress(OSError):
+                grave.rmdir()  # if it is empty, nothing was begun
             raise storage_error(self.path, error) from error
+        shutil.rmtree(cleared, ignore_errors=True)
+
+    def _move(self, item: Path, place: Path) -> None:
+        try:
+            item.rename(place)
+        except (
+            FileNotFoundError
+        ):  # the place is gone with this process's right, or the item by itself
+            self.confirm()
+            if not place.parent.exists():
+                raise
 
     def _remove_leftovers(self) -> None:
-        """Remove what a killed process was writing when it died."""
-        for folder in (self.path, self.last.parent):
-            for part in folder.glob(".*.part"):
+        """Remove what a killed process was writing when it died; go on with what it was clearing."""
+        places = (self.path, self.last.parent)
+        parts = [part for place in places for part in place.glob(".*.part")]
+        self.confirm()  # so what was listed is not a later owner's
+        if any(part.name.startswith(_CLEARING) for part in parts):
+            self.clear()
+        for part in parts:
+            if part.is_dir():
+                shutil.rmtree(part, ignore_errors=True)
+            else:
                 part.unlink(missing_ok=True)
 
     def describe(self, config: Config, session: dict[str, Any]) -> None:

@@ -116,15 +116,23 @@ class DamagedError(ConfigError):
         path: the file.
         reason: why.
         remedy: what to do, where that is not to start the run over.
+        trouble: what is wrong with it, in two or three words.
     """
 
-    def __init__(self, path: Path, reason: object, remedy: str = START_OVER) -> None:
-        self.path, self.remedy = path, remedy
+    def __init__(
+        self, path: Path, reason: object, remedy: str = START_OVER, trouble: str = "is damaged"
+    ) -> None:
+        self.path, self.remedy, self.trouble = path, remedy, trouble
         self.reason = " ".join(str(reason).split())[:300] or type(reason).__name__
-        super().__init__(f"{path} is damaged ({self.reason}); {remedy}")
+        super().__init__(f"{path} {trouble} ({self.reason}); {remedy}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.path, self.reason, self.remedy)
+        return type(self), (self.path, self.reason, self.remedy, self.trouble)
+
+
+def unreadable(path: Path, error: OSError) -> DamagedError:
+    """Say that the system does not give a file."""
+    return DamagedError(path, error.strerror or error, "see that it can be read", "cannot be read")
 
 
 def read_as(path: Path, schema: type[msgspec.Struct]) -> dict[str, Any] | None:
@@ -139,7 +147,7 @@ def read_as(path: Path, schema: type[msgspec.Struct]) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise DamagedError(path, error.strerror or error, "see that it can be read") from error
+        raise unreadable(path, error) from error
     except (UnreadableError, msgspec.ValidationError) as error:
         raise DamagedError(path, error) from error
     return content

@@ -2,14 +2,18 @@
 
 import math
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
+
+from irnn.runs.schemas import Count, Seconds
 from irnn.training.divergence import Reference
 from irnn.training.step import Update
 
 THRESHOLDS = ("0.1", "0.05", "0.01", "0.001")
 """Held-out MSEs whose first crossing is recorded."""
 
+_ADDED = {"metrics_digest"}  # which older checkpoints lack
 _LEAST = 1e-30  # stands for a loss of 0, which has no logarithm
 _LARGEST_EXPONENT = 700.0  # of e, in a float
 
@@ -18,13 +22,13 @@ _LARGEST_EXPONENT = 700.0  # of e, in a float
 class Interval:
     """Sums over the updates since the last evaluation."""
 
-    updates: int = 0
+    updates: Count = 0
     loss: float = 0.0
     log_loss: float = 0.0
     grad_norm: float = 0.0
     largest_grad_norm: float = 0.0
-    clipped: int = 0
-    seconds: float = 0.0
+    clipped: Count = 0
+    seconds: Seconds = 0.0
 
     def add(self, update: Update, seconds: float) -> None:
         """Count one update."""
@@ -51,19 +55,20 @@ class Interval:
 class Progress:
     """Where a run stands. `step` counts every update ever made, those that were rolled back too."""
 
-    step: int = 0
-    seconds: float = 0.0
-    update_seconds: float = 0.0
-    lr_factor: float = 1.0
-    recoveries: int = 0
-    restarts: int = 0
-    evaluated_at: int = -1
+    step: Count = 0
+    seconds: Seconds = 0.0
+    update_seconds: Seconds = 0.0
+    lr_factor: Seconds = 1.0
+    recoveries: Count = 0
+    restarts: Count = 0
+    evaluated_at: Annotated[int, msgspec.Meta(ge=-1)] = -1
     solved: bool = False
     gave_up: bool = False
     test_mse: float = math.inf
     best_test_mse: float = math.inf
-    metrics_bytes: int = 0
-    solved_at: dict[str, int | None] = field(default_factory=lambda: dict.fromkeys(THRESHOLDS))
+    metrics_bytes: Count = 0
+    metrics_digest: str | None = None
+    solved_at: dict[str, Count | None] = field(default_factory=lambda: dict.fromkeys(THRESHOLDS))
     divergences: list[dict[str, int | str]] = field(default_factory=list)
     reference: Reference = field(default_factory=Reference)
     interval: Interval = field(default_factory=Interval)
@@ -83,10 +88,24 @@ class Progress:
         return asdict(self)
 
     @classmethod
-    def from_plain(cls, saved: dict[str, Any]) -> "Progress":
-        """Undo `plain`."""
-        nested = {
-            "reference": Reference(**saved["reference"]),
-            "interval": Interval(**saved["interval"]),
-        }
-        return cls(**{**saved, **nested})
+    def from_plain(cls, saved: Any) -> "Progress":
+        """Undo `plain`.
+
+        Raises:
+            ValueError: It is not what `plain` gives, or of a version that knows more.
+        """
+        progress = msgspec.convert(saved, cls)
+        if progress.solved_at.keys() != set(THRESHOLDS):
+            raise ValueError(f"its thresholds are not {', '.join(THRESHOLDS)}")
+        known = progress.plain()
+        _check_keys(saved, known)
+        for part in ("reference", "interval"):
+            _check_keys(saved[part], known[part])
+        return progress
+
+
+def _check_keys(saved: dict[str, Any], known: dict[str, Any]) -> None:
+    if more := sorted(saved.keys() - known.keys()):
+        raise ValueError(f"{more[0]} is not known here")
+    if missing := sorted(known.keys() - saved.keys() - _ADDED):
+        raise ValueError(f"{missing[0]} is missing")

@@ -8,13 +8,15 @@ import torch
 
 from irnn import tasks
 from irnn.choices import Policy
-from irnn.config import Config, ConfigError, total_updates
+from irnn.config import Config, total_updates
 from irnn.models.calibration import SEQUENCES, set_thresholds
 from irnn.models.initializers import integrators_of
 from irnn.models.recurrent import RNN
 from irnn.models.regressor import DTYPES, Regressor, build
-from irnn.runs import checkpoint, metrics
+from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
+from irnn.runs.metrics import MetricsFile, read_records
+from irnn.runs.schemas import DamagedError
 from irnn.seeding import generator
 from irnn.tasks.data import TaskData
 from irnn.training.divergence import (
@@ -47,6 +49,7 @@ class Trainer:
             device=device,
             dtype=DTYPES[config.runtime.dtype],
         )
+        self._metrics = MetricsFile(directory.metrics, directory.confirm)
         self._clock = perf_counter()
         self._begin(restarts=0)
         self._good: dict[str, Any] = self._weights()
@@ -202,9 +205,9 @@ class Trainer:
 
     def append(self, record: dict[str, Any]) -> None:
         """Add a record to `metrics.jsonl`."""
-        self.progress.metrics_bytes = metrics.append_record(
-            self.directory.metrics, record, self.directory.confirm
-        )
+        self._metrics.append(record)
+        self.progress.metrics_bytes = self._metrics.size
+        self.progress.metrics_digest = self._metrics.digest
 
     def save(self) -> None:
         """Write `last.pt`: all that is needed to go on bitwise as if nothing had happened."""
@@ -230,35 +233,36 @@ class Trainer:
         """Continue from `last.pt`; say whether there was one.
 
         Raises:
-            ConfigError: It is gone, though records of updates say that there was one, or it does not fit.
+            DamagedError: It is gone, though records of updates say that there was one, or it does not fit.
         """
-        if not self.directory.last.exists():
-            if any(record["step"] > 0 for record in metrics.read_records(self.directory.metrics)):
-                raise ConfigError(
-                    f"{self.directory.last} is gone, and {self.directory.metrics} has records that it would "
-                    "continue from; force=true starts this run over"
+        path = self.directory.last
+        if not path.exists():
+            if any(record["step"] > 0 for record in read_records(self.directory.metrics)):
+                raise DamagedError(
+                    path,
+                    f"{self.directory.metrics} has records that it would continue from",
+                    trouble="is gone",
                 )
-            metrics.truncate(self.directory.metrics, 0)
+            self._metrics.continue_at(0, None)
             return False
-        content = checkpoint.load(self.directory.last, self.device)
+        content = checkpoint.load(path, self.device)
         if content.get("run_id") != self.name:
-            raise ConfigError(
-                f"{self.directory.last} belongs to run {content.get('run_id')}, not to {self.name}; "
-                "force=true starts over"
+            raise DamagedError(
+                path, f"it belongs to run {content.get('run_id')}, not to {self.name}"
             )
         try:
             self.progress = Progress.from_plain(content["progress"])
             if self.progress.restarts:
                 self._begin(self.progress.restarts)
+            for kept in ("good", "weights"):
+                checkpoint.check_fits(content[kept], self._weights(), kept)
             self._good = content["good"]
             self._set_weights(content["weights"])
-        except (KeyError, TypeError, AttributeError, RuntimeError) as error:
-            raise ConfigError(
-                f"{self.directory.last} is not a checkpoint of this version of irnn "
-                f"({type(error).__name__}: {error}); force=true starts this run over"
+        except (KeyError, ValueError) as error:
+            raise DamagedError(
+                path, f"not a checkpoint of this version of irnn: {type(error).__name__}: {error}"
             ) from error
-        metrics.truncate(self.directory.metrics, self.progress.metrics_bytes)
-        metrics.read_records(self.directory.metrics)
+        self._metrics.continue_at(self.progress.metrics_bytes, self.progress.metrics_digest)
         return True
 
     def result(self, status: str) -> dict[str, Any]:
