@@ -81,6 +81,7 @@ REFUSED = {
     "foo": "cannot be read as key=value",
     "task=[1": "cannot be read as key=value",
     "experiment=null": "see --help",
+    "~seed": "or give seed a value",
 }
 
 

@@ -18,6 +18,20 @@ GATED = (ModelName.lstm, ModelName.gru)
 SQUARE_STARTS = (InitName.identity, InitName.split_identity)
 
 
+class SettingError(ConfigError):
+    """A setting that cannot work: its full key, its value and what would be accepted."""
+
+    def __init__(self, key: str, value: Any, remedy: str) -> None:
+        shown = "null" if value is None else str(plain(value))
+        shown = shown.lower() if isinstance(value, bool) else shown
+        super().__init__(f"{key}={shown}: {remedy}")
+        self.key, self.remedy = key, remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes as its sentence."""
+        return ConfigError, self.args
+
+
 def check(config: Config) -> None:
     """Raise ConfigError for the first setting that cannot work."""
     sections = {"model": config.model.name, "init": config.init.name, "optim": config.optim.name}
@@ -27,12 +41,12 @@ def check(config: Config) -> None:
         if setting.only:
             _check_belongs(setting, section, sections[section].value)
     if not config.runs_dir.strip():
-        raise _refusal("runs_dir", "''", "needs a folder; is the variable IRNN_RUNS empty?")
+        raise SettingError("runs_dir", "''", "needs a folder; is the variable IRNN_RUNS empty?")
     if config.runtime.device is Device.mps and config.runtime.dtype is Dtype.float64:
-        raise _refusal("runtime.dtype", config.runtime.dtype, "an Apple GPU has float32 only")
+        raise SettingError("runtime.dtype", config.runtime.dtype, "an Apple GPU has float32 only")
     ends = (*vars(config.budget).values(), config.stop.test_mse)
     if all(end is None for end in ends):
-        raise _refusal(
+        raise SettingError(
             "budget.updates", None, "with no other budget and no stop rule it never ends"
         )
     _check_task(config)
@@ -42,28 +56,24 @@ def check(config: Config) -> None:
     _check_stop(config)
 
 
-def _refusal(key: str, value: Any, remedy: str) -> ConfigError:
-    shown = "null" if value is None else str(plain(value))
-    return ConfigError(f"{key}={shown.lower() if isinstance(value, bool) else shown}: {remedy}")
-
-
 def _check_bounds(setting: Setting) -> None:
     value = setting.value
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return
     words = " and ".join(f"{name} {bound:,}" for name, bound in setting.bounds.items())
     held = all(RELATIONS[name](value, bound) for name, bound in setting.bounds.items())
-    if not math.isfinite(value) or not held:
+    finite = isinstance(value, int) or math.isfinite(value)  # of a huge integer, isfinite fails
+    if not finite or not held:
         remedy = f"must be a number {words}" if words else "must be a finite number"
-        raise _refusal(setting.key, value, f"{remedy} ({setting.doc})")
+        raise SettingError(setting.key, value, f"{remedy} ({setting.doc})")
 
 
 def _check_belongs(setting: Setting, section: str, name: str) -> None:
     if name in setting.only and setting.value is None and not setting.optional:
-        raise _refusal(setting.key, None, f"{section}={name} needs a value ({setting.doc})")
+        raise SettingError(setting.key, None, f"{section}={name} needs a value ({setting.doc})")
     if name not in setting.only and setting.value is not None:
         owners = " or ".join(f"{section}={owner}" for owner in setting.only)
-        raise _refusal(
+        raise SettingError(
             setting.key, setting.value, f"{section}={name} has no such option; {owners} has it"
         )
 
@@ -71,9 +81,9 @@ def _check_belongs(setting: Setting, section: str, name: str) -> None:
 def _check_task(config: Config) -> None:
     task = config.task
     if task.marks is Marks.first_ten and task.seq_len < 20:
-        raise _refusal("task.marks", task.marks, "needs task.seq_len of at least 20")
+        raise SettingError("task.marks", task.marks, "needs task.seq_len of at least 20")
     if task.data is Data.fixed and config.batch_size > task.train_size:
-        raise _refusal(
+        raise SettingError(
             "batch_size", config.batch_size, f"at most task.train_size ({task.train_size:,})"
         )
 
@@ -81,7 +91,7 @@ def _check_task(config: Config) -> None:
 def _check_model(config: Config) -> None:
     if config.model.name in GATED and config.init.name in SQUARE_STARTS:
         gates = {ModelName.lstm: 4, ModelName.gru: 3}[config.model.name]
-        raise _refusal(
+        raise SettingError(
             "init",
             config.init.name,
             f"model={config.model.name.value} has {gates} recurrent matrices side by side, none of "
@@ -91,7 +101,7 @@ def _check_model(config: Config) -> None:
         KernelName.native,
         KernelName.reference,
     ):
-        raise _refusal(
+        raise SettingError(
             "runtime.kernel",
             config.runtime.kernel,
             f"model={config.model.name.value} runs through PyTorch only; use auto or torch",
@@ -103,32 +113,32 @@ def _check_start(config: Config) -> None:
     if init.name is not InitName.split_identity:
         return
     if config.model.hidden_size < 2:
-        raise _refusal(
+        raise SettingError(
             "model.hidden_size", config.model.hidden_size, "split_identity needs at least 2"
         )
     if init.firings is None and init.threshold_low is None:
-        raise _refusal("init.firings", None, "it or init.threshold_low needs a value")
+        raise SettingError("init.firings", None, "it or init.threshold_low needs a value")
     if init.firings is not None and init.threshold_low is not None:
-        raise _refusal(
+        raise SettingError(
             "init.threshold_low", init.threshold_low, "init.firings sets the thresholds already"
         )
     if init.firings is not None and init.firings >= steps:
-        raise _refusal("init.firings", init.firings, f"must be below task.seq_len ({steps})")
+        raise SettingError("init.firings", init.firings, f"must be below task.seq_len ({steps})")
 
 
 def _check_optim(config: Config) -> None:
     optim = config.optim
     if optim.nesterov and not optim.momentum:
-        raise _refusal("optim.nesterov", True, "it needs optim.momentum above 0")
+        raise SettingError("optim.nesterov", True, "it needs optim.momentum above 0")
     if optim.integrator_lr_scale is not None and config.init.name not in SQUARE_STARTS:
-        raise _refusal(
+        raise SettingError(
             "optim.integrator_lr_scale",
             optim.integrator_lr_scale,
             f"init={config.init.name.value} has no integrating units; init=identity or "
             "init=split_identity has them",
         )
     if optim.schedule is not None and total_updates(config) is None:
-        raise _refusal(
+        raise SettingError(
             "optim.schedule",
             optim.schedule,
             "needs budget.updates or budget.epochs, over which it falls",
@@ -140,6 +150,6 @@ def _check_stop(config: Config) -> None:
     if least is None:
         return
     if config.stop.test_mse is None:
-        raise _refusal("stop.min_updates", least, "needs stop.test_mse, which it delays")
+        raise SettingError("stop.min_updates", least, "needs stop.test_mse, which it delays")
     if total is not None and least > total:
-        raise _refusal("stop.min_updates", least, f"at most the budget of {total:,} updates")
+        raise SettingError("stop.min_updates", least, f"at most the budget of {total:,} updates")

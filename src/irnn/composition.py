@@ -10,27 +10,20 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from hydra.core.override_parser.types import OverrideType
+from hydra.types import TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from irnn import preset_files
 from irnn.checks import check
 from irnn.config import Config, ConfigError
-from irnn.groups import CONFIG_NAME, conf_dir, group_names, rewrite_numbers
-from irnn.options import settings
-from irnn.refusals import explained
+from irnn.groups import Groups, conf_dir
+from irnn.overrides import Given, known_settings, read, searchpath
+from irnn.refusals import Attempt, explained
 
-_ABOUT_OVERRIDES = (
-    HydraException,
-    OmegaConfBaseException,
-    ValueError,
-    TypeError,
-    AssertionError,
-    OverflowError,
-)  # what Hydra is known to raise about an override that it did not expect
+OURS = Groups()
 
 
 def register_schema() -> None:
@@ -50,51 +43,85 @@ def _writable(node: DictConfig) -> DictConfig:
 
 
 @contextmanager
-def _finding_groups() -> Iterator[None]:
-    """Let Hydra's `compose` find conf/, also while `hydra.main` is at work."""
+def finding_groups() -> Iterator[None]:
+    """Let Hydra find conf/, also while another application of Hydra is at work."""
     outer, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
+    register_schema()
     try:
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        with initialize_config_dir(str(conf_dir()), job_name="train", version_base="1.3"):
             yield
     finally:
         GlobalHydra.instance().hydra = outer
 
 
+def composed(
+    words: Sequence[str], groups: Groups = OURS, *, with_hydra: bool = False
+) -> DictConfig:
+    """Compose words that Hydra reads; whatever it raises comes through."""
+    with finding_groups():
+        found = compose(
+            groups.config_name,
+            overrides=[*searchpath(groups), *words],
+            return_hydra_config=with_hydra or bool(groups.folders),
+        )
+    if groups.folders:
+        preset_files.check(found.hydra.runtime.choices, groups)
+    if not with_hydra and "hydra" in found:
+        with open_dict(found):
+            del found["hydra"]
+    return found
+
+
+def multirun(task: TaskFunction, words: Sequence[str], groups: Groups) -> None:
+    """Let Hydra's sweeper and launcher do a sweep; whatever they raise comes through."""
+    with finding_groups():
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None
+        hydra.multirun(groups.config_name, task, [*searchpath(groups), *words])
+
+
 @contextmanager
-def composing(overrides: Sequence[str]) -> Iterator[None]:
-    """Let Hydra's `compose` find conf/, and explain what it refuses.
+def explaining(
+    overrides: Sequence[str], attempt: Attempt | None = None, groups: Groups = OURS
+) -> Iterator[None]:
+    """Say in a few lines what is wrong with overrides, whatever comes of them.
+
+    Args:
+        overrides: as they were typed; each can work by itself.
+        attempt: tries some of them; by default, composes and checks one run.
+        groups: where options are from.
 
     Raises:
-        ConfigError: The overrides cannot work; the message is for the user.
+        ConfigError: They cannot work; the message is for the user.
     """
-    register_schema()
     try:
-        with _finding_groups():
-            yield
-    except _ABOUT_OVERRIDES as error:
-        raise explained(error, overrides) from error
+        yield
+    except Exception as error:  # the kind is anything that is said about what a user gave
+        tried = attempt or Composer(groups).attempt
+        raise explained(error, overrides, tried, groups) from error
 
 
-def compose_config(overrides: Sequence[str]) -> Config:
+def compose_config(overrides: Sequence[str], groups: Groups = OURS) -> Config:
     """Compose one run from overrides and check it.
 
     Raises:
         ConfigError: It cannot work; the message is for the user.
     """
-    with composing(overrides):
-        return to_config(compose(CONFIG_NAME, overrides=rewrite_numbers(overrides)))
+    words = [given.word for given in read(overrides, groups)]
+    with explaining(overrides, groups=groups):
+        return to_config(composed(words, groups))
 
 
-def to_config(composed: DictConfig) -> Config:
+def to_config(found: DictConfig) -> Config:
     """Turn what Hydra composed into a checked `Config`; keys that the schema lacks are refused."""
-    config = OmegaConf.to_object(_typed(composed))
+    config = OmegaConf.to_object(_typed(found))
     assert isinstance(config, Config)
     check(config)
     return config
 
 
-def _typed(composed: DictConfig) -> DictConfig:
-    values = OmegaConf.to_container(composed, resolve=True)
+def _typed(found: DictConfig) -> DictConfig:
+    values = OmegaConf.to_container(found, resolve=True, throw_on_missing=True)
     merged = OmegaConf.merge(_writable(OmegaConf.structured(Config)), values)
     assert isinstance(merged, DictConfig)
     return merged
@@ -129,11 +156,10 @@ class Composer:
     setting goes that way.
     """
 
-    def __init__(self) -> None:
-        self._parser = OverridesParser.create()
-        self._known = {setting.key for setting in settings(Config())}
-        self._groups = group_names()
-        self._parsed: dict[str, Override] = {}
+    def __init__(self, groups: Groups = OURS) -> None:
+        self.groups = groups
+        self._names = groups.names()
+        self._given: dict[str, Given] = {}
         self._bases: dict[tuple[str, ...], tuple[Config, DictConfig] | None] = {}
         self._sections: dict[tuple[Any, ...], dict[str, Any]] = {}
         self._composed: dict[tuple[str, ...], Config] = {}
@@ -150,42 +176,47 @@ class Composer:
         """
         key = tuple(overrides)
         if key not in self._composed:
-            self._composed[key] = self._quickly(key) or compose_config(key)
+            self._read(key)
+            with explaining(key, self.attempt, self.groups):
+                self._composed[key] = self.attempt(key)
         return self._composed[key]
 
-    def _quickly(self, overrides: Sequence[str]) -> Config | None:
-        """Compose what the shortcut is right for; None for what it is not, or what is refused."""
+    def attempt(self, overrides: Sequence[str]) -> Config:
+        """Compose one run and check it; whatever Hydra raises comes through."""
+        given = self._read(overrides)
         try:
-            chosen, values = self._split(rewrite_numbers(overrides))
-            if chosen is None or (base := self._base(tuple(chosen))) is None:
-                return None
-            config = self._with_values(tuple(chosen), *base, values)
-        except _ABOUT_OVERRIDES:
-            return None
+            config = self._quickly(given)
+        except Exception:  # the long way says better what is wrong
+            config = None
+        if config is None:
+            return to_config(composed([each.word for each in given], self.groups))
         check(config)
         return config
 
-    def _split(self, overrides: Sequence[str]) -> tuple[list[str] | None, dict[str, Any]]:
+    def _read(self, overrides: Sequence[str]) -> list[Given]:
+        new = [text for text in overrides if text not in self._given]
+        self._given.update(zip(new, read(new, self.groups), strict=True))
+        return [self._given[text] for text in overrides]
+
+    def _quickly(self, given: Sequence[Given]) -> Config | None:
+        """Compose what the shortcut is right for; None for what it is not."""
+        chosen, values = self._split(given)
+        if chosen is None or (base := self._base(tuple(chosen))) is None:
+            return None
+        return self._with_values(tuple(chosen), *base, values)
+
+    def _split(self, given: Sequence[Given]) -> tuple[list[str] | None, dict[str, Any]]:
         """Tell choices of groups from values of settings; None if there is anything else."""
         chosen: list[str] = []
         values: dict[str, Any] = {}
-        for text in overrides:
-            if text not in self._parsed:
-                self._parsed[text] = self._parser.parse_override(text)
-            override = self._parsed[text]
-            key, value = override.key_or_group, override.value()
+        for each in given:
+            override, key, value = each.parsed, each.key, each.parsed.value()
             plain = value is None or isinstance(value, (str, int, float))
-            if (
-                override.type is not OverrideType.CHANGE
-                or override.is_sweep_override()
-                or override.package is not None
-                or not plain
-                or "${" in text
-            ):
+            if override.type is not OverrideType.CHANGE or not plain or "${" in each.word:
                 return None, {}
-            if key in self._groups:
-                chosen.append(text)
-            elif key in self._known:
+            if key in self._names:
+                chosen.append(each.word)
+            elif key in known_settings():
                 values[key] = value
             else:
                 return None, {}
@@ -194,12 +225,11 @@ class Composer:
     def _base(self, chosen: tuple[str, ...]) -> tuple[Config, DictConfig] | None:
         """Compose choices of groups; None if a value depends on another, which may yet be set."""
         if chosen not in self._bases:
-            with _finding_groups():
-                composed = compose(CONFIG_NAME, overrides=list(chosen))
-            if _has_references(OmegaConf.to_container(composed, resolve=False)):
+            found = composed(chosen, self.groups)
+            if _has_references(OmegaConf.to_container(found, resolve=False)):
                 self._bases[chosen] = None
             else:
-                typed = _typed(composed)
+                typed = _typed(found)
                 config = OmegaConf.to_object(typed)
                 assert isinstance(config, Config)
                 self._bases[chosen] = config, typed

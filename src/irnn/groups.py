@@ -1,7 +1,9 @@
 """The configuration groups: where their files are, and numbers in the place of their options."""
 
+import importlib.util
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from irnn.config import ConfigError
@@ -27,14 +29,82 @@ def conf_dir() -> Path:
     raise ConfigError(f"no conf/{CONFIG_NAME}.yaml beside {package}: install irnn again")
 
 
-def group_names() -> set[str]:
-    """Name the groups that a run is composed from; those of Hydra itself have a slash."""
-    return {path.name for path in conf_dir().iterdir() if path.is_dir() and path.name != "hydra"}
+@dataclass(frozen=True)
+class Groups:
+    """What a command composes from: irnn's own groups, and those of folders that its user adds.
+
+    Args:
+        folders: as Hydra's search path has them: file:///a/folder or pkg://a.package; ours comes first.
+        config_name: the file that a run begins from.
+    """
+
+    folders: tuple[str, ...] = ()
+    config_name: str = CONFIG_NAME
+
+    def places(self) -> list[Path]:
+        """Give the folders that are on this disk, ours first."""
+        return [conf_dir(), *filter(None, map(_place, self.folders))]
+
+    def names(self) -> set[str]:
+        """Name the groups that a run is composed from; those of Hydra itself have a slash."""
+        below = (path for place in self.places() for path in place.iterdir())
+        return {path.name for path in below if path.is_dir() and path.name != "hydra"}
+
+    def has_main(self) -> bool:
+        """Whether the file that a run begins from is there."""
+        name = self.config_name.removesuffix(".yaml")
+        return any((place / f"{name}.yaml").is_file() for place in self.places())
+
+    def options(self, group: str) -> list[str]:
+        """Name a group's options."""
+        return sorted({*self._files(group)})
+
+    def file(self, group: str, option: str) -> Path | None:
+        """Find the file of an option; None where it is not on this disk."""
+        return self._files(group).get(option)
+
+    def _files(self, group: str) -> dict[str, Path]:
+        found: dict[str, Path] = {}
+        for place in reversed(self.places()):
+            for path in (place / group).rglob("*.yaml"):
+                found[path.relative_to(place / group).with_suffix("").as_posix()] = path
+        return found
 
 
-def options(group: str) -> list[str]:
-    """Name a group's options."""
-    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+def _place(folder: str) -> Path | None:
+    scheme, found, rest = folder.rpartition("://")
+    if scheme in ("", "file"):
+        return Path(rest)
+    if scheme != "pkg" or not found:
+        return None
+    try:
+        spec = importlib.util.find_spec(rest)
+    except (ImportError, ValueError):
+        return None
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    return Path(places[0]) if places else None
+
+
+def added_folders(folders: Sequence[str]) -> tuple[str, ...]:
+    """Write folders as Hydra's search path has them.
+
+    Raises:
+        ConfigError: One of them is not there.
+    """
+    written = []
+    for folder in folders:
+        place = _place(folder)
+        try:
+            there = place is not None and place.is_dir()
+        except (OSError, ValueError):
+            there = False
+        if place is None or not there:
+            raise ConfigError(
+                f"{folder}: no such folder; name one that has groups in it, as in "
+                "/my/conf with /my/conf/experiment/NAME.yaml"
+            )
+        written.append(folder if folder.startswith("pkg://") else f"file://{place.absolute()}")
+    return tuple(written)
 
 
 def rewrite_numbers(overrides: Sequence[str]) -> list[str]:

@@ -36,6 +36,7 @@ class Setting:
     """One leaf of a configuration: its full key, its value and how it was declared."""
 
     key: str
+    type: Any
     value: Any
     doc: str
     bounds: dict[str, float]
@@ -50,7 +51,7 @@ def settings(node: Any, prefix: str = "") -> Iterator[Setting]:
         if is_dataclass(value):
             yield from settings(value, f"{key}.")
         else:
-            yield Setting(key, value, **item.metadata)
+            yield Setting(key, item.type, value, **item.metadata)
 
 
 def plain(value: Any) -> Any:

@@ -1,111 +1,127 @@
-"""Say in a few lines which override is wrong, and what would be accepted."""
+"""Find by trial which overrides a refusal is about, and say it in a few lines."""
 
-import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from hydra.errors import OverrideParseException
+from omegaconf.errors import OmegaConfBaseException
 
-from irnn.config import Config, ConfigError
-from irnn.groups import NUMERIC_GROUPS, group_names, options
-from irnn.options import settings
+from irnn import preset_files
+from irnn.checks import SettingError
+from irnn.config import ConfigError
+from irnn.groups import NUMERIC_GROUPS, Groups
+from irnn.wording import shown
 
-
-def explained(error: Exception, overrides: Sequence[str]) -> ConfigError:
-    """Say in a few lines which key and value are wrong and what would be accepted."""
-    if isinstance(error, ConfigError):
-        return error
-    messages = []
-    cause: BaseException | None = error
-    while cause is not None:
-        messages.append(str(cause))
-        cause = cause.__cause__ or cause.__context__
-    text = "\n".join(messages)
-    return ConfigError(
-        _unreadable(error, text, overrides)
-        or _missing_option(text)
-        or _unknown_key(text, overrides)
-        or _wrong_value(text, overrides)
-        or _first_lines(text)
-    )
+Attempt = Callable[[Sequence[str]], Any]
 
 
-def _unreadable(error: Exception, text: str, overrides: Sequence[str]) -> str | None:
-    sweep = re.search(r"Sweep parameters '([^']+)'|Ambiguous value for argument '([^']+)'", text)
-    if sweep:
-        return f"{sweep[1] or sweep[2]}: several values are a sweep, which needs -m (--multirun)"
-    added = re.search(r"Could not append to config. An item is already at '([^']+)'", text)
-    if added:
-        return f"{_as_given(added[1], overrides)}: already a setting; leave the + out"
-    if "Config group override must be" in text:
-        named = [o for o in overrides if o.partition("=")[0].lstrip("+") in group_names()]
-        given = [o for o in named if not o.partition("=")[2].isidentifier()] or named
-        given += [o for o in named if o.endswith("=null") and o not in given]
-        return f"{' '.join(given)}: a group takes the name of one of its options; see --help"
-    if isinstance(error, OverrideParseException):
-        return f"{error.override}: cannot be read as key=value"
-    return None
+def explained(
+    error: Exception, overrides: Sequence[str], attempt: Attempt, groups: Groups
+) -> ConfigError:
+    """Say which overrides cannot work, and why.
+
+    Args:
+        error: what came of them.
+        overrides: all that were given.
+        attempt: tries some of them, and raises what comes of it.
+        groups: where options are from.
+    """
+    guilty, error = to_blame(error, overrides, attempt)
+    return ConfigError(_sentence(error, guilty, groups))
 
 
-def _missing_option(text: str) -> str | None:
-    if "Could not load 'hydra/launcher/submitit" in text:
-        return "hydra/launcher=slurm: needs submitit: pip install 'irnn[slurm]'"
-    found = re.search(r"Could not find '([\w/]+)/([^']*)'", text)
-    if not found:
-        return None
-    group, name = found.groups()
-    names = options(group)
-    also = " or any number" if group in NUMERIC_GROUPS else ""
-    return f"{group}={name}: no such option; {group} is one of {', '.join(names)}{also}"
+def to_blame(
+    error: Exception, overrides: Sequence[str], attempt: Attempt
+) -> tuple[list[str], Exception]:
+    """Leave out overrides while the same fault stays; what is left is the fault, in its fewest words.
+
+    None is left where the fault is in none of them, but in a variable or in irnn's own files.
+    """
+    kept, fault, before = list(overrides), _fault(error), -1
+    while before != len(kept):  # what another one needed may be left out once that one is
+        before = len(kept)
+        for word in list(kept):
+            fewer = [each for each in kept if each != word]
+            try:
+                attempt(fewer)
+            except Exception as other:  # anything at all may be said about what a user gives
+                if _fault(other) == fault:
+                    kept, error = fewer, other
+    return kept, error
 
 
-def _unknown_key(text: str, overrides: Sequence[str]) -> str | None:
-    found = re.search(r"Could not override '([^']+)'|Key '([^']+)' (?:is )?not in", text)
-    if not found or "Error merging override" in text:
-        return None
-    full = re.search(r"full_key: (\S+)", text)
-    key = found[1] or (full[1] if full else found[2])
-    known = [setting.key for setting in settings(Config())]
-    close = difflib.get_close_matches(key, [*known, *sorted(group_names())], n=3, cutoff=0.5)
-    section = [name for name in known if name.startswith(key.split(".")[0] + ".")]
-    meant = f"did you mean {' or '.join(close)}?" if close else "see --help for all settings"
-    inside = f"\n  settings there: {', '.join(section)}" if "." in key and section else ""
-    return f"{_as_given(key, overrides)}: no such setting; {meant}{inside}"
+def _fault(error: Exception) -> tuple[Any, ...]:
+    """Tell one fault from another."""
+    if isinstance(error, SettingError):
+        return (SettingError, error.key, re.sub(r"[\d.]+", "0", error.remedy))
+    innermost = _innermost(error)
+    return (type(innermost), getattr(innermost, "full_key", None) or _first_line(innermost))
 
 
-def _wrong_value(text: str, overrides: Sequence[str]) -> str | None:
-    full = re.search(r"full_key: (\S+)", text)
-    if not full:
-        return None
-    key = full[1]
-    wanted = re.search(r"expected one of \[([^\]]*)\]", text)
-    kind = re.search(r"could not be converted to (\w+)", text)
-    if wanted:
-        remedy = f"must be one of {wanted[1]}"
-    elif "non-Optional" in text or "not Optional" in text:
-        remedy = "must have a value"
-    elif "not a valid bool" in text:
-        remedy = "must be true or false"
-    elif kind:
-        names = {"Integer": "a whole number", "Float": "a number"}
-        remedy = f"must be {names.get(kind[1], kind[1])}"
+def _sentence(error: Exception, guilty: Sequence[str], groups: Groups) -> str:
+    if isinstance(error, SettingError):
+        setters = [word for word in guilty if _sets(word, error.key)]
+        others = [word for word in guilty if word not in setters[-1:]]
+        if setters:
+            beside = f" (with {' '.join(map(shown, others))})" if others else ""
+            return f"{shown(setters[-1])}{beside}: {error.remedy}"
+        said = str(error)
     else:
-        remedy = _first_lines(text)
-    docs = {setting.key: setting.doc for setting in settings(Config())}
-    meaning = f" ({docs[key]})" if key in docs else ""
-    return f"{_as_given(key, overrides)}: {remedy}{meaning}"
+        said = preset_files.fault(guilty, groups) or _library(error)
+    return f"{' '.join(map(shown, guilty))}: {said}" if guilty else said
 
 
-def _as_given(key: str, overrides: Sequence[str]) -> str:
-    """The override that set a key, as its user wrote it; the bare key when none did."""
-    for override in reversed(overrides):
-        name = override.partition("=")[0].lstrip("+~")
-        if name == key or NUMERIC_GROUPS.get(name) == key or key.startswith(f"{name}."):
-            return override
-    return key
+def _library(error: Exception) -> str:
+    """Say in one line what OmegaConf or Hydra say in many."""
+    if isinstance(error, ConfigError):
+        return str(error)
+    text = " ".join(str(each) for each in _chain(error))
+    if "Could not load 'hydra/launcher/submitit" in text:
+        return "needs submitit: pip install 'irnn[slurm]'"
+    innermost = _innermost(error)
+    key = getattr(innermost, "full_key", None)
+    said = _first_line(innermost)
+    missing = re.search(r"Could not find '([^']+)'", text)
+    if missing:
+        return f"there is no option {missing[1]}; see --help"
+    if re.match(r"hydra\.(sweeper|launcher)\.", str(key or said)) or (
+        key and key.startswith("hydra.")
+    ):
+        said = said.replace("is not in struct", "is no setting of what was chosen")
+        return f"{said}; irnn-train --cfg hydra --package hydra.sweeper shows what there is"
+    if isinstance(innermost, RecursionError):
+        return "refers to itself; give it a value"
+    return f"{f'{key}: ' if key and key not in said else ''}{said}; give it a value that can be worked out"
 
 
-def _first_lines(text: str, most: int = 3) -> str:
-    lines: list[Any] = [line.strip() for line in text.splitlines() if line.strip()]
-    return "\n  ".join(lines[:most])
+def _sets(word: str, key: str) -> bool:
+    """Whether an override is about a setting, by its own name or its group's."""
+    name, _, value = word.partition("=")
+    name = name.lstrip("+~")
+    if NUMERIC_GROUPS.get(name) == key:
+        return bool(re.match(r"['\"]?[+-]?[\d.]|null|none", value))
+    return name == key or f"{name}.name" == key
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in found:
+        found.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return found
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Give the error that says most: OmegaConf's own, which names a key, else the first of all."""
+    chain = _chain(error)
+    about = [each for each in chain if isinstance(each, OmegaConfBaseException) and str(each)]
+    if about:
+        return about[0]
+    spoken = [each for each in chain if str(each).strip()]
+    return spoken[-1] if spoken else chain[-1]
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return shown(lines[0]) if lines else type(error).__name__

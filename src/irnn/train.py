@@ -1,18 +1,16 @@
 """`python -m irnn.train`: compose a run from YAML groups and train it; with -m, a sweep of many runs."""
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from irnn import screen
 
 if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
+    from irnn.command import Command
     from irnn.config import Config
 
 SOLVED_OR_EXHAUSTED, FAILED, REFUSED, DIVERGED = 0, 1, 2, 3
-_MULTIRUN = ("-m", "--multirun")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,6 +38,7 @@ def _interrupted(words: Sequence[str], status: int) -> int:
 
 def _main(words: list[str]) -> int:
     from irnn import composition, help  # Hydra, but not torch
+    from irnn.command import flags_of, read_command
     from irnn.config import ConfigError
 
     if "-h" in words or "--help" in words:
@@ -53,18 +52,18 @@ def _main(words: list[str]) -> int:
     from irnn.sweeps.naming import in_sweep
     from irnn.sweeps.request import forgotten_multirun
 
-    flags = {word for word in words if word.startswith("-")}
     try:
-        if flags & set(_MULTIRUN):
-            return _sweep(words)
-        if flags:
-            return _through_hydra(words)
-        config = in_sweep(composition.compose_config(words))
-        if forgotten_multirun(words):
+        command = read_command(words)
+        if command.show:
+            return _show(command)
+        if command.multirun:
+            return _sweep(command)
+        config = in_sweep(composition.compose_config(command.overrides, command.groups))
+        if forgotten_multirun(command.overrides, command.groups):
             raise ConfigError("sweep=NAME asks for many runs, which needs -m (--multirun)")
     except ConfigError as error:
         return _say(error, REFUSED)
-    return _attempt(lambda: config, words)
+    return _attempt(config, [*command.overrides, *flags_of(command.groups)])
 
 
 def _say(error: Exception | str, status: int) -> int:
@@ -72,7 +71,7 @@ def _say(error: Exception | str, status: int) -> int:
     return status
 
 
-def _attempt(make: "Callable[[], Config]", overrides: list[str]) -> int:
+def _attempt(config: "Config", overrides: list[str]) -> int:
     """Train one run and turn how it ended into an exit status."""
     from irnn.config import ConfigError
     from irnn.runs.directory import RunDirectory
@@ -83,7 +82,6 @@ def _attempt(make: "Callable[[], Config]", overrides: list[str]) -> int:
 
     directory = None
     try:
-        config = make()
         directory = RunDirectory.of(config)
         result = run(config, overrides)
     except ConfigError as error:
@@ -101,81 +99,43 @@ def _attempt(make: "Callable[[], Config]", overrides: list[str]) -> int:
     return DIVERGED if result["status"] == "diverged" else SOLVED_OR_EXHAUSTED
 
 
-def _sweep(words: list[str]) -> int:
+def _sweep(command: "Command") -> int:
     """Let Hydra's sweeper and launcher make many runs, once all of them are known to be able to work."""
-    from irnn.composition import Composer
+    from irnn.composition import Composer, multirun
     from irnn.config import ConfigError
     from irnn.sweeps.launch import Stopped
     from irnn.sweeps.request import read_request
     from irnn.sweeps.task import SweepTask
 
-    composer = Composer()
-    others = [word for word in words if word.startswith("-") and word not in _MULTIRUN]
-    if others:
-        raise ConfigError(f"{others[0]}: not together with {_MULTIRUN[0]}; leave out one of them")
-    overrides = [word for word in words if word not in _MULTIRUN]
-    request = read_request(overrides, composer)
-    task = SweepTask(words, composer, request.shared)
-    known = [f"sweep.name={request.name}", f"hydra.sweep.dir={_quoted(str(request.folder))}"]
+    composer = Composer(command.groups)
+    request = read_request(command.overrides, composer)
+    task = SweepTask(command.words, composer, request.shared)
+    ended = SOLVED_OR_EXHAUSTED
     try:
-        ended = _call_hydra(task, [_MULTIRUN[0], *overrides, *known])
+        multirun(task, request.words, command.groups)
     except Stopped as stopped:
         task.conclude()
-        return _interrupted(words, 128 + stopped.signal_number)
+        return _interrupted(command.words, 128 + stopped.signal_number)
+    except SystemExit as exit_:
+        ended = exit_.code if isinstance(exit_.code, int) else FAILED
+    except Exception as error:  # of a sweeper or launcher that is not irnn's
+        said = next(iter(str(error).splitlines()), "")
+        ended = _say(f"{type(error).__name__}: {said}", FAILED if task.jobs else REFUSED)
+        if not task.jobs:
+            return ended
     if task.refusal is not None:
         return _say(task.refusal, REFUSED if isinstance(task.refusal, ConfigError) else FAILED)
     complete = task.conclude()
     return ended or (SOLVED_OR_EXHAUSTED if complete else FAILED)
 
 
-def _quoted(text: str) -> str:
-    """Write a text so that Hydra reads it as one value."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+def _show(command: "Command") -> int:
+    """Let Hydra show settings instead of running anything."""
+    from irnn.composition import Composer
+    from irnn.show import show
+    from irnn.sweeps.request import read_request
 
-
-def _through_hydra(words: list[str]) -> int:
-    """Let Hydra do what is not just a run: --cfg, --info, --shell-completion, its own settings."""
-    from hydra.core.hydra_config import HydraConfig
-    from hydra.errors import HydraException
-
-    from irnn import composition
-
-    statuses: list[int] = []
-
-    def job(composed: "DictConfig") -> None:
-        chosen = list(HydraConfig.get().overrides.task)
-        statuses.append(FAILED)
-        statuses[-1] = _attempt(lambda: composition.to_config(composed), chosen)
-
-    try:
-        return _call_hydra(job, words) or max(statuses, default=SOLVED_OR_EXHAUSTED)
-    except (ValueError, HydraException) as error:
-        if statuses:
-            raise
-        return _say(error, REFUSED)  # flags that do not go together
-
-
-def _call_hydra(task: "Callable[[DictConfig], Any]", words: list[str]) -> int:
-    """Call `hydra.main` as the command line would; give the exit status that Hydra ends with."""
-    import hydra
-
-    from irnn import composition
-    from irnn.groups import CONFIG_NAME, conf_dir, rewrite_numbers
-
-    composition.register_schema()
-    before = sys.argv
-    # Flags first, for Hydra wants all overrides on one side.
-    rest = [word for word in words if word not in _MULTIRUN]
-    flag = ["--multirun"] if len(rest) < len(words) else []
-    sys.argv = [sys.argv[0], *flag, *rewrite_numbers(rest)]
-    command = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=CONFIG_NAME)
-    try:
-        command(task)()
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else FAILED
-    finally:
-        sys.argv = before
+    show(command, lambda: read_request(command.overrides, Composer(command.groups)).jobs)
     return SOLVED_OR_EXHAUSTED
 
 

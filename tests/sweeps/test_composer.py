@@ -19,7 +19,6 @@ JOBS = [
     ["evaluate.every=${checkpoint.every}", "checkpoint.every=7"],
     ["runs_dir=${oc.env:HOME}/x"],
     ["++seed=4", "budget.updates=null"],
-    ["~seed"],
 ]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from irnn.composition import Composer
 from irnn.config import ConfigError
-from irnn.groups import conf_dir
+from irnn.groups import Groups, conf_dir
 from irnn.runs.identity import run_id
 from irnn.sweeps import record
 from irnn.sweeps.launch import make_jobs
@@ -34,14 +34,12 @@ def test_every_job_of_every_file_of_a_sweep_can_work(sweep: str) -> None:
     ("sweep", "axes"), [("paper_grid", [9, 4]), ("paper_grid_lstm", [9, 4, 4])]
 )
 def test_the_papers_grids_are_the_papers(sweep: str, axes: list[int]) -> None:
-    from hydra import compose
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    from irnn.composition import composing
+    from irnn.composition import composed as compose
     from irnn.sweeps.grid import axes as found
 
-    with composing([]):
-        composed = compose("train", overrides=[f"sweep={sweep}"], return_hydra_config=True)
+    composed = compose([f"sweep={sweep}"], with_hydra=True)
     params = [f"{key}={value}" for key, value in composed.hydra.sweeper.params.items()]
     values = found(OverridesParser.create().parse_overrides(params))
     assert [len(each) for each in values.values()] == axes
@@ -87,9 +85,12 @@ def test_a_sweep_is_no_part_of_a_runs_identity_and_groups_its_tracker() -> None:
 
 
 def test_a_file_of_many_runs_without_m_is_noticed_unless_it_is_one_run() -> None:
-    assert forgotten_multirun(["sweep=paper_grid", "seq_len=200"])
-    assert not forgotten_multirun(["sweep=paper_grid", "optim.lr=1e-3", "clip=10"])
-    assert not forgotten_multirun(["seed=3"])
+    def forgotten(*overrides: str) -> bool:
+        return forgotten_multirun(overrides, Groups())
+
+    assert forgotten("sweep=paper_grid", "seq_len=200")
+    assert not forgotten("sweep=paper_grid", "optim.lr=1e-3", "clip=10")
+    assert not forgotten("seed=3")
 
 
 def test_asking_again_for_a_larger_sweep_adds_its_jobs_to_the_record(tmp_path: Path) -> None:

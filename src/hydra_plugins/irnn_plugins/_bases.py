@@ -46,8 +46,10 @@ class TaskSweeper(Sweeper):
 
     def overrides(self, arguments: Sequence[str]) -> list[Override]:
         """Parse what the file varies, then what the command line does."""
-        from irnn.groups import rewrite_numbers
+        from irnn.overrides import rewritten
 
-        words = rewrite_numbers([f"{key}={value}" for key, value in self.params.items()])
+        words = rewritten(
+            [f"{key}={'null' if value is None else value}" for key, value in self.params.items()]
+        )
         parser = OverridesParser.create(config_loader=self._config_loader)
         return parser.parse_overrides([*words, *arguments])

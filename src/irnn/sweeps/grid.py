@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from hydra.core.override_parser.types import IntervalSweep, Override
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
 from irnn.config import ConfigError
 
@@ -38,13 +38,31 @@ def axes(parsed: Sequence[Override]) -> dict[str, list[str]]:
 def _values(override: Override, key: str) -> list[str]:
     if key.partition(".")[0] in _ONE_VALUE:
         raise ConfigError(f"{override.input_line}: one sweep has one value of {key}")
+    swept = override.value()
     try:
+        if isinstance(swept, RangeSweep) and (count := _length(swept)) > MOST_JOBS:
+            raise _too_many(override.input_line or key, count)
         values = list(itertools.islice(override.sweep_string_iterator(), MOST_JOBS + 1))
-    except ValueError as error:  # of a range whose step is 0
+    except ConfigError:
+        raise
+    except Exception as error:  # of a range whose step is 0, or that mixes numbers and text
         raise ConfigError(f"{override.input_line}: {error}") from error
     if not values:
         raise ConfigError(f"{override.input_line}: a sweep over nothing")
     return [f"{key}={value}" for value in values]
+
+
+def _length(swept: RangeSweep) -> float:
+    """Count the values of a range without making them."""
+    start, stop, step = (float(each or 0) for each in (swept.start, swept.stop, swept.step))
+    return max(0.0, math.ceil((stop - start) / step)) if step and math.isfinite(stop) else 0.0
+
+
+def _too_many(axis: str, count: float) -> ConfigError:
+    return ConfigError(
+        f"{axis}: this is a sweep of {count:,.0f} jobs; one has at most {MOST_JOBS:,}. Ask for fewer "
+        "values at a time, with the same sweep.name=NAME: its record keeps those asked for before"
+    )
 
 
 def combinations(found: dict[str, list[str]]) -> list[tuple[str, ...]]:
@@ -56,10 +74,7 @@ def combinations(found: dict[str, list[str]]) -> list[tuple[str, ...]]:
     count = math.prod(len(values) for values in found.values())
     if count > MOST_JOBS:
         widest = max(found, key=lambda key: len(found[key]))
-        raise ConfigError(
-            f"{widest}: this is a sweep of {'at least ' if len(found[widest]) > MOST_JOBS else ''}"
-            f"{count:,} jobs; one has at most {MOST_JOBS:,}"
-        )
+        raise _too_many(widest, count)
     return list(itertools.product(*found.values()))
 
 

@@ -1,17 +1,16 @@
 """Read a sweep's command line, and refuse it before anything is created if one of its jobs cannot work."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra import compose
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig
 
-from irnn.composition import Composer, composing
+from irnn.composition import Composer, composed, explaining
 from irnn.config import ConfigError
-from irnn.groups import CONFIG_NAME, rewrite_numbers
+from irnn.groups import Groups
+from irnn.overrides import Given, quoted, read
 from irnn.sweeps import record
 from irnn.sweeps.grid import axes, combinations, each_value_once
 from irnn.sweeps.naming import sweep_folder, sweep_name
@@ -28,11 +27,21 @@ _NUMBERS: dict[str, tuple[Callable[[int], bool], str]] = {
 
 @dataclass(frozen=True)
 class Request:
-    """A sweep that can work: its name, where its record is, and the overrides that all its jobs have."""
+    """A sweep that can work.
+
+    Args:
+        name: of the sweep.
+        folder: where its record is.
+        shared: the overrides that all its jobs have.
+        words: all overrides as Hydra reads them, with what is decided here.
+        jobs: the overrides of every job; of a search, of what it was checked with.
+    """
 
     name: str
     folder: Path
     shared: tuple[str, ...]
+    words: tuple[str, ...]
+    jobs: tuple[tuple[str, ...], ...]
 
 
 def read_request(overrides: Sequence[str], composer: Composer) -> Request:
@@ -41,28 +50,63 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
     Raises:
         ConfigError: One of its jobs cannot work.
     """
-    words = rewrite_numbers(overrides)
-    with composing(overrides):
-        parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
-        parsed = parser.parse_overrides(words)
-        for_all = [each.input_line or "" for each in parsed if not each.is_sweep_override()]
-        composed = compose(CONFIG_NAME, overrides=for_all, return_hydra_config=True)
-        sweeper: Any = composed.hydra.sweeper
-        _check_numbers("hydra.sweeper", sweeper)
-        _check_numbers("hydra.launcher", composed.hydra.launcher)
-        params = [f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()]
-        asked = parser.parse_overrides([*rewrite_numbers(params), *words])
-        if str(sweeper.get("_target_")).rpartition(".")[2] in _GRIDS:
-            batch = combinations(axes(asked))
-        else:
-            batch = each_value_once(asked)
+    groups = composer.groups
+    given = read(overrides, groups, multirun=True)
+    fixed = [each for each in given if not each.parsed.is_sweep_override()]
+    by_text = {each.typed: each for each in fixed}
+
+    def compose(typed: Sequence[str]) -> Any:
+        return composed([by_text[text].word for text in typed], groups, with_hydra=True)
+
+    for_all = [each.word for each in fixed]
+    with explaining([*by_text], compose, groups):
+        hydra = compose([each.typed for each in fixed]).hydra
+    sweeper: Any = hydra.sweeper
+    _check_numbers("hydra.sweeper", sweeper)
+    _check_numbers("hydra.launcher", hydra.launcher)
+    from_file = _axes_of_file(hydra, groups, given)
+    asked = [each.parsed for each in (*from_file, *given)]
+    if str(sweeper.get("_target_")).rpartition(".")[2] in _GRIDS:
+        batch = combinations(axes(asked))
+    else:
+        batch = each_value_once(asked)
     configs = [composer.compose(job) for job in batch]
-    name = sweep_name(configs[0], parsed)
+    name = sweep_name(configs[0], [each.parsed for each in given])
     folder = sweep_folder(configs[0], name)
     record.read(folder)
     swept = {each.get_key_element() for each in asked if each.is_sweep_override()}
     shared = [word for word in for_all if word.partition("=")[0] not in swept]
-    return Request(name, folder, tuple(shared))
+    decided = [f"sweep.name={quoted(name)}", f"hydra.sweep.dir={quoted(str(folder))}"]
+    words = [*(each.word for each in given), *decided]
+    return Request(name, folder, tuple(shared), tuple(words), tuple(batch))
+
+
+def _axes_of_file(hydra: Any, groups: Groups, given: Sequence[Given]) -> list[Given]:
+    """Read what the file of a sweep varies.
+
+    Raises:
+        ConfigError: It is no setting with values.
+    """
+    params = hydra.sweeper.get("params")
+    if params is None:
+        return []
+    typed = next(
+        (each.typed for each in given if each.key.startswith("hydra.sweeper.params")), None
+    )
+    source = typed or f"sweep={hydra.runtime.choices.get('sweep')}"
+    if not isinstance(params, Mapping | DictConfig):
+        raise ConfigError(
+            f"{source}: must be settings with values; write them without it, as in seed=0,1,2"
+        )
+    words = [f"{key}={_written(value)}" for key, value in params.items()]
+    try:
+        return read(words, groups, multirun=True)
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {error}") from error
+
+
+def _written(value: Any) -> str:
+    return "null" if value is None else str(value)
 
 
 def _check_numbers(key: str, chosen: Any) -> None:
@@ -79,14 +123,13 @@ def _check_numbers(key: str, chosen: Any) -> None:
             raise ConfigError(f"{key}.{name}={value}: must be {remedy}")
 
 
-def forgotten_multirun(overrides: Sequence[str]) -> bool:
+def forgotten_multirun(overrides: Sequence[str], groups: Groups) -> bool:
     """Whether a file of a sweep is asked for, but as one run that leaves some of its settings open."""
     if not any(
         word.startswith("sweep=") and word not in ("sweep=null", "sweep=none") for word in overrides
     ):
         return False
-    words = rewrite_numbers(overrides)
-    with composing(overrides):
-        composed = compose(CONFIG_NAME, overrides=words, return_hydra_config=True)
+    words = [each.word for each in read(overrides, groups)]
+    hydra = composed(words, groups, with_hydra=True).hydra
     given = {word.partition("=")[0].lstrip("+") for word in words}
-    return not set(composed.hydra.sweeper.get("params") or {}) <= given
+    return not set(hydra.sweeper.get("params") or {}) <= given

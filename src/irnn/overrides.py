@@ -1,0 +1,184 @@
+"""One override as it was typed: what Hydra is to read, and whether it can work whatever is beside it."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    Glob,
+    IntervalSweep,
+    Override,
+    OverrideType,
+    Quote,
+    QuotedString,
+    RangeSweep,
+)
+
+from irnn import hydra_settings
+from irnn.config import Config, ConfigError
+from irnn.groups import NUMERIC_GROUPS, Groups, rewrite_numbers
+from irnn.kinds import is_text, wrong_value
+from irnn.options import Setting, settings
+from irnn.wording import choices_in_words, pasted, shown, unknown_key, unreadable
+
+_SIGNS = {OverrideType.ADD: "+", OverrideType.FORCE_ADD: "++", OverrideType.DEL: "~"}
+_MOST_CHECKED = 1000  # of one sweep's values here; each job is checked as a whole besides
+_TEXT = re.compile(r"(?P<key>\+{0,2}[\w.]+)=(?P<bracket>\[?)(?P<values>[^'\"\[\](){}$]*)\]?")
+_NOT_TEXT = re.compile(
+    r"[+-]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(e[+-]?\d[\d_]*)?|[+-]?inf|nan|true|false", re.IGNORECASE
+)
+"""What Hydra's grammar reads as a number or as true or false."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """An override: as it was typed, as Hydra reads it, and what Hydra reads in it."""
+
+    typed: str
+    word: str
+    parsed: Override
+
+    @property
+    def key(self) -> str:
+        """What it sets."""
+        return self.parsed.key_or_group
+
+
+@cache
+def known_settings() -> dict[str, Setting]:
+    """Give every setting by its full key."""
+    return {setting.key: setting for setting in settings(Config())}
+
+
+def quoted(text: str) -> str:
+    """Write a text so that Hydra reads it as one value, and as text."""
+    return QuotedString(text, Quote.single).with_quotes()
+
+
+def searchpath(groups: Groups) -> list[str]:
+    """Give the override that lets Hydra find the folders that a user adds."""
+    folders = ",".join(map(quoted, groups.folders))
+    return [f"hydra.searchpath=[{folders}]"] if folders else []
+
+
+def rewritten(overrides: Sequence[str]) -> list[str]:
+    """Write overrides as Hydra is to read them: numbers in place of options, and text as text.
+
+    Hydra would take `sweep.name=20e10` for a number, and name the sweep 200000000000.0.
+    """
+    return [_quote_text(word) for word in rewrite_numbers(overrides)]
+
+
+def _quote_text(word: str) -> str:
+    found = _TEXT.fullmatch(word)
+    setting = known_settings().get(found["key"].lstrip("+")) if found else None
+    if not found or not setting or not is_text(setting.type):
+        return word
+    values = found["values"].split(",")
+    if not any(_NOT_TEXT.fullmatch(value.strip()) for value in values):
+        return word
+    written = [quoted(v.strip()) if _NOT_TEXT.fullmatch(v.strip()) else v for v in values]
+    ends = ("[", "]") if found["bracket"] else ("", "")
+    return f"{found['key']}={ends[0]}{','.join(written)}{ends[1]}"
+
+
+def read(overrides: Sequence[str], groups: Groups, *, multirun: bool = False) -> list[Given]:
+    """Read overrides, and refuse those that cannot work whatever is beside them.
+
+    Raises:
+        ConfigError: One of them is wrong; the message names it, and what would be right.
+    """
+    parser = OverridesParser.create()
+    return [_read(typed, groups, parser, multirun) for typed in overrides]
+
+
+def _read(typed: str, groups: Groups, parser: OverridesParser, multirun: bool) -> Given:
+    (word,) = rewritten([typed])
+    try:
+        typed.encode()
+        given = Given(typed, word, parser.parse_override(word))
+    except Exception as error:  # whatever Hydra's grammar and functions raise about it
+        setting = known_settings().get(typed.partition("=")[0].lstrip("+"))
+        text = setting is not None and is_text(setting.type)
+        remedy = unreadable(typed, error, is_text=text)
+        raise ConfigError(f"{shown(typed)}: {remedy}") from error
+    if wrong := _wrong_by_itself(given, groups, multirun):
+        raise ConfigError(f"{shown(typed)}: {wrong}")
+    return given
+
+
+def _wrong_by_itself(given: Given, groups: Groups, multirun: bool) -> str | None:
+    parsed, key = given.parsed, given.key
+    if parsed.is_hydra_override() or key == "hydra":
+        return hydra_settings.refusal(key, multirun) or (
+            hydra_settings.not_one_value(parsed) if parsed.is_sweep_override() else None
+        )
+    names = groups.names()
+    sign = _SIGNS.get(parsed.type, "")
+    plain = f"{key}={given.typed.partition('=')[2]}"
+    if key not in known_settings() and key not in names:
+        return unknown_key(key, given.typed, [*known_settings()], sorted(names))
+    if parsed.package is not None:
+        return f"there is one {key} only, without @{parsed.package}; write {pasted(plain)}"
+    if parsed.type is OverrideType.DEL:
+        return f"nothing can be taken out of a run; leave {pasted(given.typed)} out, or give {key} a value"
+    if sign == "+" or (sign and key in names):
+        return f"already a setting; leave the {sign} out: {pasted(plain)}"
+    if parsed.is_sweep_override() and not multirun:
+        return _needs_multirun(given)
+    values = _values(parsed)
+    check = _wrong_option if key in names else _wrong_setting
+    return next(filter(None, (check(key, value, given, groups) for value in values)), None)
+
+
+def _needs_multirun(given: Given) -> str:
+    remedy = "several values are a sweep, which needs -m (--multirun)"
+    setting = known_settings().get(NUMERIC_GROUPS.get(given.key, given.key))
+    value = given.typed.partition("=")[2]
+    if setting and "float" in str(setting.type) and re.fullmatch(r"[+-]?\d+,\d+", value):
+        written = f"{given.typed.partition('=')[0]}={value.replace(',', '.')}"
+        remedy += f"; a decimal number has a point: {pasted(written)}"
+    return remedy
+
+
+def _values(parsed: Override) -> Iterator[Any]:
+    """Give the values that an override has, or the first ones of many; none of those yet unknown."""
+    value = parsed.value()
+    if isinstance(value, ChoiceSweep):
+        return map(Override._convert_value, value.list[:_MOST_CHECKED])
+    if isinstance(value, RangeSweep):
+        try:
+            return iter([*islice(value.range(), 1)])
+        except Exception:  # a step of 0, of which the grid says more
+            return iter(())
+    if isinstance(value, IntervalSweep):
+        return iter(end for end in (value.start, value.end) if end is not None)
+    return iter(() if isinstance(value, Glob) else (value,))
+
+
+def _wrong_setting(key: str, value: Any, given: Given, groups: Groups) -> str | None:
+    wrong = wrong_value(known_settings()[key], value)
+    if wrong is None:
+        return None
+    remedy, right = wrong
+    typed_key = given.typed.partition("=")[0]
+    corrected = f"; did you mean {pasted(f'{typed_key}={right}')}?" if right else ""
+    return f"{remedy}{corrected}"
+
+
+def _wrong_option(group: str, value: Any, given: Given, groups: Groups) -> str | None:
+    several = value if isinstance(value, list) and group == "experiment" else [value]
+    known = groups.options(group)
+    number = NUMERIC_GROUPS.get(group)
+    if several and all(isinstance(each, str) and each in known for each in several):
+        return None
+    if number and isinstance(value, str) and "${" in value:
+        return f"an expression is for the setting: {pasted(f'{number}={value}')}"
+    if not several or not all(isinstance(each, str) for each in several):
+        return f"a group takes the name of one of its options; {choices_in_words(group, known)}"
+    return f"no such option; {choices_in_words(group, known)}"

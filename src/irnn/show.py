@@ -1,0 +1,62 @@
+"""What Hydra shows of a command instead of running it: --cfg, --info, --hydra-help, --shell-completion."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+
+from irnn.command import Command
+from irnn.composition import composed, explaining, finding_groups
+from irnn.overrides import read, searchpath
+
+
+def show(command: Command, jobs: Callable[[], Sequence[Sequence[str]]]) -> None:
+    """Print what was asked for.
+
+    Args:
+        command: what was typed.
+        jobs: gives the overrides of every job of a sweep.
+
+    Raises:
+        ConfigError: The overrides cannot be composed.
+    """
+    assert command.show is not None
+    flag, what = command.show
+    if flag == "--cfg" and command.multirun:
+        for number, job in enumerate(jobs()):
+            print(f"{'---' if number else ''}\n# {' '.join(job)}".lstrip("\n"))
+            _hydra(command, flag, what, job)
+        return
+    given = read(command.overrides, command.groups) if flag == "--cfg" else []
+    words = [each.word for each in given] or list(command.overrides)
+    if flag == "--cfg":
+        attempt = _attempt(command)
+        with explaining(command.overrides, attempt, command.groups):
+            attempt(command.overrides)
+    _hydra(command, flag, what, words)
+
+
+def _attempt(command: Command) -> Callable[[Sequence[str]], Any]:
+    def attempt(overrides: Sequence[str]) -> Any:
+        words = [each.word for each in read(overrides, command.groups)]
+        return composed(words, command.groups, with_hydra=True)
+
+    return attempt
+
+
+def _hydra(command: Command, flag: str, what: Any, words: Sequence[str]) -> None:
+    name, overrides = command.groups.config_name, [*searchpath(command.groups), *words]
+    with finding_groups():
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None
+        if flag == "--cfg":
+            hydra.show_cfg(name, overrides, what, command.package, command.resolve)
+        elif flag == "--info":
+            hydra.show_info(what, name, overrides, RunMode.RUN)
+        elif flag == "--hydra-help":
+            parser = get_args_parser()
+            hydra.hydra_help(name, parser, parser.parse_args([]))
+        else:
+            hydra.shell_completion(name, overrides)

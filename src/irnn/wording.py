@@ -1,0 +1,79 @@
+"""Sentences about an override that cannot work, and how to write it so that it can be pasted."""
+
+import difflib
+import re
+import shlex
+from collections.abc import Sequence
+
+from irnn.groups import NUMERIC_GROUPS
+
+_MOST = 100  # letters of a word that are shown
+
+
+def shown(typed: str) -> str:
+    """Write what was typed so that any screen can show it, on one line and not for ever."""
+    safe = typed.encode("utf-8", "backslashreplace").decode()
+    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in safe)
+    return safe if len(safe) <= _MOST else f"{safe[: _MOST // 2]}...({len(typed):,} characters)"
+
+
+def pasted(word: str) -> str:
+    """Write a word as a shell takes it."""
+    return shown(shlex.quote(word) if re.search(r"[\s'\"\\$`()<>|&;*?\[\]{}~#!]", word) else word)
+
+
+def choices_in_words(group: str, known: Sequence[str]) -> str:
+    """Say what a group takes."""
+    also = " or any number" if group in NUMERIC_GROUPS else ""
+    return f"{group} is one of {', '.join(known)}{also}; see --help"
+
+
+def unreadable(typed: str, error: Exception, *, is_text: bool) -> str:
+    """Say what is wrong with a word that cannot be read as key=value."""
+    if any("\ud800" <= letter <= "\udfff" for letter in typed):
+        return "is no text in UTF-8; give it in UTF-8"
+    key, equals, value = typed.partition("=")
+    if typed.rstrip() != typed:
+        return (
+            "ends with white space, such as the line ends of Windows leave; write "
+            f"{pasted(typed.rstrip())}"
+        )
+    bare = key.lstrip("-")
+    if bare != key and re.fullmatch(r"[A-Za-z_][\w./]*", bare):
+        return f"cannot be read as key=value; settings have no dashes: {pasted(f'{bare}={value}')}"
+    if is_text and not re.match(r"['\"]", value):
+        return f"cannot be read as key=value; put quotes around the value: {_in_quotes(key, value)}"
+    if equals and re.match(r"[+~]{0,2}\w", key):
+        return f"cannot be read as key=value: {_innermost(error)}"
+    return "cannot be read as key=value, as in seed=3"
+
+
+def _innermost(error: Exception) -> str:
+    """Give what Hydra says of a value, on one line, without where it was when it found it."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    return shown(re.sub(r"^\w+ while evaluating '.*?': ", "", said))
+
+
+def _in_quotes(key: str, value: str) -> str:
+    """Quote for Hydra, and that for a shell."""
+    mark = '"' if '"' not in value else "'"
+    escaped = value.replace(mark, f"\\{mark}")
+    return shlex.quote(f"{key}={mark}{escaped}{mark}")
+
+
+def unknown_key(key: str, typed: str, known: Sequence[str], groups: Sequence[str]) -> str:
+    """Say what is near a key that is none."""
+    value = typed.partition("=")[2]
+    inside = [name for name in known if name.startswith(f"{key}.")]
+    if inside:
+        return f"has settings of its own: {', '.join(inside)}"
+    dotted = key.replace("/", ".")
+    same_end = [name for name in known if name.rpartition(".")[2] == dotted.rpartition(".")[2]]
+    exact = [dotted] if dotted in known else same_end if "." not in dotted else []
+    if len(exact) == 1 and "=" in typed:
+        return f"no such setting; did you mean {pasted(f'{exact[0]}={value}')}?"
+    close = exact or difflib.get_close_matches(dotted, [*known, *groups], n=3, cutoff=0.5)
+    meant = f"did you mean {' or '.join(close)}?" if close else "see --help for all settings"
+    section = [name for name in known if name.startswith(dotted.split(".")[0] + ".")]
+    settings_there = f"\n  settings there: {', '.join(section)}"
+    return f"no such setting; {meant}{settings_there if '.' in key and section else ''}"

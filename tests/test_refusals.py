@@ -1,0 +1,196 @@
+"""A refusal names an override that is wrong, as it was typed, and a remedy."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from irnn.composition import Composer, compose_config
+from irnn.config import Config, ConfigError
+from irnn.options import plain, settings
+from irnn.refusals import to_blame
+from irnn.sweeps.request import read_request
+from irnn.train import REFUSED, main
+
+SENTENCES = {
+    "+experiment=fast": "already a setting; leave the + out: experiment=fast",
+    "++experiment=fast": "already a setting; leave the ++ out: experiment=fast",
+    "++clip=5": "already a setting; leave the ++ out: clip=5",
+    "lr=0.01": "no such setting; did you mean optim.lr=0.01?",
+    "optim/lr=0.01": "no such setting; did you mean optim.lr=0.01?",
+    "optim.lr=0,001": "a decimal number has a point: optim.lr=0.001",
+    "optim.lr='0,001'": "did you mean optim.lr=0.001?",
+    "seed=3\r": "ends with white space, such as the line ends of Windows leave; write seed=3",
+    "budget.updates=1e1": "must be a whole number (updates); did you mean budget.updates=10?",
+    "batch_size=16.0": "did you mean batch_size=16?",
+    "runs_dir=/d/a(b)": """put quotes around the value: 'runs_dir="/d/a(b)"'""",
+    "runs_dir=~/übung": """put quotes around the value: 'runs_dir="~/übung"'""",
+    "runs_dir=/d/a=b": """put quotes around the value: 'runs_dir="/d/a=b"'""",
+    "tracker.group=it's": "put quotes around the value",
+    "~seed=1": "nothing can be taken out of a run",
+    "~optim": "nothing can be taken out of a run",
+    "optim.lr@foo=1": "there is one optim.lr only, without @foo; write optim.lr=1",
+    "optim@foo=sgd": "there is one optim only, without @foo; write optim=sgd",
+    "tracker.mode=sideways": "must be one of offline, online, disabled",
+    "task.marks=half": "did you mean task.marks=halves?",
+    "clip=${over:1,2}": "an expression is for the setting: 'clip.max_norm=${over:1,2}'",
+    "clip=[]": "clip is one of 1, 10, 100, 1000, none or any number",
+    "experiment=[]": "a group takes the name of one of its options",
+    "experiment=[fast,nosuch]": "no such option",
+    "init=true": "init is one of gaussian, identity",
+    "optim={lr:0.1}": "a group takes the name of one of its options",
+    "budget={updates:5}": "has settings of its own: budget.updates, budget.epochs, budget.seconds",
+    "seed=" + "9" * 400: "must be a number at least 0 and below",
+    "seed=" + "9" * 5000: "cannot be read as key=value",
+    "optim.lr=${nosuch}": "Interpolation key 'nosuch' not found",
+    "optim.lr=${over:1,0}": "division by zero",
+    "seed=${seed}": "Recursive interpolation",
+    "tracker.group=${oc.env:NOSUCH_VARIABLE}": "'NOSUCH_VARIABLE' not found",
+    "seed=rang(3)": "Unknown function 'rang'",
+    "hydra.run.dir=x": "runs_dir=FOLDER moves it",
+    "hydra.sweep.dir=x": "sweep.name=NAME",
+    "hydra.job.chdir=true": "never leaves the folder",
+    "hydra.output_subdir=x": "config.yaml",
+    "hydra.verbose=true": "train.log",
+    "hydra.mode=MULTIRUN": "asked for with -m",
+    "hydra/job_logging=default": "train.log",
+    "hydra.job.name=x": "irnn does not use this setting of Hydra",
+    "hydra/launcher=slurm": "about a sweep, which needs -m",
+    "hydra.sweeper.n_trials=3": "about a sweep, which needs -m",
+    "runs_dir=r\udcff": "is no text in UTF-8",
+}
+
+
+@pytest.mark.parametrize("override", SENTENCES, ids=lambda word: ascii(word)[:40])
+def test_one_sentence_names_what_was_typed_and_the_word_that_is_right(override: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        compose_config([override])
+    (message,) = str(refusal.value).splitlines()
+    start = override.encode(errors="backslashreplace").decode().replace("\r", "\\r")[:45]
+    assert message.startswith(start)
+    assert SENTENCES[override] in message
+    message.encode()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "blamed"),
+    [
+        (["tracker=none", "tracker.mode=sideways"], "tracker.mode=sideways: "),
+        (["seq_len=5", "init=true"], "init=true: "),
+        (["task.seq_len=.5", "seq_len=150"], "task.seq_len=.5: "),
+        (["seed=1", "init=identity", "model=lstm"], "init=identity (with model=lstm): "),
+        (
+            ["optim=sgd", "seed=2", "experiment=fast", "init=gaussian"],
+            "experiment=fast init=gaussian: optim.integrator_lr_scale=",
+        ),
+        (
+            ["optim=sgd", "optim.momentum=0.9", "stop.min_updates=9", "stop.test_mse=null"],
+            "stop.min_updates=9 (with stop.test_mse=null): ",
+        ),
+        (["optim=rmsprop", "seq_len=7", "optim.lr=${task.nosuch}"], "optim.lr=${task.nosuch}: "),
+    ],
+    ids=str,
+)
+def test_the_innocent_are_not_blamed(overrides: list[str], blamed: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        compose_config(overrides)
+    assert str(refusal.value).startswith(blamed)
+
+
+def test_blame_is_found_by_leaving_out_and_never_by_making_another_fault() -> None:
+    def attempt(words: list[str]) -> None:
+        if "c" in words and "b" not in words:
+            raise ConfigError("c needs b")
+        if {"x", "y"} <= {*words}:
+            raise ConfigError("x and y")
+
+    guilty, error = to_blame(ConfigError("x and y"), ["b", "x", "a", "y", "c"], attempt)
+    assert guilty == ["x", "y"]
+    assert str(error) == "x and y"
+
+
+@pytest.mark.parametrize("value", ["???", "[]", "[1]", "{a:1}", "[???]"])
+def test_no_setting_takes_a_value_that_is_none(value: str) -> None:
+    """Such values once meant the default of the dataclass, whatever the group said."""
+    composer = Composer()
+    for setting in settings(Config()):
+        if str(setting.type).startswith("list") and value in ("[]", "[1]"):
+            continue
+        with pytest.raises(ConfigError) as refusal:
+            composer.compose([f"{setting.key}={value}"])
+        assert str(refusal.value).startswith(f"{setting.key}={value}: must be ") or str(
+            refusal.value
+        ).startswith(f"{setting.key}={value}: must have a value")
+
+
+@pytest.mark.parametrize("text", ["20e10", "12e3", "1_1_1", "007", "true", "-5", "1.50", "inf"])
+def test_text_stays_text_whatever_it_looks_like(text: str) -> None:
+    texts = ("sweep.name", "runs_dir", "tracker.group", "tracker.project", "tracker.entity")
+    overrides = [f"{key}={text}" for key in texts]
+    for config in (compose_config(overrides), Composer().compose(overrides)):
+        values = {setting.key: setting.value for setting in settings(config)}
+        assert [values[key] for key in texts] == [text] * len(texts)
+
+
+def test_values_of_a_sweep_over_text_are_text() -> None:
+    request = read_request(["tracker.group=1_1,2e5,x", "seed=1"], Composer())
+    composer = Composer()
+    groups = [composer.compose(job).tracker.group for job in request.jobs]
+    assert groups == ["1_1", "2e5", "x"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--config-name=nosuch"],
+        ["--config-dir=nosuch"],
+        ["--config-dir"],
+        ["--config-path=/d"],
+        ["--seed=3"],
+        ["--nosuch"],
+        ["--cfg", "nosuch"],
+        ["--cfg", "job", "optim.lrr=1"],
+        ["-m", "--info"],
+        ["--resolve"],
+        ["-m", "task.seq_len=.5", "seq_len=150"],
+        ["-m", "hydra.sweeper.params=abc"],
+        ["-m", "hydra.sweeper.params=[1]"],
+        ["-m", "+hydra.sweeper.params.seed=[1,2]"],
+        ["-m", "+hydra.sweeper.params.seed=1,2"],
+        ["-m", "hydra.sweeper=abc"],
+        ["-m", "hydra.launcher=abc"],
+        ["-m", "hydra.sweeper.n_trials=5", "seed=1,2"],
+        ["-m", "hydra/sweeper=nosuch"],
+        ["-m", "hydra.run.dir=x"],
+        ["-m", "hydra.sweep.dir=x"],
+        ["-m", "seed=shuffle(range(10000000000))"],
+        ["-m", "seed=range(10000000000)"],
+        ["-m", "optim.lr=range(0.1,1e300,1e-300)"],
+        ["-m", "seed=range(1,5,0)"],
+        ["-m", "seed=abc", "seed=1"],
+        ["-m", "model=range(3)"],
+        ["hydra.searchpath=nosuch"],
+        ["hydra.searchpath=[1]"],
+        ["hydra.searchpath={}"],
+        [os.fsdecode(b"runs_dir=r\xff")],
+        ["\udcff"],
+    ],
+    ids=ascii,
+)
+def test_every_command_that_cannot_work_ends_with_2_and_a_sentence(
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == REFUSED
+    said = capsys.readouterr().err
+    assert said.startswith("irnn-train: ")
+    assert len(said) < 700
+    assert not [*tmp_path.iterdir()]
+
+
+def test_what_is_no_refusal_is_composed_as_before() -> None:
+    config = plain(compose_config(["++seed=4", "tracker.group='a b'", "experiment=[fast]"]))
+    assert (config["seed"], config["tracker"]["group"]) == (4, "a b")
