@@ -1,9 +1,8 @@
-"""A few small updates, for `compute-sanitizer --tool racecheck` or memcheck: one of each way to lay kernels out."""
+"""A few small updates for `compute-sanitizer`, one of each way to lay kernels out."""
 
 from dataclasses import replace
 
 from gpu_problems import parity
-
 from irnn.kernels.cuda.plan import Plan, choose
 
 if __name__ == "__main__":
