@@ -1,13 +1,14 @@
-"""`python -m irnn.predict RUN_DIR`: let a trained network add, and show how well it does."""
+"""`python -m irnn.predict RUN`: let a trained network add, and show how well it does."""
 
 import argparse
-import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from irnn.answers import Errors, InputError, Tally, Write, row_of, screen_lines, writing
 from irnn.version import ShowVersion
 
 if TYPE_CHECKING:
@@ -16,20 +17,18 @@ if TYPE_CHECKING:
     from irnn.config import Config
     from irnn.models.regressor import Regressor
 
-_SHOWN = 20  # rows of a table for the screen
 _STATES = 1 << 24  # hidden values of one forward pass: bounds the memory of kernels that keep them
+_MOST_STATES = 1 << 30  # of one sequence: 4 GiB
+_MOST_STEPS = 1 << 28  # of all sequences that are drawn
+_CHUNK_STEPS = 1 << 22  # drawn at once
 
 DESCRIPTION = """\
 Show that a trained network adds: sequences with their two marked numbers, the true sum and the
 network's. Sequences are drawn from a stream that training never saw, or read from a file."""
 FORMAT = """\
-A CSV file has one row per step and the columns sequence,value,mask (steps in order; a sequence is
-known by any name; sequences may differ in length). An NPY file holds an array (N, T, 2) of
-(value, mask)."""
-
-
-class InputError(ValueError):
-    """What was asked for cannot be done; the message names place and remedy."""
+A CSV file has one row per step and the columns sequence,value,mask, and step where the rows are in
+another order; a sequence is known by any name; sequences may differ in length. Commas, semicolons or
+tabs part the columns. An NPY file holds an array (N, T, 2) of (value, mask). A pipe will do for both."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,6 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except BrokenPipeError:
         sys.stderr.close()
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"irnn-predict: {place}{error.strerror or error}", file=sys.stderr)
+        return 2
     return 0
 
 
@@ -50,13 +53,15 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--version", action=ShowVersion)
-    parser.add_argument("run_dir", type=Path, help="a run folder, as made by irnn-train")
+    parser.add_argument(
+        "run", metavar="RUN", help="a run folder, as made by irnn-train, or a run id in IRNN_RUNS"
+    )
     parser.add_argument("--samples", type=int, metavar="N", help="sequences to draw (default 10)")
     parser.add_argument(
         "--seq-len", type=int, metavar="T", help="their length (default: as trained)"
     )
     parser.add_argument("--seed", type=int, default=0, help="which sequences to draw (default 0)")
-    parser.add_argument("--input", type=Path, metavar="FILE", help="add these: .csv or .npy")
+    parser.add_argument("--input", type=Path, metavar="FILE", help="add these: CSV or NPY")
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="write all answers to a CSV file"
     )
@@ -66,63 +71,138 @@ def _parser() -> argparse.ArgumentParser:
 def _predict(arguments: argparse.Namespace) -> None:
     if arguments.input and (arguments.samples is not None or arguments.seq_len is not None):
         raise InputError("--input brings its own sequences: leave --samples and --seq-len out")
-    config, model = load_run(arguments.run_dir)
+    from irnn.runs.finding import find_run
+
+    folder = find_run(arguments.run)
+    config, model = load_run(folder)
+    notes: list[str] = []
     if arguments.input:
         from irnn.sequence_files import read_sequences
 
-        names, sequences = read_sequences(arguments.input)
+        names, sequences, notes = read_sequences(arguments.input, _largest(model))
+        longest = max(map(len, sequences))
+        chunks = iter([(names, sequences)])
     else:
-        names, sequences = _drawn(config, arguments)
+        longest, samples = _check_drawn(config, arguments)
+        chunks = _drawn(config, arguments.seed, samples, longest)
+    _check_memory(model, longest)
+    tally = Tally(config.task.seq_len)
+    with writing(arguments.output) if arguments.output else nullcontext() as write:
+        for names, sequences in chunks:
+            _answer(model, names, sequences, tally, write)
+    print(f"{folder.absolute().name}: trained on T = {config.task.seq_len}\n")
+    for line in screen_lines(tally):
+        print(line)
+    at_trained = None
+    if not arguments.input and longest > config.task.seq_len:
+        at_trained = _at_trained(config, model, arguments.seed, min(samples, 1000))
+    for note in [*notes, *tally.notes(at_trained)]:
+        print(f"note: {note}")
+
+
+def _answer(
+    model: "Regressor",
+    names: Sequence[str],
+    sequences: Sequence["Tensor"],
+    tally: Tally,
+    write: Write | None,
+) -> None:
     answers = predict(model, sequences)
-    rows = [_row(*each) for each in zip(names, sequences, answers, strict=True)]
-    if arguments.output:
-        _write(arguments.output, rows)
-    _show(config, arguments.run_dir, rows)
+    rows = [row_of(*each) for each in zip(names, sequences, answers, strict=True)]
+    for row, sequence in zip(rows, sequences, strict=True):
+        values = sequence[:, 0]
+        tally.add(row, outside=bool(((values < 0) | (values > 1)).any()))
+    if write is not None:
+        write(rows)
+
+
+def _at_trained(config: "Config", model: "Regressor", seed: int, samples: int) -> Errors:
+    """Measure the error at the length of training, on as many sequences, to hold another against."""
+    errors = Errors()
+    for names, sequences in _drawn(config, seed, samples, config.task.seq_len):
+        for each in zip(names, sequences, predict(model, sequences), strict=True):
+            errors.add(row_of(*each))
+    return errors
 
 
 def load_run(folder: Path) -> tuple["Config", "Regressor"]:
     """Load the best network of a run, on the CPU.
 
     Raises:
-        InputError: The folder is not that of a run with a checkpoint.
-        ConfigError: Its configuration or checkpoint is damaged.
+        InputError: The folder is not that of a run with a checkpoint, or damaged.
     """
     from irnn import tasks
     from irnn.choices import Device, KernelName
     from irnn.composition import load_config
+    from irnn.config import ConfigError
     from irnn.models.regressor import build
     from irnn.runs import checkpoint
     from irnn.runs.directory import RunDirectory
+    from irnn.runs.reading import UnreadableError, read_yaml
     from irnn.seeding import generator
 
     import torch  # isort: skip
 
     directory = RunDirectory(folder)
-    if not directory.config.is_file():
-        raise InputError(f"{folder} is not a run folder: it has no config.yaml")
-    if not directory.best.is_file():
+    try:
+        read_yaml(directory.config)
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{folder} is not a run folder: it has no config.yaml") from None
+    except UnreadableError as error:
+        raise InputError(f"{folder}: {error}") from error
+    if not directory.best.exists():
         raise InputError(f"{folder} has no checkpoint yet: train it first")
     config = load_config(directory.config)
+    _check_size(directory.best, config)
     runtime = replace(config.runtime, device=Device.cpu, kernel=KernelName.auto)
-    model = build(
-        replace(config, runtime=runtime),
-        generator(config.seed, "init"),
-        tasks.make(config.task).input_size,
-    )
     try:
-        model.load_state_dict(checkpoint.load(directory.best, torch.device("cpu"))["model"])
+        saved = checkpoint.load(directory.best, torch.device("cpu"))["model"]
+    except (ConfigError, KeyError) as error:  # what a library says about it is for programmers
+        raise InputError(
+            f"{directory.best} is damaged, or no checkpoint of irnn; train the run again with force=true"
+        ) from error
+    features = tasks.make(config.task).input_size
+    model = build(replace(config, runtime=runtime), generator(config.seed, "init"), features)
+    try:
+        model.load_state_dict(saved)
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{directory.best} does not fit {directory.config}: {error}") from error
+        raise InputError(
+            f"{directory.best} does not fit {directory.config}: its weights have other names or shapes; "
+            "one of the two files is of another run"
+        ) from error
     return config, model.eval()
 
 
-def _drawn(config: "Config", arguments: argparse.Namespace) -> tuple[list[str], list["Tensor"]]:
-    """Draw sequences from a stream of their own: [(T, 2)] and their numbers."""
+def _check_size(checkpoint: Path, config: "Config") -> None:
+    """Refuse a checkpoint that is no file, or smaller than the network that it should hold."""
+    if not checkpoint.is_file():
+        raise InputError(f"{checkpoint} is not a file")
+    least = config.model.hidden_size**2 * config.model.num_layers * 4
+    if checkpoint.stat().st_size < least:
+        raise InputError(
+            f"{checkpoint} does not fit config.yaml, or is cut short: {config.model.hidden_size:,} hidden "
+            f"units need {least:,} bytes at least; train the run again with force=true"
+        )
+
+
+def _largest(model: "Regressor") -> float:
+    """The largest number that the network's precision holds."""
     import torch
 
-    from irnn import tasks
-    from irnn.seeding import stream_key
+    return torch.finfo(model.readout.weight.dtype).max
 
+
+def _check_memory(model: "Regressor", steps: int) -> None:
+    hidden = model.recurrent.hidden_size * model.recurrent.num_layers
+    if steps * hidden > _MOST_STATES:
+        raise InputError(
+            f"a sequence of {steps:,} steps needs {steps * hidden * 4 / 1e9:,.0f} GB for its hidden states; "
+            f"at most {_MOST_STATES // hidden:,} steps"
+        )
+
+
+def _check_drawn(config: "Config", arguments: argparse.Namespace) -> tuple[int, int]:
+    """Give the length and the number of the sequences to draw."""
     samples = 10 if arguments.samples is None else arguments.samples
     steps = config.task.seq_len if arguments.seq_len is None else arguments.seq_len
     if samples < 1:
@@ -130,14 +210,30 @@ def _drawn(config: "Config", arguments: argparse.Namespace) -> tuple[list[str], 
     least = 20 if config.task.marks.value == "first_ten" else 2
     if steps < least:
         raise InputError(f"--seq-len {steps}: must be at least {least}")
-    if samples * steps > 1 << 28:
+    if samples * steps > _MOST_STEPS:
         raise InputError(
-            f"--samples {samples} x --seq-len {steps}: at most {1 << 28:,} steps in all"
+            f"--samples {samples} x --seq-len {steps}: at most {_MOST_STEPS:,} steps in all"
         )
+    if not 0 <= arguments.seed < 2**63:
+        raise InputError(f"--seed {arguments.seed}: must be between 0 and 2^63 - 1")
+    return steps, samples
+
+
+def _drawn(
+    config: "Config", seed: int, samples: int, steps: int
+) -> Iterator[tuple[list[str], list["Tensor"]]]:
+    """Draw sequences from a stream of their own, some at a time: their numbers, and [(T, 2)]."""
+    import torch
+
+    from irnn import tasks
+    from irnn.seeding import stream_key
+
     task = tasks.make(replace(config.task, seq_len=steps))
-    drawn = task.draw(stream_key(arguments.seed, "predict"), torch.arange(samples))
-    inputs, _ = task.encode(drawn, torch.float32)
-    return [str(number) for number in range(samples)], list(inputs.transpose(0, 1))
+    rows = max(1, _CHUNK_STEPS // steps)
+    for start in range(0, samples, rows):
+        index = torch.arange(start, min(start + rows, samples))
+        inputs, _ = task.encode(task.draw(stream_key(seed, "predict"), index), torch.float32)
+        yield [str(number) for number in index.tolist()], list(inputs.transpose(0, 1))
 
 
 def predict(model: "Regressor", sequences: Sequence["Tensor"]) -> list[float]:
@@ -159,70 +255,6 @@ def predict(model: "Regressor", sequences: Sequence["Tensor"]) -> list[float]:
                 for place, answer in zip(some, model(batch).tolist(), strict=True):
                     answers[place] = answer
     return answers
-
-
-Row = dict[str, str | float | int | None]
-
-
-def _row(name: str, sequence: "Tensor", answer: float) -> Row:
-    values, mask = sequence[:, 0].double(), sequence[:, 1].double()
-    marked = [(int(step), float(values[step])) for step in mask.nonzero().flatten()]
-    first, second = [*marked, (None, None), (None, None)][:2]
-    total = float((values * mask).sum())
-    return {
-        "sequence": name,
-        "steps": len(sequence),
-        "first_step": first[0],
-        "first_value": first[1],
-        "second_step": second[0],
-        "second_value": second[1],
-        "marks": len(marked),
-        "sum": total,
-        "predicted": answer,
-        "error": answer - total,
-    }
-
-
-def _write(path: Path, rows: list[Row]) -> None:
-    try:
-        with path.open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-    except OSError as error:
-        raise InputError(f"--output {path}: {error.strerror}") from error
-
-
-def _show(config: "Config", folder: Path, rows: list[Row]) -> None:
-    print(f"{folder.resolve().name}: trained on T = {config.task.seq_len}\n")
-    print(
-        f"{'sequence':>10} {'steps':>7}   first marked     second marked       sum  predicted   error"
-    )
-    for row in rows[:_SHOWN]:
-        pairs = [
-            _marked(row[f"{which}_value"], row[f"{which}_step"]) for which in ("first", "second")
-        ]
-        print(
-            f"{row['sequence']:>10} {row['steps']:>7}  {pairs[0]}  {pairs[1]}  "
-            f"{row['sum']:8.4f}  {row['predicted']:9.4f}  {row['error']:+.4f}"
-        )
-    if len(rows) > _SHOWN:
-        print(f"{'…':>10} and {len(rows) - _SHOWN:,} more (--output FILE writes all)")
-    errors = [float(row["error"] or 0.0) for row in rows]
-    mse = sum(error * error for error in errors) / len(errors)
-    worst = max(abs(error) for error in errors)
-    print(
-        f"\n{len(rows):,} sequences: MSE {mse:.6f} (answering 1 scores 0.1667), worst error {worst:.4f}"
-    )
-    unusual = sum(row["marks"] != 2 for row in rows)
-    if unusual:
-        print(
-            f"note: {unusual:,} of them do not have exactly two marks; the network never saw such"
-        )
-
-
-def _marked(value: object, step: object) -> str:
-    return f"{value:6.4f} @ {step:<6}" if value is not None else " " * 15
 
 
 if __name__ == "__main__":

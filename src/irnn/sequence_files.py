@@ -1,104 +1,115 @@
-"""Read sequences of (value, mask) from CSV and NPY files, and say exactly where a file is wrong."""
+"""Read sequences of (value, mask) from CSV and NPY files, whatever they are called."""
 
-import csv
-import math
+import io
+import os
+import stat
+import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-COLUMNS = ("sequence", "value", "mask")
+from irnn.runs.reading import MEGABYTE
+from irnn.sequence_csv import SequenceFileError, read_csv
+
+__all__ = ["SequenceFileError", "read_sequences"]
+
+MOST = 1024 * MEGABYTE
+_NPY, _ARCHIVE = b"\x93NUMPY", b"PK\x03\x04"
 
 
-class SequenceFileError(ValueError):
-    """A file that cannot be read; the message names row and column."""
+def read_sequences(
+    path: Path, largest: float = 3.4e38
+) -> tuple[list[str], list[Tensor], list[str]]:
+    """Read a file of sequences, or what a pipe brings.
 
-
-def read_sequences(path: Path) -> tuple[list[str], list[Tensor]]:
-    """Read a file of sequences.
+    Args:
+        path: CSV, or an array as NumPy saves it; which of them, its first bytes say.
+        largest: magnitude beyond which the network cannot hold a value.
 
     Returns:
-        The names of the sequences, and for each a tensor (T, 2) of (value, mask).
+        The names of the sequences, for each a tensor (T, 2) of (value, mask), and what to tell about
+        how the file was read.
 
     Raises:
         SequenceFileError: The file is missing, of another kind, or wrong at some row and column.
     """
-    if not path.is_file():
-        raise SequenceFileError(f"--input {path}: no such file")
-    match path.suffix.lower():
-        case ".csv":
-            try:
-                names, found = _read_csv(path)
-            except OSError as error:
-                raise SequenceFileError(f"--input {path}: {error.strerror}") from error
-        case ".npy":
-            names, found = _read_npy(path)
-        case other:
-            raise SequenceFileError(f"--input {path}: a {other or 'file without ending'} is neither "
-                                    ".csv nor .npy")  # fmt: skip
-    if not found:
+    content = _content(path)
+    if content.startswith(_NPY):
+        array, notes = _array(content, path, largest)
+        names = [str(number) for number in range(len(array))]
+        sequences = list(torch.from_numpy(array))
+    else:
+        _refuse_other_kinds(content, path)
+        names, rows = read_csv(content, str(path), largest)
+        sequences, notes = [torch.tensor(steps, dtype=torch.float64) for steps in rows], []
+    if not sequences:
         raise SequenceFileError(f"--input {path}: holds no sequence")
-    return names, found
+    return names, sequences, notes
 
 
-def _read_csv(path: Path) -> tuple[list[str], list[Tensor]]:
-    """Read one row per step; a row is named by its line in the file."""
-    steps: dict[str, list[tuple[float, float]]] = {}
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        try:
-            reader = csv.DictReader(stream, strict=True)
-            header = [name.strip() for name in reader.fieldnames or ()]
-            missing = [name for name in COLUMNS if name not in header]
-            if missing:
-                raise SequenceFileError(
-                    f"{path}, row 1: no column {', '.join(missing)}; the header must name "
-                    f"{', '.join(COLUMNS)}, and is {','.join(header) or 'empty'}"
-                )
-            reader.fieldnames = header
-            for row in reader:
-                place = f"{path}, row {reader.line_num}"
-                if None in row or None in row.values():
-                    raise SequenceFileError(f"{place}: not {len(header)} columns as in the header")
-                value = _number(row["value"], f"{place}, column value")
-                mask = _number(row["mask"], f"{place}, column mask")
-                if mask not in (0.0, 1.0):
-                    raise SequenceFileError(
-                        f"{place}, column mask: {row['mask']} is neither 0 nor 1"
-                    )
-                steps.setdefault(row["sequence"].strip(), []).append((value, mask))
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise SequenceFileError(f"{path}: not a CSV file in UTF-8 ({error})") from error
-    return list(steps), [torch.tensor(rows, dtype=torch.float64) for rows in steps.values()]
-
-
-def _number(text: str, place: str) -> float:
+def _content(path: Path) -> bytes:
+    """Read a file, or a pipe to its end; a device that never ends is refused, and what is too large."""
     try:
-        number = float(text)
-    except ValueError:
-        raise SequenceFileError(f"{place}: {text!r} is not a number") from None
-    if not math.isfinite(number):
-        raise SequenceFileError(f"{place}: {text} is not finite")
-    return number
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind) or stat.S_ISBLK(kind) or (stat.S_ISCHR(kind) and not _terminal(path)):
+            what = "a folder" if stat.S_ISDIR(kind) else "a device"
+            raise SequenceFileError(f"--input {path}: is {what}, not a file")
+        with path.open("rb") as stream:
+            content = stream.read(MOST + 1)
+    except FileNotFoundError:
+        raise SequenceFileError(f"--input {path}: no such file") from None
+    except OSError as error:
+        raise SequenceFileError(f"--input {path}: {error.strerror or error}") from error
+    if len(content) > MOST:
+        raise SequenceFileError(f"--input {path}: more than {MOST // MEGABYTE:,} MB; split it")
+    return content
 
 
-def _read_npy(path: Path) -> tuple[list[str], list[Tensor]]:
-    """Read an array (N, T, 2); pickled objects are refused, since loading them runs code."""
+def _terminal(path: Path) -> bool:
+    """Whether it is where a person types."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
     try:
-        array = np.load(path, allow_pickle=False)
-        if not isinstance(array, np.ndarray):
-            raise ValueError("an archive of several arrays")
-    except (ValueError, OSError, EOFError, MemoryError) as error:
-        raise SequenceFileError(f"{path}: not an NPY file of numbers ({error})") from error
+        return os.isatty(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _refuse_other_kinds(content: bytes, path: Path) -> None:
+    if path.suffix.lower() == ".npy":
+        raise SequenceFileError(f"{path}: not an NPY file of numbers; write it with numpy.save")
+    if content.startswith(_ARCHIVE):
+        raise SequenceFileError(
+            f"--input {path}: a ZIP archive, such as NPZ or XLSX; give one array as NPY, or a CSV file"
+        )
+
+
+def _array(content: bytes, path: Path, largest: float) -> tuple[np.ndarray, list[str]]:
+    """Read an array (N, T, 2), or (T, N, 2) where its marks show that; objects are never unpickled."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it warns of is refused below
+            array = np.load(io.BytesIO(content), allow_pickle=False)
+    except Exception as error:  # what a damaged header makes of the reader has no end
+        raise SequenceFileError(
+            f"{path}: not an NPY file of numbers; it is damaged or holds objects. Write it again from "
+            "an array of floats with numpy.save"
+        ) from error
     if array.ndim != 3 or array.shape[2] != 2 or array.dtype.kind not in "fiub":
         raise SequenceFileError(
-            f"{path}: an array of shape {array.shape} and type {array.dtype}; it must be (N, T, 2) numbers"
+            f"{path}: an array of shape {array.shape} and type {str(array.dtype)[:60]}; it must be "
+            "(N, T, 2) numbers"
         )
+    if array.shape[0] == 0:
+        raise SequenceFileError(f"--input {path}: holds no sequence")
     if array.shape[1] == 0:
         raise SequenceFileError(f"{path}: its sequences have no steps")
-    array = array.astype(np.float64)
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float64)
     for wrong, column, what in (
         (~np.isfinite(array[:, :, 0]), 0, "is not finite"),
+        (np.abs(array[:, :, 0]) > largest, 0, f"is too large for the network ({largest:.2g})"),
         (~np.isin(array[:, :, 1], (0.0, 1.0)), 1, "is neither 0 nor 1"),
     ):
         if wrong.any():
@@ -107,4 +118,14 @@ def _read_npy(path: Path) -> tuple[list[str], list[Tensor]]:
             raise SequenceFileError(
                 f"{path}, row {row}, step {step}, column {column} ({name}): {array[row, step, column]} {what}"
             )
-    return [str(number) for number in range(len(array))], list(torch.from_numpy(array))
+    if not _two_marks_along(array, 1) and _two_marks_along(array, 0):
+        note = (
+            f"{path} is read as (T, N, 2) = {array.shape}: two marks stand along its first axis in each "
+            "sequence, not along its second"
+        )
+        return np.ascontiguousarray(array.transpose(1, 0, 2)), [note]
+    return np.ascontiguousarray(array), []
+
+
+def _two_marks_along(array: np.ndarray, axis: int) -> bool:
+    return bool((array[:, :, 1].sum(axis=axis) == 2).all())

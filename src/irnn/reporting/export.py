@@ -10,6 +10,7 @@ from pathlib import Path
 from irnn.reporting.goals import THRESHOLDS, name_of
 from irnn.reporting.run import Run
 from irnn.reporting.settings import Value
+from irnn.table_cells import neutral
 
 PARQUET_REMEDY = "summary.parquet skipped: it needs pyarrow (pip install 'irnn[report]')"
 
@@ -49,12 +50,12 @@ def _known(value: float) -> float | None:
 
 
 def write_csv(table: Sequence[dict[str, Value]], path: Path) -> None:
-    """Write the rows as CSV; None is an empty field."""
+    """Write the rows as CSV; None is an empty field, and text is no formula to a spreadsheet."""
     names = list(dict.fromkeys(name for row in table for name in row))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(table)
+        writer.writerow({name: neutral(name) for name in names})
+        writer.writerows({name: neutral(value) for name, value in row.items()} for row in table)
 
 
 def can_write_parquet() -> bool:

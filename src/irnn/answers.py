@@ -1,0 +1,208 @@
+"""What a network answered: rows for the screen and for a CSV file, and how well it did."""
+
+import csv
+import math
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from irnn.atomic import replacing
+from irnn.table_cells import neutral
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SHOWN = 20  # rows of a table for the screen
+FIELDS = (
+    "sequence",
+    "steps",
+    "first_step",
+    "first_value",
+    "second_step",
+    "second_value",
+    "marks",
+    "sum",
+    "predicted",
+    "error",
+)
+
+Row = dict[str, str | float | int | None]
+Write = Callable[[Sequence[Row]], None]
+
+
+class InputError(ValueError):
+    """What was asked for cannot be done; the message names place and remedy."""
+
+
+def row_of(name: str, sequence: "Tensor", answer: float) -> Row:
+    """Put a sequence (T, 2) of (value, mask) and the network's answer into a row.
+
+    Raises:
+        InputError: The answer is no number.
+    """
+    values, mask = sequence[:, 0].double(), sequence[:, 1].double()
+    if not math.isfinite(answer):
+        raise InputError(
+            f"sequence {name} of {len(sequence):,} steps: the network overflows, its answer is no number "
+            f"(the largest value is {float(values.abs().max()):.3g}; training has 0 to 1); leave it out"
+        )
+    marked = [(int(step), float(values[step])) for step in mask.nonzero().flatten()]
+    first, second = [*marked, (None, None), (None, None)][:2]
+    total = float((values * mask).sum())
+    cells = (name, len(sequence), *first, *second, len(marked), total, answer, answer - total)
+    return dict(zip(FIELDS, cells, strict=True))
+
+
+@dataclass
+class Errors:
+    """How well some sequences were answered: their number, squared errors summed, the longest."""
+
+    count: int = 0
+    squares: float = 0.0
+    worst: float = 0.0
+    longest: int = 0
+
+    def add(self, row: Row) -> None:
+        """Count a row in."""
+        error = float(row["error"] or 0.0)
+        self.count += 1
+        self.squares += error * error
+        self.worst = max(self.worst, abs(error))
+        self.longest = max(self.longest, int(row["steps"] or 0))
+
+    @property
+    def mse(self) -> float:
+        """The mean squared error."""
+        return self.squares / self.count
+
+
+@dataclass
+class Tally:
+    """Counts rows without keeping more than the screen shows; `trained` is the length of training."""
+
+    trained: int
+    shown: list[Row] = field(default_factory=list)
+    total: Errors = field(default_factory=Errors)
+    longer: Errors = field(default_factory=Errors)
+    others: Errors = field(default_factory=Errors)
+    unmarked: int = 0
+    outside: int = 0
+
+    def add(self, row: Row, outside: bool) -> None:
+        """Count a row in; `outside` says that values of it lie beyond 0 to 1."""
+        if len(self.shown) < SHOWN:
+            self.shown.append(row)
+        self.total.add(row)
+        (self.longer if int(row["steps"] or 0) > self.trained else self.others).add(row)
+        self.unmarked += row["marks"] != 2
+        self.outside += outside
+
+    def notes(self, at_trained: Errors | None = None) -> list[str]:
+        """Say what of the sequences the network never saw, and the error that it makes there.
+
+        `at_trained` are errors on sequences of the length of training, where these have none.
+        """
+        notes = []
+        if self.longer.count:
+            beside = self.others if self.others.count else at_trained
+            longest = self.longer.longest
+            notes.append(
+                f"{self.longer.count:,} of them are longer than the {self.trained:,} steps of training, "
+                f"up to {longest:,} or {longest / self.trained:.3g} times: MSE {self.longer.mse:.6g}"
+                + (f", against {beside.mse:.6g} up to {self.trained:,} steps" if beside else "")
+            )
+        if self.unmarked:
+            notes.append(
+                f"{self.unmarked:,} of them do not have exactly two marks; the network never saw such"
+            )
+        if self.outside:
+            notes.append(
+                f"{self.outside:,} of them have values outside 0 to 1; the network never saw such"
+            )
+        return notes
+
+
+def screen_lines(tally: Tally) -> Iterator[str]:
+    """The table for the screen and the errors below it."""
+    yield f"{'sequence':>10} {'steps':>7}   first marked     second marked       sum  predicted   error"
+    for row in tally.shown:
+        pairs = [_marked(row[f"{n}_value"], row[f"{n}_step"]) for n in ("first", "second")]
+        name = "".join(c if c.isprintable() else "?" for c in str(row["sequence"]))
+        yield (
+            f"{name:>10} {row['steps']:>7}  {pairs[0]}  {pairs[1]}  "
+            f"{row['sum']:8.4f}  {row['predicted']:9.4f}  {row['error']:+.4f}"
+        )
+    total = tally.total
+    if total.count > SHOWN:
+        yield f"{'…':>10} and {total.count - SHOWN:,} more (--output FILE writes all)"
+    yield (
+        f"\n{total.count:,} sequences: MSE {total.mse:.6f} (answering 1 scores 0.1667), "
+        f"worst error {total.worst:.4f}"
+    )
+
+
+def _marked(value: object, step: object) -> str:
+    return f"{value:6.4f} @ {step:<6}" if value is not None else " " * 15
+
+
+def check_target(path: Path) -> Path:
+    """Give the file to write answers to; refuse what is something else than a table of answers.
+
+    Raises:
+        InputError: It is a folder, another file, or would be taken for a file of a run.
+    """
+    try:
+        target = path.resolve()
+        if target.is_dir():
+            raise InputError(f"--output {path}: is a folder; name a file in it")
+        if target.is_file() and target.stat().st_size:
+            with target.open("rb") as stream:
+                if not stream.readline(1000).startswith(",".join(FIELDS).encode()):
+                    raise InputError(
+                        f"--output {path}: there is another file, which is left as it is; give another name"
+                    )
+        folders = (target.parent, target.parent.parent)
+        if target.suffix != ".csv" and any((f / "config.yaml").exists() for f in folders):
+            raise InputError(f"--output {path}: a run's folder; end the name in .csv")
+    except (OSError, RuntimeError) as error:
+        raise output_error(path, error) from error
+    return target
+
+
+def output_error(path: Path, error: Exception) -> InputError:
+    """Say why answers cannot be written."""
+    reason = getattr(error, "strerror", None) or error
+    return InputError(f"--output {path}: {reason}")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Write]:
+    """Write answers beside `path` and rename them into place; a pipe or device is written to as it is.
+
+    Raises:
+        InputError: It cannot be written; an older table of that name is still whole.
+    """
+    target = check_target(path)
+    try:
+        if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+            with target.open("w", newline="", encoding="utf-8") as stream:
+                yield _writer(stream)
+            return
+        with replacing(target) as beside, beside.open("w", newline="", encoding="utf-8") as stream:
+            yield _writer(stream)
+            stream.flush()
+    except OSError as error:
+        raise output_error(path, error) from error
+
+
+def _writer(stream: TextIO) -> Write:
+    writer = csv.DictWriter(stream, FIELDS)
+    writer.writeheader()
+
+    def write(rows: Sequence[Row]) -> None:
+        writer.writerows({**row, "sequence": neutral(row["sequence"])} for row in rows)
+
+    return write

@@ -1,0 +1,280 @@
+"""`irnn-predict` as it is typed: what it says of lengths never trained on, and what it never overwrites."""
+
+import csv
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from irnn.composition import compose_config
+from irnn.predict import main
+from irnn.runs.directory import RunDirectory
+from irnn.training.session import run
+from tests.conftest import SMALL
+
+HEADER = "sequence,value,mask\n"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run, read only."""
+    root = tmp_path_factory.mktemp("trained") / "runs"
+    config = compose_config([*SMALL, f"runs_dir={root}", "optim.lr=0.01"])
+    run(config)
+    return RunDirectory.of(config).path
+
+
+@pytest.fixture
+def ask(capsys: Any, trained: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Run the command; give back exit status, output and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run_it(*arguments: object, of: object = trained) -> tuple[int, str, str]:
+        status = main([str(of), *map(str, arguments)])
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run_it
+
+
+def test_a_length_beyond_training_says_how_far_and_how_wrong(ask: Any) -> None:
+    status, shown, _ = ask("--seq-len", 60)
+    assert status == 0
+    note = re.search(
+        r"10 of them are longer than the 12 steps of training, up to 60 or 5 times: "
+        r"MSE ([\d.e+-]+), against ([\d.e+-]+) up to 12 steps",
+        shown,
+    )
+    assert note is not None
+    assert float(note[1]) == pytest.approx(float(re.search(r"MSE ([\d.]+) ", shown)[1]), rel=1e-3)
+    assert ask("--seq-len", 12)[1].count("longer than") == 0
+    beside = re.search(r"MSE ([\d.]+) ", ask()[1])
+    assert float(note[2]) == pytest.approx(float(beside[1]), rel=1e-3)
+
+
+def test_long_sequences_of_a_file_are_told_from_the_others(ask: Any, tmp_path: Path) -> None:
+    rows = [f"long,0.5,{int(n < 2)}\n" for n in range(24)] + [
+        f"b,0.5,{int(n < 2)}\n" for n in range(12)
+    ]
+    (tmp_path / "x.csv").write_text(HEADER + "".join(rows))
+    shown = ask("--input", "x.csv")[1]
+    assert re.search(r"1 of them are longer .* 24 or 2 times: MSE \S+, against \S+ up to 12", shown)
+
+
+def test_values_never_trained_on_are_told(ask: Any, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text(HEADER + "a,-0.5,1\na,0.5,1\nb,0.5,1\nb,0.5,1\n")
+    assert "1 of them have values outside 0 to 1" in ask("--input", "x.csv")[1]
+
+
+def test_a_value_that_the_network_cannot_hold_is_refused(ask: Any, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text(HEADER + "a,1e39,1\n")
+    status, _, errors = ask("--input", "x.csv", "--output", "y.csv")
+    assert status == 2
+    assert "x.csv, row 2, column value: 1e39 is too large for the network (3.4e+38)" in errors
+    assert not (tmp_path / "y.csv").exists()
+
+
+def test_an_answer_that_is_no_number_is_refused(
+    ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("irnn.predict.predict", lambda _, some: [float("nan")] * len(some))
+    status, _, errors = ask("--output", "y.csv")
+    assert status == 2
+    assert "sequence 0 of 12 steps: the network overflows, its answer is no number" in errors
+    assert not (tmp_path / "y.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["metrics.jsonl", "result.json", "checkpoints/best.pt", "config.yaml"]
+)
+def test_files_of_a_run_are_never_overwritten(ask: Any, trained: Path, name: str) -> None:
+    before = (trained / name).read_bytes()
+    status, _, errors = ask("--output", trained / name)
+    assert status == 2
+    assert "there is another file, which is left as it is" in errors
+    assert (trained / name).read_bytes() == before
+
+
+def test_what_would_pass_for_a_file_of_a_run_is_not_made(ask: Any, trained: Path) -> None:
+    for name in ("result.part", "checkpoints/other.pt"):
+        assert ask("--output", trained / name)[0] == 2
+        assert not (trained / name).exists()
+
+
+def test_the_input_is_never_overwritten(ask: Any, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text(HEADER + "a,0.5,1\n")
+    assert ask("--input", "x.csv", "--output", "x.csv")[0] == 2
+    assert (tmp_path / "x.csv").read_text() == HEADER + "a,0.5,1\n"
+
+
+def test_older_answers_are_replaced_whole_or_not_at_all(
+    ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ask("--samples", 3, "--output", "y.csv")[0] == 0
+    before = (tmp_path / "y.csv").read_bytes()
+    assert before.count(b"\n") == 4
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("irnn.atomic.make_durable", full)
+    status, _, errors = ask("--samples", 5, "--output", "y.csv")
+    assert (status, errors) == (2, "irnn-predict: --output y.csv: No space left on device\n")
+    assert (tmp_path / "y.csv").read_bytes() == before
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.iterdir()] == ["y.csv"]
+
+
+def test_answers_can_go_to_a_device_and_through_a_link(ask: Any, tmp_path: Path) -> None:
+    assert ask("--output", "/dev/null")[0] == 0
+    status, _, errors = ask("--output", "/dev/full")
+    assert (status, errors) == (2, "irnn-predict: --output /dev/full: No space left on device\n")
+    assert Path("/dev/full").is_char_device()
+    (tmp_path / "link.csv").symlink_to("there.csv")
+    assert ask("--output", "link.csv")[0] == 0
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "there.csv").is_file()
+
+
+def test_names_that_begin_like_formulas_are_neutralized(ask: Any, tmp_path: Path) -> None:
+    names = ["=1+1", "+1", "-1", "@x", "a"]
+    (tmp_path / "x.csv").write_text(HEADER + "".join(f"{name},0.5,1\n" * 2 for name in names))
+    ask("--input", "x.csv", "--output", "y.csv")
+    with (tmp_path / "y.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["sequence"] for row in rows] == ["'=1+1", "'+1", "'-1", "'@x", "a"]
+    assert any(row["error"].startswith("-") for row in rows) or all(float(r["error"]) for r in rows)
+
+
+def test_sequences_are_the_same_however_many_are_drawn_at_once(
+    ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask("--samples", 7, "--output", "whole.csv")
+    monkeypatch.setattr("irnn.predict._CHUNK_STEPS", 24)
+    ask("--samples", 7, "--output", "parts.csv")
+    assert (tmp_path / "whole.csv").read_text() == (tmp_path / "parts.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--samples", "1", "--seq-len", "200000000"],
+            "needs 6 GB for its hidden states; at most 134,217,728 steps",
+        ),
+        (["--seed", "-1"], "--seed -1: must be between"),
+        (["--input", "~nosuch/x.csv"], "no such file"),
+        (["--input", "x" * 300], "File name too long"),
+        (["--output", "x" * 300], "File name too long"),
+        (["--output", "."], "is a folder"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_a_line(
+    ask: Any, arguments: list[str], message: str
+) -> None:
+    status, _, errors = ask(*arguments)
+    assert status == 2
+    assert message in errors
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "~nosuch", "a\0b", "no/such/run", "nosuch", "loop"])
+def test_a_run_that_is_nowhere_is_refused_in_a_line(ask: Any, tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    status, _, errors = ask(of=name)
+    assert status == 2
+    assert errors.startswith("irnn-predict: ")
+    assert errors.count("\n") == 1
+    assert len(errors) < 250
+
+
+def test_a_run_id_is_looked_up_in_the_folder_of_runs(
+    ask: Any, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IRNN_RUNS", str(trained.parent))
+    assert ask(of=trained.name)[0] == 0
+    monkeypatch.delenv("IRNN_RUNS")
+    assert ask(of=trained.name)[0] == 2
+    (tmp_path / "runs").symlink_to(trained.parent)
+    assert ask(of=trained.name)[0] == 0
+
+
+def _copy(trained: Path, to: Path) -> Path:
+    (to / "checkpoints").mkdir(parents=True)
+    for name in ("config.yaml", "checkpoints/best.pt"):
+        (to / name).write_bytes((trained / name).read_bytes())
+    return to
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.yaml", b"seed: 0\nbat"),
+        ("config.yaml", b"optim: 0\n"),
+        ("config.yaml", b"\xff\xfe\x00"),
+        ("config.yaml", b"[" * 100_000),
+        ("config.yaml", b""),
+        ("checkpoints/best.pt", b""),
+        ("checkpoints/best.pt", b"PK\x03\x04" + b"\0" * 5000),
+        ("checkpoints/best.pt", b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R." + b"\0" * 5000),
+    ],
+)
+def test_a_damaged_run_is_refused_without_a_librarys_advice(
+    ask: Any, trained: Path, tmp_path: Path, file: str, content: bytes
+) -> None:
+    folder = _copy(trained, tmp_path / "damaged")
+    (folder / file).write_bytes(content)
+    status, _, errors = ask(of=folder)
+    assert status == 2
+    assert file.rpartition("/")[2] in errors
+    assert not re.search("weights_only|pickle|trust|Traceback|torch", errors)
+
+
+def test_files_that_are_no_files_are_refused_and_not_waited_for(
+    ask: Any, trained: Path, tmp_path: Path
+) -> None:
+    for number, name in enumerate(("config.yaml", "checkpoints/best.pt")):
+        folder = _copy(trained, tmp_path / f"pipes{number}")
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+        assert ask(of=folder)[0] == 2
+
+
+def test_weights_of_another_network_are_refused_by_both_names(
+    ask: Any, trained: Path, tmp_path: Path
+) -> None:
+    folder = _copy(trained, tmp_path / "other")
+    text = (folder / "config.yaml").read_text()
+    for size, message in ((9, "have other names or shapes"), (90_000, "does not fit config.yaml")):
+        changed = text.replace("hidden_size: 8", f"hidden_size: {size}")
+        assert changed != text
+        (folder / "config.yaml").write_text(changed)
+        status, _, errors = ask(of=folder)
+        assert status == 2
+        assert message in errors
+        assert errors.count("\n") == 1
+
+
+def test_a_working_folder_that_is_gone_is_no_traceback(
+    ask: Any, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert ask()[0] == 0
+    status, _, errors = ask("--output", "y.csv")
+    assert status == 2
+    assert "--output y.csv" in errors
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_answers_of_drawn_sequences_are_not_those_of_training(ask: Any) -> None:
+    first, second = (
+        re.findall(r"^ +0 .*", ask("--seed", seed)[1], re.MULTILINE) for seed in (0, 1)
+    )
+    assert first != second
+    assert torch.get_num_threads() == 1
