@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from irnn import screen
 from irnn.answers import Errors, InputError, Tally, Write, row_of, screen_lines, writing
 from irnn.version import ShowVersion
 
@@ -33,18 +34,19 @@ tabs part the columns. An NPY file holds an array (N, T, 2) of (value, mask). A 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command: 0, or 2 with a message for what cannot be done."""
-    try:
-        _predict(_parser().parse_args(argv))
-    except ValueError as error:
-        print(f"irnn-predict: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        sys.stderr.close()
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        print(f"irnn-predict: {place}{error.strerror or error}", file=sys.stderr)
-        return 2
-    return 0
+    with screen.guarded():
+        try:
+            _predict(_parser().parse_args(argv))
+        except ValueError as error:
+            screen.complain(f"irnn-predict: {error}")
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            screen.complain(f"irnn-predict: {place}{error.strerror or error}")
+        except KeyboardInterrupt:
+            return 130
+        else:
+            return 0
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,14 +92,14 @@ def _predict(arguments: argparse.Namespace) -> None:
     with writing(arguments.output) if arguments.output else nullcontext() as write:
         for names, sequences in chunks:
             _answer(model, names, sequences, tally, write)
-    print(f"{folder.absolute().name}: trained on T = {config.task.seq_len}\n")
+    screen.say(f"{folder.absolute().name}: trained on T = {config.task.seq_len}\n")
     for line in screen_lines(tally):
-        print(line)
+        screen.say(line)
     at_trained = None
     if not arguments.input and longest > config.task.seq_len:
         at_trained = _at_trained(config, model, arguments.seed, min(samples, 1000))
     for note in [*notes, *tally.notes(at_trained)]:
-        print(f"note: {note}")
+        screen.say(f"note: {note}")
 
 
 def _answer(

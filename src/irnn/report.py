@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 
+from irnn import screen
 from irnn.reporting import table
 from irnn.reporting.compare import Comparison, compare, sentences
 from irnn.reporting.goals import parse_threshold
@@ -75,27 +76,36 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; 0 when a report was made, 2 for a request that cannot be met."""
+    with screen.guarded():
+        return _report(argv)
+
+
+def _report(argv: Sequence[str] | None) -> int:
     arguments = parser().parse_args(argv)
-    console = Console()
+    console = screen.console()
     if not console.is_terminal:
-        console = Console(width=_PIPE_WIDTH)
+        console.width = _PIPE_WIDTH
     try:
         loaded = _watch(arguments, console) if arguments.watch else _load(arguments)
         check_found(loaded, arguments.paths, arguments.where)
         summary = summarise(loaded.runs, arguments.threshold)
         comparison = _compare(loaded, arguments)
-        if not (arguments.watch and console.is_terminal):
+        if not (arguments.watch and screen.is_live()):
             console.print(table.render(loaded, summary, warnings(loaded), console.width))
         for line in sentences(comparison) if comparison else []:
-            console.print(line, highlight=False, markup=False)
+            console.print(line)
         if arguments.out:
             words = sys.argv[1:] if argv is None else argv
             command = shlex.join(["python", "-m", "irnn.report", *words])
             lines = _write(arguments.out, loaded, summary, comparison, command)
             for line in lines:
-                console.print(line, highlight=False, markup=False, soft_wrap=True)
+                console.print(line, soft_wrap=True)
     except ValueError as error:
-        print(f"irnn-report: {error}", file=sys.stderr)
+        screen.complain(f"irnn-report: {error}")
+        return 2
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        screen.complain(f"irnn-report: {place}{error.strerror or error}")
         return 2
     except KeyboardInterrupt:
         return 130
@@ -135,13 +145,13 @@ def _watch(arguments: argparse.Namespace, console: Console) -> Loaded:
         while True:
             loaded = _load(arguments, cache)
             headline = table.headline(loaded)
-            if console.is_terminal:
+            if screen.is_live():
                 summary = summarise(loaded.runs, arguments.threshold)
                 live.update(
                     table.render(loaded, summary, warnings(loaded), console.width), refresh=True
                 )
             elif headline != shown:
-                print(headline, flush=True)
+                screen.say(headline)
                 shown = headline
             if loaded.runs and not loaded.left and not any(run.awaited for run in loaded.runs):
                 return loaded
