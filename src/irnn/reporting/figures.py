@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -14,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullFormatter
 
+from irnn import pictures
 from irnn.atomic import replacing
 from irnn.reporting import wording
 from irnn.reporting.charts import near
@@ -57,7 +57,7 @@ def write_figures(summary: Summary, data: Mapping[str, Any], folder: Path) -> li
         draw[f"grid_{number}"] = partial(_grid, grid, summary.to_goal)
     written = []
     for name, make in draw.items():
-        with rc_context(_STYLE):
+        with pictures.own_settings(_STYLE):
             figure = make()
             # What savefig does, without drawing everything once more to find out its size.
             picture, drawing = folder / f"{name}.png", folder / f"{name}.svg"
@@ -94,7 +94,11 @@ def _curves(groups: Sequence[Mapping[str, Any]]) -> Figure:
         colour, dash, _ = style(index)
         median = _line(group["median"]["s"], group["median"]["h"])
         axes.plot(
-            [x for x, _ in median], [y for _, y in median], dash, color=colour, label=group["name"]
+            [x for x, _ in median],
+            [y for _, y in median],
+            dash,
+            color=colour,
+            label=pictures.plain_label(group["name"]),
         )
         for run in group["runs"]:
             finite = [min(value, _TOP) for value in run["h"] if value is not None]
@@ -143,7 +147,7 @@ def _lengths(data: Mapping[str, Any]) -> Figure:
             ls=dash,
             ms=5,
             color=colour,
-            label=series,
+            label=pictures.plain_label(series),
         )
         missed = [point["T"] * aside for point in own if point["median"] is None]
         axes.plot(missed, [never] * len(missed), "^", ms=5, color=colour)
@@ -195,7 +199,13 @@ def _overfitting(data: Mapping[str, Any]) -> Figure:
         own = [point for point in points if point["group"] == index]
         train, test = ([point[side] for point in own] for side in ("train", "test"))
         axes.scatter(
-            train, test, s=18, marker=marker, label=name, facecolors="none", edgecolors=colour
+            train,
+            test,
+            s=18,
+            marker=marker,
+            label=pictures.plain_label(name),
+            facecolors="none",
+            edgecolors=colour,
         )
     axes.set_xscale("log")
     axes.set_yscale("log")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from irnn import pictures
 from irnn.atomic import replacing
 from irnn.reporting import export
 from irnn.reporting.charts import chart_data
@@ -38,8 +39,9 @@ def write_report(
     with replacing(out / "report.html") as path:
         path.write_text(page, encoding="utf-8")
     lines.append(f"wrote {out / 'report.html'}")
+    pictures.load()
     from irnn.reporting.figures import write_figures  # matplotlib is slow to import
 
-    pictures = write_figures(summary, data, out / "figures")
-    lines.append(f"wrote {len(pictures)} pictures into {out / 'figures'}")
+    drawn = write_figures(summary, data, out / "figures")
+    lines.append(f"wrote {len(drawn)} pictures into {out / 'figures'}")
     return lines

@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+from irnn import pictures
 from irnn.config import Config
 from irnn.runs.files import write_atomically
 from irnn.runs.metrics import read_records
@@ -15,9 +16,16 @@ _CEILING = 100.0
 
 def draw(metrics: Path, result: dict[str, Any], config: Config, target: Path) -> None:
     """Draw held-out and training MSE against updates, linear and logarithmic, and write a PNG."""
+    records = read_records(metrics)
+    with pictures.own_settings():
+        picture = _picture(records, result, config)
+    write_atomically(target, picture.getbuffer())
+
+
+def _picture(records: list[dict[str, Any]], result: dict[str, Any], config: Config) -> io.BytesIO:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    records = read_records(metrics)
     figure = Figure(figsize=(11, 4.6), dpi=120, layout="constrained")
     linear, logarithmic = figure.subplots(1, 2)
     for axes in (linear, logarithmic):
@@ -31,14 +39,16 @@ def draw(metrics: Path, result: dict[str, Any], config: Config, target: Path) ->
     linear.set_ylim(0, 0.3)
     linear.set_title("linear: leaving the plateau", fontsize=10)
     logarithmic.set_yscale("log")
+    logarithmic.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     _limit_log_axis(logarithmic, records)
     logarithmic.set_title("logarithmic: getting precise", fontsize=10)
     _draw_thresholds(logarithmic, result["solved_at"])
     linear.legend(loc="upper right", fontsize=9, framealpha=0.95)
     figure.suptitle(_title(result, config), fontsize=11)
     picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    write_atomically(target, picture.getbuffer())
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.print_png(picture)
+    return picture
 
 
 def _draw_losses(axes: Any, records: list[dict[str, Any]]) -> None:

@@ -1,9 +1,9 @@
 """What the server that jobs are forked from imports, once for all of them."""
 
-import matplotlib.backends.backend_agg
-import matplotlib.figure
-import matplotlib.font_manager
-
 import irnn.training.session
+from irnn import pictures
+
+pictures.load()
+import matplotlib.backends.backend_agg  # noqa: E402
 
 __all__ = ["irnn", "matplotlib"]
