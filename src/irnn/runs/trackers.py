@@ -2,14 +2,15 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from irnn import helpers
 from irnn.choices import TrackerMode
 from irnn.config import Config
+from irnn.helpers import HelperError
 from irnn.options import plain
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import group_name
@@ -35,7 +36,7 @@ def tracked(
     log = directory.path / LOG
     try:
         process = _start(wandb_settings(config, name, directory), directory, log)
-    except OSError as error:
+    except (OSError, HelperError) as error:
         warn(f"tracker: W&B could not be started ({error}); metrics.jsonl has everything")
         yield
         return
@@ -52,13 +53,13 @@ def tracked(
 def _start(
     settings: dict[str, Any], directory: RunDirectory, log: Path
 ) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "irnn.runs.wandb_mirror"]
+    words = [str(directory.path), json.dumps(settings)]
     with log.open("ab") as output:
-        return subprocess.Popen(
-            [*command, str(directory.path), json.dumps(settings)],
+        return helpers.start(
+            "irnn.runs.wandb_mirror",
+            words,
+            output,
             stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=output,
             start_new_session=True,  # Ctrl-C is for the trainer
         )
 

@@ -1,25 +1,23 @@
 """Train jobs side by side, each in a process of its own, until none is left or a signal comes."""
 
-import contextlib
-import multiprocessing
 import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import forkserver
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.connection import wait
 from types import FrameType
 from typing import Any, Protocol
 
 from irnn.config import Config, ConfigError
-from irnn.sweeps import worker
+from irnn.helpers import HelperError
+from irnn.sweeps import forking, worker
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, STOPPED, Job
 
 _LOOK_SECONDS = 0.25
+_END_SECONDS = 5.0  # for a process to end that has told how its job ended, or was killed
 _ELSEWHERE_SECONDS = 2.0  # between looks at a run that another process trains
 
 
@@ -42,8 +40,7 @@ class Watcher(Protocol):
 @dataclass
 class _Running:
     job: Job
-    process: ForkServerProcess
-    connection: "Connection[Any, worker.Message]"
+    child: forking.Child
 
 
 class Pool:
@@ -105,7 +102,7 @@ class Pool:
             elif (job := self._retry()) is None:
                 break
             job.begin()
-            self._running.append(self._launch(job))
+            self._launch(job)
 
     def _retry(self) -> Job | None:
         """A job that another process trained when last asked, and may have left since."""
@@ -118,28 +115,28 @@ class Pool:
             return job
         return None
 
-    def _launch(self, job: Job) -> _Running:
-        ours, theirs = multiprocessing.Pipe(duplex=False)
+    def _launch(self, job: Job) -> None:
         overrides = without_bookkeeping(job.overrides)
-        process = context().Process(
-            target=worker.work, args=(theirs, job.config, overrides, self._command), daemon=True
-        )
-        process.start()
-        theirs.close()  # so that the end of the process is the end of the pipe
-        return _Running(job, process, ours)
+        try:
+            child = forking.fork(worker.work, job.config, overrides, self._command)
+        except HelperError as error:
+            job.end(FAILED, error=str(error))
+            self._ended(job)
+        else:
+            self._running.append(_Running(job, child))
 
     def _listen(self) -> None:
         """Take in what the jobs tell, or wait a moment."""
         if not self._running:
             time.sleep(_LOOK_SECONDS)
-        ready = wait([running.connection for running in self._running], timeout=_LOOK_SECONDS)
-        for running in [each for each in self._running if each.connection in ready]:
+        ready = wait([running.child.connection for running in self._running], timeout=_LOOK_SECONDS)
+        for running in [each for each in self._running if each.child.connection in ready]:
             self._hear(running)
 
     def _hear(self, running: _Running) -> None:
         try:
-            while running.connection.poll():
-                kind, content = running.connection.recv()
+            while running.child.connection.poll():
+                kind, content = running.child.connection.recv()
                 if kind != "progress":
                     return self._end(running, kind, content)
                 running.job.state = RUNNING
@@ -149,8 +146,10 @@ class Pool:
 
     def _end(self, running: _Running, kind: str, content: Any) -> None:
         self._running.remove(running)
-        running.connection.close()
-        running.process.join()
+        running.child.connection.close()
+        if not running.child.join(_END_SECONDS):
+            running.child.kill()
+            running.child.join(_END_SECONDS)
         job = running.job
         if kind == "result":
             job.finish(content)
@@ -164,7 +163,10 @@ class Pool:
             job.end(STOPPED)
             return
         else:
-            job.end(FAILED, error=content or _how_it_died(running.process.exitcode))
+            job.end(FAILED, error=content or running.child.how_it_died())
+        self._ended(job)
+
+    def _ended(self, job: Job) -> None:
         self._watcher.ended(job)
         if job.state == FAILED and self._fail_fast and not self._stopping:
             self._stop("sweep.fail_fast=true")
@@ -175,7 +177,7 @@ class Pool:
             if job.state != ELSEWHERE or any(job is running.job for running in self._running):
                 continue
             if job.look_up():
-                self._watcher.ended(job)
+                self._ended(job)
 
     def _heed_signals(self) -> None:
         if len(self._signals) > self._heeded:
@@ -187,7 +189,7 @@ class Pool:
         if self._stopping and time.monotonic() >= self._next_signal:
             self._next_signal = time.monotonic() + worker.RESEND_SECONDS
             for running in self._running:
-                running.process.terminate()
+                running.child.terminate()
 
     def _stop(self, why: str) -> None:
         self._stopping = True
@@ -195,16 +197,7 @@ class Pool:
 
     def _kill(self) -> None:
         for running in self._running:
-            running.process.kill()
-
-
-def context() -> ForkServerContext:
-    """Give what makes processes; the server they are forked from has imported torch."""
-    made = multiprocessing.get_context("forkserver")
-    made.set_forkserver_preload([worker.PRELOADED])
-    with _interrupts_ignored():
-        forkserver.ensure_running()
-    return made
+            running.child.kill()
 
 
 def devices(configs: Sequence[Config]) -> list[str]:
@@ -214,35 +207,18 @@ def devices(configs: Sequence[Config]) -> list[str]:
 
     Raises:
         ConfigError: One of them cannot train on this machine.
+        HelperError: There is no such process.
     """
-    ours, theirs = multiprocessing.Pipe(duplex=False)
-    process = context().Process(target=worker.probe, args=(theirs, list(configs)), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        answer = ours.recv()
-    except EOFError:
-        process.join()
-        raise RuntimeError(
-            f"the process that looks for devices {_how_it_died(process.exitcode)}"
-        ) from None
-    process.join()
+    child = forking.fork(worker.probe, list(configs))
+    with child.connection as connection:
+        try:
+            answer = connection.recv()
+        except EOFError:
+            child.join(_END_SECONDS)
+            raise HelperError(f"the process that looks for devices {child.how_it_died()}") from None
     if isinstance(answer, ConfigError):
         raise answer
     return list(answer)
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Let a process that starts meanwhile, and its children, never see Ctrl-C."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -272,12 +248,3 @@ def received_signals() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _how_it_died(exitcode: int | None) -> str:
-    if exitcode is not None and exitcode < 0:
-        with contextlib.suppress(ValueError):
-            name = signal.Signals(-exitcode).name
-            memory = ", as a machine out of memory does" if name == "SIGKILL" else ""
-            return f"was killed by {name}{memory}"
-    return f"ended without a result (exit status {exitcode})"

@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from irnn import screen
 from irnn.composition import Composer, to_config
 from irnn.config import ConfigError
+from irnn.helpers import HelperError
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError
 from irnn.runs.ownership import BusyError
@@ -137,7 +138,7 @@ class SweepTask:
         """End the sweep, with `refusal` saying why, instead of with Hydra's traceback."""
         try:
             yield
-        except (ConfigError, BusyError, StorageError) as error:
+        except (ConfigError, BusyError, StorageError, HelperError) as error:
             self.refusal = error
             raise SystemExit(1) from error
 

@@ -14,7 +14,6 @@ import time
 import traceback
 from collections.abc import Sequence
 from functools import partial
-from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError
 from irnn.runs.ownership import BusyError
 
-PRELOADED = "irnn.sweeps.preload"
 RESEND_SECONDS = 5.0
 """Between the signals to a job that is to end: one may fall into the moment before it listens."""
 
@@ -38,13 +36,13 @@ Message = tuple[str, Any]
 
 def work(
     connection: "Connection[Message, Any]",
+    alive: int,
     config: Config,
     overrides: Sequence[str],
     command: list[str],
 ) -> None:
     """Train one run; entry point of a job's process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which sends SIGTERM
-    _follow_parent()
+    _follow_parent(alive)
     sys.argv[1:] = command
     with Path(os.devnull).open("w") as nowhere:
         _redirect(nowhere.fileno())
@@ -52,12 +50,11 @@ def work(
     tell(_outcome(config, overrides, tell))
 
 
-def probe(connection: "Connection[Any, Any]", configs: Sequence[Config]) -> None:
+def probe(connection: "Connection[Any, Any]", _: int, configs: Sequence[Config]) -> None:
     """Tell on which kind of device each of these would train here, or the ConfigError; entry point."""
     from irnn.training.hardware import choose_device
     from irnn.training.session import kernel_name
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         devices = [choose_device(config.runtime) for config in configs]
         for config, device in zip(configs, devices, strict=True):
@@ -120,14 +117,11 @@ def _tell(connection: "Connection[Message, Any]", message: Message) -> None:
         connection.send(message)
 
 
-def _follow_parent() -> None:
+def _follow_parent(alive: int) -> None:
     """End, with a checkpoint, when the parent ends, however that ends."""
-    parent = parent_process()
-    if parent is None:
-        return
 
     def follow() -> None:
-        wait([parent.sentinel])
+        wait([alive])
         while True:
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(RESEND_SECONDS)
