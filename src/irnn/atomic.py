@@ -1,11 +1,14 @@
 """Files that never stand half-written under their final name."""
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_NOT_FOR_FOLDERS = (errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 
 Guard = Callable[[], None]
 """Raises where the writer has lost the right to write."""
@@ -36,9 +39,21 @@ def replacing(path: Path, guard: Guard = unguarded) -> Iterator[Path]:
 
 
 def make_durable(path: Path) -> None:
-    """Make what was written into a file, or renamed in a folder, survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Make what was written into a file, or renamed in a folder, survive a power cut.
+
+    Some file systems have no such thing for folders (CIFS, some over FUSE); there it is as good as it gets.
+    """
+    is_folder = path.is_dir()
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:  # a folder in which one may write but not look
+        if is_folder:
+            return
+        raise
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if not (is_folder and error.errno in _NOT_FOR_FOLDERS):
+            raise
     finally:
         os.close(descriptor)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from irnn import screen
 
@@ -23,7 +23,7 @@ class Display:
     """
 
     def __init__(self, log: Path, total: int | None, live: bool | None = None) -> None:
-        self._log = log.open("a", buffering=1, encoding="utf-8", errors="backslashreplace")
+        self._log = open_log(log)
         self._total = total
         self._is_live = screen.is_live() if live is None else live
         self._next_line = 0.0
@@ -116,6 +116,11 @@ class Display:
         if self._total is None or rate <= 0:
             return "?"
         return str(timedelta(seconds=round((self._total - step) / rate)))
+
+
+def open_log(path: Path) -> TextIO:
+    """Open a log to append lines to; what UTF-8 cannot hold, as a file name's bytes, is written escaped."""
+    return path.open("a", buffering=1, encoding="utf-8", errors="backslashreplace")
 
 
 def fitting(parts: Sequence[str], dispensable: Sequence[int], width: int) -> list[int]:

@@ -39,7 +39,7 @@ class KernelLock:
     def acquire(self) -> Attempt:
         """Try once."""
         while True:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = self._open()
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if os.path.samestat(os.fstat(descriptor), self._path.stat()):
@@ -56,10 +56,17 @@ class KernelLock:
             else:
                 os.close(descriptor)  # it was replaced before it was locked
 
+    def _open(self) -> int:
+        """Open the file, which may be another user's of a shared folder."""
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except PermissionError:
+            return os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)  # enough but on NFS
+
     def replace(self) -> None:
         """Put a new file, locked by this process, in place of one whose holder is gone for good."""
         beside = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.part")
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         beside.replace(self._path)
         self.release()

@@ -6,16 +6,16 @@ fail or be missing without the trainer noticing, and nothing that it missed is l
 """
 
 import json
+import math
 import os
 import select
 import sys
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import write_json
+from irnn.runs.locking import Lock
 from irnn.runs.metrics import read_records
 from irnn.runs.schemas import Mirrored, read_as
 
@@ -27,7 +27,9 @@ def mirror(directory: RunDirectory, settings: dict[str, Any]) -> None:
     place = directory.path / "wandb"
     place.mkdir(exist_ok=True)
     state = place / f"{settings['id']}.mirrored.json"
-    with FileLock(place / ".lock"):  # the mirror of a session that was killed may still be at it
+    with Lock(
+        place / ".lock", math.inf
+    ):  # the mirror of a session that was killed may still be at it
         _mirror(directory, settings, state)
 
 

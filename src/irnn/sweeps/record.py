@@ -5,10 +5,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from irnn.config import ConfigError
 from irnn.runs.files import StorageError, storage_error, write_json
+from irnn.runs.locking import Lock
 from irnn.runs.schemas import DamagedError, SweepRecord, Versioned, read_as
 
 SCHEMA = 1
@@ -46,7 +47,7 @@ def add(
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock", timeout=_PATIENCE_SECONDS):
+        with Lock(folder / ".lock", _PATIENCE_SECONDS):
             known = read(folder) or {"created": now, "jobs": []}
             overrides = {job["run_id"]: job["overrides"] for job in known["jobs"]}
             overrides.update({run_id: list(words) for run_id, words in jobs})

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from hydra.core.utils import JobReturn, JobStatus
 
 from irnn.config import ConfigError
 from irnn.runs.files import StorageError, storage_error
+from irnn.runs.locking import Lock
 from irnn.runs.ownership import BusyError
 from irnn.sweeps.grid import axes, without_bookkeeping
 from irnn.sweeps.job import DIVERGED_OBJECTIVE
@@ -111,7 +112,7 @@ def opened(folder: Path, name: str, space: Space) -> "Iterator[optuna.Study]":
     from sqlalchemy.exc import SQLAlchemyError
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    lock = FileLock(folder / "search.lock", timeout=0)
+    lock = Lock(folder / "search.lock", patience=0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -124,6 +125,7 @@ def opened(folder: Path, name: str, space: Space) -> "Iterator[optuna.Study]":
         raise storage_error(folder, error) from error
     database = folder / "optuna.db"
     try:
+        database.touch()  # as the umask says, where SQLite would keep others of a shared folder out
         study = optuna.create_study(
             study_name=name,
             storage=f"sqlite:///{database}",

@@ -139,5 +139,8 @@ def _redirect(descriptor: int) -> None:
 
 def log_traceback(directory: RunDirectory) -> None:
     """Add the traceback of the exception that is being handled to a run's log, if it has a folder."""
-    with contextlib.suppress(OSError), directory.log.open("a") as log:
+    with (
+        contextlib.suppress(OSError),
+        directory.log.open("a", encoding="utf-8", errors="backslashreplace") as log,
+    ):
         log.write(traceback.format_exc())

@@ -1,0 +1,114 @@
+"""Locks and writes on file systems that lack something, and in folders that several people share."""
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from filelock import Timeout
+
+from irnn.config import Config
+from irnn.runs.files import StorageError, write_atomically
+from irnn.runs.locking import Lock
+from irnn.sweeps import record
+from irnn.training.session import run
+
+LACKING = [errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS]
+LACKING_IDS = [errno.errorcode[number] for number in LACKING]
+
+
+@pytest.fixture
+def no_flock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(request.param, os.strerror(request.param))
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+
+
+@pytest.mark.parametrize("no_flock", LACKING, ids=LACKING_IDS, indirect=True)
+def test_without_flock_a_lock_still_has_one_holder(no_flock: None, tmp_path: Path) -> None:
+    with Lock(tmp_path / ".lock", patience=0), pytest.raises(Timeout):
+        Lock(tmp_path / ".lock", patience=0).acquire()
+    with Lock(tmp_path / ".lock", patience=0):
+        pass
+
+
+def test_with_flock_a_lock_has_one_holder_and_its_file_stays(tmp_path: Path) -> None:
+    with Lock(tmp_path / ".lock", patience=0), pytest.raises(Timeout):
+        Lock(tmp_path / ".lock", patience=0.2).acquire()
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+    Lock(tmp_path / ".lock", patience=0).acquire()
+
+
+@pytest.mark.parametrize("no_flock", LACKING, ids=LACKING_IDS, indirect=True)
+def test_a_sweep_is_recorded_where_flock_is_not_supported(no_flock: None, tmp_path: Path) -> None:
+    record.add(tmp_path, "name", ["python"], [("irnn-a", ["seed=0"])])
+    record.add(tmp_path, "name", ["python"], [("irnn-b", ["seed=1"])])
+    known = record.read(tmp_path)
+    assert known is not None
+    assert [job["run_id"] for job in known["jobs"]] == ["irnn-a", "irnn-b"]
+
+
+def fsync_of_folders_answers(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    really = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        really(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_folder_that_cannot_be_made_durable_is_no_reason_to_write_nothing(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync_of_folders_answers(number, monkeypatch)
+    write_atomically(tmp_path / "file", b"text")
+    assert (tmp_path / "file").read_bytes() == b"text"
+
+
+def test_a_disk_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fsync_of_folders_answers(errno.EIO, monkeypatch)
+    with pytest.raises(StorageError, match="Input/output error"):
+        write_atomically(tmp_path / "file", b"text")
+
+
+@pytest.fixture
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+@pytest.mark.parametrize("umask", [0o002, 0o027, 0o077], ids=oct, indirect=True)
+def test_what_a_run_makes_can_be_used_by_whom_the_umask_says(
+    umask: int, small: Callable[..., Config], tmp_path: Path
+) -> None:
+    run(small("budget.updates=5", "checkpoint.every=2"))
+    record.add(tmp_path / "runs" / ".sweeps" / "name", "name", ["python"], [("irnn-a", [])])
+    made = list((tmp_path / "runs").rglob("*"))
+    assert {".lock", "metrics.jsonl", "last.pt", "train.log"} <= {path.name for path in made}
+    for path in made:
+        wanted = (0o777 if path.is_dir() else 0o666) & ~umask
+        assert stat.S_IMODE(path.stat().st_mode) == wanted, path
+
+
+def test_another_user_s_lock_that_may_only_be_read_can_still_be_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".lock").touch()
+    really = os.open
+
+    def opened(path: Path, flags: int, *mode: int) -> int:
+        if flags & os.O_RDWR:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return really(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", opened)
+    with Lock(tmp_path / ".lock", patience=0), pytest.raises(Timeout):
+        Lock(tmp_path / ".lock", patience=0).acquire()
