@@ -124,7 +124,7 @@ class MetricsFile:
         """Open for writing; a pipe would wait for its reader."""
         try:
             descriptor = os.open(
-                self.path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags, 0o644
+                self.path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags, 0o666
             )
         except OSError as error:
             raise storage_error(self.path, error) from error
