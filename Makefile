@@ -8,7 +8,7 @@ BENCH_READY := $(VENV)/.bench-ready
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slurm test-all lint format bench bench-update bench-data bench-command bench-report notebook report clean
+.PHONY: help setup train test test-slurm test-all lint kernel-compilers format bench bench-update bench-data bench-command bench-report notebook report clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ lint: $(READY) ## Check lint, format and types, as CI does
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+kernel-compilers: $(READY) ## Build the kernel with each compiler here; ROOT=/some/folder adds Debian 13
+	PYTHON=$(abspath $(BIN))/python .ci/kernel-compilers $(ROOT)
 
 format: $(READY) ## Rewrite the code in the house format
 	$(BIN)/ruff check --fix .
