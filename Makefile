@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 NOTEBOOK_READY := $(VENV)/.notebook-ready
 BENCH_READY := $(VENV)/.bench-ready
+WHEELS_READY := $(VENV)/.wheels-ready
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slurm test-all lint kernel-compilers format bench bench-update bench-data bench-command bench-report notebook report clean
+.PHONY: help setup train test test-slurm test-all lint kernel-compilers wheels format bench bench-update bench-data bench-command bench-report notebook report clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -40,6 +41,13 @@ lint: $(READY) ## Check lint, format and types, as CI does
 
 kernel-compilers: $(READY) ## Build the kernel with each compiler here; ROOT=/some/folder adds Debian 13
 	PYTHON=$(abspath $(BIN))/python .ci/kernel-compilers $(ROOT)
+
+$(WHEELS_READY): $(READY)
+	$(BIN)/pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[wheels]'
+	@touch $@
+
+wheels: $(WHEELS_READY) ## Build wheels with the kernel for Linux and macOS into dist/ (PLATFORMS=... for some)
+	PYTHON=$(BIN)/python .ci/wheels $(PLATFORMS)
 
 format: $(READY) ## Rewrite the code in the house format
 	$(BIN)/ruff check --fix .
