@@ -208,3 +208,25 @@ def test_a_run_that_never_explodes_is_the_same_under_every_policy(small: Small) 
         curves.append([(r["step"], r["test_mse"], r["train_mse"], r["grad_norm"]) for r in records])
     assert curves[0] == curves[1] == curves[2]
     assert len(curves[0]) == 4
+
+
+@pytest.mark.parametrize("policy", ["stop", "rollback", "restart"])
+def test_an_optimizer_that_remembers_infinity_has_diverged(
+    small: Small, monkeypatch: pytest.MonkeyPatch, policy: str
+) -> None:
+    """Nothing else shows it: the weight stays where it is, and loss and gradient are fine."""
+    from irnn.training.trainer import Trainer
+
+    update = Trainer.update
+
+    def poisoned(self: Trainer) -> str | None:
+        reason = update(self)
+        if self.progress.step == 15:
+            self.updater.optimizer.averages()["square"][0] = math.inf
+        return reason
+
+    monkeypatch.setattr(Trainer, "update", poisoned)
+    result = run(small("optim=adam", "stop.test_mse=null", f"divergence.policy={policy}"))
+    assert [event["step"] for event in result["divergences"]] == [20]
+    assert "running square is not finite" in result["divergences"][0]["reason"]
+    assert result["status"] == ("diverged" if policy == "stop" else "exhausted")

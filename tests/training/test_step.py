@@ -232,3 +232,46 @@ def test_a_gradient_that_is_not_finite_is_never_applied(small: Small, bad: float
     for parameter, kept in zip(model.parameters(), before, strict=True):
         assert torch.equal(parameter, kept)
     assert updater(*batches(1)[0]).applied
+
+
+@pytest.mark.parametrize("kernel", ["auto", "torch"])
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["optim=adam"],
+        ["optim=adam", "optim.amsgrad=true"],
+        ["optim=adamw"],
+        ["optim=rmsprop"],
+        ["optim=rmsprop", "optim.centered=true", "optim.momentum=0.5"],
+    ],
+    ids=" ".join,
+)
+def test_a_huge_gradient_leaves_every_running_square_finite(
+    small: Small, overrides: list[str], kernel: str
+) -> None:
+    config = small(*overrides, "clip=1e30", "init=pytorch", f"runtime.kernel={kernel}")
+    model = network(config)
+    updater = Updater(model, config.optim, config.clip)
+    inputs, targets = batches(1)[0]
+    inputs[3, 2, 0] = 1e16
+    update = updater(inputs, targets)
+    assert update.grad_norm > 1e21
+    assert (update.applied, update.clipped) == (True, True)
+    assert updater.overflow() is None
+
+
+@pytest.mark.parametrize("optim", ["sgd", "adam", "adamw", "rmsprop"])
+def test_weights_and_running_averages_that_are_not_finite_are_found(
+    small: Small, optim: str
+) -> None:
+    config = small(f"optim={optim}")
+    updater = Updater(network(config), config.optim, config.clip)
+    updater(*batches(1)[0])
+    assert updater.overflow() is None
+    for name, average in updater.optimizer.averages().items():
+        kept = average[3].item()
+        average[3] = math.inf
+        assert updater.overflow() == f"1 number of the optimizer's running {name} is not finite"
+        average[3] = kept
+    updater.flat.vector[:2] = math.nan
+    assert updater.overflow() == "2 weights are not finite"

@@ -1,7 +1,8 @@
 """Tell a run that exploded from one that is only noisy.
 
-The rule: a run diverges when a loss or gradient stops being finite (without clipping: a gradient's norm),
-or when, at an evaluation, its typical training MSE exceeds `divergence.factor` times the larger of 1/6 and
+The rule: a run diverges when a loss or gradient stops being finite (without clipping: a gradient's norm);
+when, at an evaluation, a weight or a number that the optimizer keeps is not finite (`Updater.overflow`); or
+when, at an evaluation, its typical training MSE exceeds `divergence.factor` times the larger of 1/6 and
 its own reference, which is the held-out MSE of its start during the first `divergence.grace` updates and
 the best held-out MSE since that start afterwards. A held-out MSE above that limit is no divergence yet: it is
 one moment's reading, and networks pass through losses of 1e5 that are gone a few updates later. Such weights

@@ -204,6 +204,10 @@ class Optimizer:
         self._count += done.applied
         return done
 
+    def averages(self) -> dict[str, Tensor]:
+        """Name the rule's running averages (N,), as they are."""
+        return self._rule.state()
+
     def state_dict(self) -> dict[str, Tensor | int]:
         """Everything that the next step depends on besides parameters and settings."""
         return {"count": self._count, **self._rule.state()}

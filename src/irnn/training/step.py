@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from irnn import kernels
+from irnn.choices import OptimName
 from irnn.config import Clip, Optim
 from irnn.kernels.threads import one_thread
 from irnn.models.plain import has_hooks, is_plain
@@ -40,6 +41,8 @@ class Updater:
     `clip.max_norm` is scaled down to that length, also where the sum of its squares overflows (in float32
     from a norm of 1.8e19 on). A gradient is never applied that is not finite, whose loss is not, or whose
     norm is beyond the precision where nothing is clipped; a norm beyond 1.8e308 is not finite anywhere.
+    For optimizers that keep squares, a `clip.max_norm` whose square overflows counts as the largest that
+    does not (9.2e18 in float32).
     The first `integrators` units of a layer are those that `optim.integrator_lr_scale` is about.
 
     Parameters that need no gradient stay as they are. `kernel` names what computes the recurrence.
@@ -52,6 +55,11 @@ class Updater:
         self.model = model
         self.max_norm = math.inf if clip.max_norm is None else clip.max_norm
         self.flat = FlatParameters(trained(model))
+        if math.isfinite(self.max_norm) and optim.name is not OptimName.sgd:
+            # Adam and RMSprop keep squares: one that overflows would hold its weight still for ever.
+            self.max_norm = min(
+                self.max_norm, math.sqrt(torch.finfo(self.flat.vector.dtype).max) / 2
+            )
         scales = parameter_scales(model, optim, integrators)
         self.optimizer = Optimizer(optim, self.flat.vector, scales)
         kernel = kernel_of(model)
@@ -95,6 +103,20 @@ class Updater:
             return Update(done.loss_value, done.norm, bool(done.clipped), bool(done.applied))
         with one_thread():
             return self._apply(loss)
+
+    def overflow(self) -> str | None:
+        """Say which weights or running averages of the optimizer are not finite, or None.
+
+        Such a number is there for good, and nothing else shows it: the weight either stays where it is
+        or makes every answer NaN.
+        """
+        kept = {"weight": self.flat.vector, **self.optimizer.averages()}
+        for name, tensor in kept.items():
+            bad = int((~torch.isfinite(tensor)).sum())
+            if bad:
+                of = name if name == "weight" else f"number of the optimizer's running {name}"
+                return f"{bad:,} {of}{'s are' if bad > 1 else ' is'} not finite"
+        return None
 
     def _apply(self, loss: Tensor) -> Update:
         gradient = self.flat.gradient

@@ -133,7 +133,7 @@ class Trainer:
         mse = held_out_mse(self.model, self.data)
         record, typical = self._record(mse), progress.interval.typical_loss()
         progress.evaluated_at, progress.test_mse = progress.step, mse
-        reason = judge_evaluation(
+        reason = self.updater.overflow() or judge_evaluation(
             self.config.divergence, progress.reference, progress.step, typical, mse
         )
         progress.interval = Interval()
