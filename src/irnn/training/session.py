@@ -125,8 +125,9 @@ def _train(
         display.say(f"  {device}{threads}, kernel {kernel}, {config.runtime.dtype.value}")
         for reason in slow_because:
             display.say(f"  {reason}")
-        if resumed:
-            display.say(f"  from update {trainer.progress.step:,}")
+        begun = [f"from update {trainer.progress.step:,}"] if resumed else []
+        for note in trainer.notes or begun:
+            display.say(f"  {note}")
         with tracked(config, name, directory, display.say):
             watcher = _Watcher(display, signals)
             try:

@@ -19,6 +19,7 @@ from irnn.runs.metrics import MetricsFile, read_records
 from irnn.runs.schemas import DamagedError
 from irnn.seeding import generator
 from irnn.tasks.data import TaskData
+from irnn.training import longer
 from irnn.training.divergence import (
     Event,
     Reference,
@@ -50,6 +51,7 @@ class Trainer:
             dtype=DTYPES[config.runtime.dtype],
         )
         self._metrics = MetricsFile(directory.metrics, directory.confirm)
+        self.notes: list[str] = []  # what is to be said about where the run begins
         self._clock = perf_counter()
         self._begin(restarts=0)
         self._good: dict[str, Any] = self._weights()
@@ -230,12 +232,14 @@ class Trainer:
         checkpoint.save(self.directory.best, content, self.directory.confirm)
 
     def resume(self) -> bool:
-        """Continue from `last.pt`; say whether there was one.
+        """Continue from `last.pt`, or from a shorter run's (see `longer`); say whether there was one.
 
         Raises:
             DamagedError: It is gone, though records of updates say that there was one, or it does not fit.
         """
         path = self.directory.last
+        if not path.exists() and not self.config.force:
+            self.notes = longer.inherit(self.config, self.directory)
         if not path.exists():
             if any(record["step"] > 0 for record in read_records(self.directory.metrics)):
                 raise DamagedError(
