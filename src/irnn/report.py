@@ -1,7 +1,6 @@
 """Report on run folders: a table on screen; with --out a page, summaries and figures."""
 
 import argparse
-import os
 import shlex
 import sys
 import time
@@ -20,6 +19,7 @@ from irnn.reporting.run import Loaded, Run
 from irnn.reporting.select import check_found, select
 from irnn.reporting.summary import Summary, summarise
 from irnn.reporting.write import write_report
+from irnn.runs.finding import runs_root
 from irnn.version import ShowVersion
 
 _PIPE_WIDTH = 1_000  # no line of a table is folded for a file or a pager
@@ -27,7 +27,7 @@ _PIPE_WIDTH = 1_000  # no line of a table is folded for a file or a pager
 
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    root = os.environ.get("IRNN_RUNS") or "runs"
+    root = runs_root()
     parser = argparse.ArgumentParser(prog="irnn-report", description=__doc__)
     parser.add_argument("--version", action=ShowVersion)
     parser.add_argument(
@@ -35,7 +35,8 @@ def parser() -> argparse.ArgumentParser:
         metavar="PATH",
         nargs="*",
         default=[root],
-        help=f"a runs root, a run folder, a record or a glob (default: {root})",
+        help="a runs root, a run folder, a record, a glob, a run id in IRNN_RUNS, or @FILE with one of "
+        f"them a line (default: {root.replace('%', '%%')})",
     )
     parser.add_argument(
         "--out",

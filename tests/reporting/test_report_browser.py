@@ -66,6 +66,22 @@ try {
   found.zoomed = ticks();
   document.getElementById("curves-reset").click();
   found.reset = ticks();
+  const drag = (from, to) => {
+    for (const [type, x] of [["pointerdown", from], ["pointermove", to], ["pointerup", to]]) {
+      point(chart("curves"), x, 100, type);
+    }
+    const drawn = [...chart("curves").querySelectorAll(".median")].filter((p) => p.getAttribute("d")).length;
+    return { ticks: ticks(), drawn };
+  };
+  found.margin = drag(12, 60);
+  found.fromMargin = drag(12, 400);
+  found.inMargin = drag(12, 60);
+  document.getElementById("curves-reset").click();
+  found.toRight = drag(400, 5000);
+  document.getElementById("curves-out").click();
+  document.getElementById("curves-out").click();
+  found.out = ticks();
+  document.getElementById("curves-reset").click();
   document.getElementById("curves-none").click();
   found.hidden = chart("curves").querySelectorAll(".median").length;
   document.getElementById("curves-all").click();
@@ -202,6 +218,23 @@ def test_hovering_shows_the_value_and_the_run(found):
 def test_dragging_zooms_and_reset_returns(found):
     assert found["zoomed"] != found["before"]
     assert found["reset"] == found["before"]
+
+
+def test_dragging_within_the_left_margin_changes_nothing(found):
+    assert found["margin"] == {"ticks": found["before"], "drawn": 8}
+    assert found["inMargin"] == found["fromMargin"]
+
+
+def test_a_drag_that_begins_or_ends_beside_the_chart_zooms_to_its_edge(found):
+    assert found["fromMargin"]["ticks"][0] == "0"
+    assert found["fromMargin"]["ticks"] != found["before"]
+    assert found["fromMargin"]["drawn"] == 8
+    assert "20,000" in found["toRight"]["ticks"]
+    assert found["toRight"]["drawn"] > 0
+
+
+def test_zooming_out_stops_at_the_last_update(found):
+    assert found["out"] == found["before"]
 
 
 def test_groups_can_be_hidden(found):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from irnn.reporting.find import find_folders
 from irnn.reporting.load import load_runs
-from irnn.reporting.run import Loaded, Run
+from irnn.reporting.run import Loaded, Run, Skipped
 from irnn.reporting.settings import meets, parse_condition, show
 from irnn.reporting.sweeps import find_sweeps, read_sweep
 
@@ -26,9 +26,12 @@ def select(
     `cache` keeps finished runs between calls; of `threshold` first crossings are read. Raises
     ValueError for a path, sweep or setting that does not exist; that nothing is left is no error here.
     """
-    folders = find_folders(paths)
+    unreadable: list[tuple[Path, str]] = []
+    folders = find_folders(paths, unreadable)
     load = partial(load_runs, cache=cache, threshold=threshold)
     loaded = load(folders) if sweep is None else _of(sweep, paths, folders, load)
+    skipped = tuple(Skipped(place, reason) for place, reason in unreadable)
+    loaded = replace(loaded, skipped=loaded.skipped + skipped)
     if not loaded.runs:
         return loaded
     known = list(dict.fromkeys(key for run in loaded.runs for key in run.settings))

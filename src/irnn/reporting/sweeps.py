@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from irnn.reporting.find import expand, is_run_folder
+from irnn.reporting.find import absolute, expand, is_run_folder
 
 FOLDER, FILE = ".sweeps", "sweep.json"
 SCHEMA = "1"
@@ -47,9 +47,7 @@ def find_sweeps(patterns: Iterable[str]) -> dict[str, list[Path]]:
     """
     found: dict[str, list[Path]] = {}
     roots = [root for pattern in patterns for root in expand(pattern)]
-    places = dict.fromkeys(
-        (root.parent if is_run_folder(root) else root).resolve() for root in roots
-    )
+    places = dict.fromkeys(absolute(root.parent if is_run_folder(root) else root) for root in roots)
     for place in places:
         for file in sorted((place / FOLDER).glob(f"*/{FILE}")):
             found.setdefault(file.parent.name, []).append(file)

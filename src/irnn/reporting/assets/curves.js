@@ -14,14 +14,18 @@
   const columns = () => (kind.value === "both" ? ["h", "t"] : [kind.value]);
   const visible = () => DATA.groups.map((g, i) => [g, i]).filter(([, i]) => shown[i]);
 
+  function lastUpdate() {
+    const ends = visible().flatMap(([group]) => group.runs.map((run) => run.s[run.s.length - 1] ?? 1));
+    return ends.reduce((one, other) => Math.max(one, other), 1);
+  }
+
+  // The updates shown, and the losses there; of the evaluations around them too, whose lines cross the chart.
   function extent() {
-    let last = 1;
     let low = Infinity;
     let high = 0.2;
     for (const [group] of visible()) for (const run of group.runs) {
-      if (run.s.length) last = Math.max(last, run.s[run.s.length - 1]);
       run.s.forEach((step, i) => {
-        if (range && (step < range[0] || step > range[1])) return;
+        if (range && ((run.s[i + 1] ?? step) < range[0] || (run.s[i - 1] ?? step) > range[1])) return;
         for (const name of columns()) {
           const value = run[name][i];
           if (value === null || value <= 0) continue;
@@ -30,7 +34,7 @@
         }
       });
     }
-    return { x: range ?? [0, last], y: [Math.max(1e-9, Math.min(low, 0.1) * 0.8), high * 1.7] };
+    return { x: range ?? [0, lastUpdate()], y: [Math.max(1e-9, Math.min(low, 0.1) * 0.8), high * 1.7] };
   }
 
   const clampY = (value) => plot.y(Math.min(Math.max(value, plot.y.domain[0]), plot.y.domain[1]));
@@ -131,10 +135,9 @@
   }
 
   function zoom(low, high) {
-    const full = extent().x;
-    const narrow = Math.abs(high - low) < 1;
-    range = narrow ? null : [Math.max(0, Math.min(low, high)), Math.max(low, high)];
-    if (!range && narrow) range = full;
+    const from = Math.max(0, Math.min(low, high));
+    const to = Math.min(lastUpdate(), Math.max(low, high));
+    if (to - from >= 1) range = [from, to]; // what is narrower shows no update: stay
     draw();
   }
 
@@ -144,19 +147,23 @@
     zoom(middle - (middle - low) * factor, middle + (high - middle) * factor);
   }
 
+  // Where a drag is: the margins beside the chart stand for its edges.
+  const across = (event) => Math.min(plot.box.right, Math.max(plot.box.left, pointer(svg, event).x));
+
   svg.addEventListener("pointermove", (event) => {
     const at = pointer(svg, event);
     if (dragFrom === null) return show(nearest(at));
     svg.querySelector(".selection")?.remove();
     const { top, bottom } = plot.box;
-    const size = { x: Math.min(at.x, dragFrom), width: Math.abs(at.x - dragFrom) };
+    const to = across(event);
+    const size = { x: Math.min(to, dragFrom), width: Math.abs(to - dragFrom) };
     return element(svg, "rect", { class: "selection", y: top, height: bottom - top, ...size });
   });
   svg.addEventListener("pointerdown", (event) => {
-    dragFrom = pointer(svg, event).x;
+    dragFrom = across(event);
   });
   svg.addEventListener("pointerup", (event) => {
-    const to = pointer(svg, event).x;
+    const to = across(event);
     const dragged = dragFrom !== null && Math.abs(to - dragFrom) > 8;
     if (dragged) zoom(plot.x.invert(dragFrom), plot.x.invert(to));
     else if (dragFrom !== null && focus) openRun(focus.run.id);
