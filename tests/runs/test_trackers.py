@@ -1,5 +1,6 @@
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +41,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Non
         place = tmp_path / "fake"
         place.mkdir(exist_ok=True)
         (place / "wandb.py").write_text(source)
-        monkeypatch.setenv("PYTHONPATH", str(place))
+        monkeypatch.setattr(sys, "path", [str(place), *sys.path])
 
     return install
 
