@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from irnn import screen
@@ -37,6 +38,12 @@ def _interrupted(words: Sequence[str], status: int) -> int:
 
 
 def _main(words: list[str]) -> int:
+    try:
+        Path.cwd()
+    except OSError as error:
+        return _say(
+            f"the working folder is gone ({error.strerror}); cd to one that exists", REFUSED
+        )
     from irnn import composition, help  # Hydra, but not torch
     from irnn.command import flags_of, read_command
     from irnn.config import ConfigError
@@ -47,7 +54,7 @@ def _main(words: list[str]) -> int:
     if "--version" in words:
         from irnn import version
 
-        print(version.text(), flush=True)
+        screen.say(version.text())
         return SOLVED_OR_EXHAUSTED
     from irnn.sweeps.naming import in_sweep
     from irnn.sweeps.request import forgotten_multirun

@@ -15,6 +15,7 @@ from irnn.runs import metrics
 from irnn.runs.files import storage_error, write_atomically, write_json
 from irnn.runs.identity import run_id
 from irnn.runs.ownership import PATIENCE, Ownership, is_lock
+from irnn.runs.root import runs_root
 from irnn.runs.schemas import DamagedError, Provenance, Result, read_as
 
 _CLEARING = ".clearing."
@@ -42,9 +43,13 @@ class RunDirectory:
 
     @classmethod
     def of(cls, config: Config) -> "RunDirectory":
-        """Name the folder of a configuration."""
+        """Name the folder of a configuration.
+
+        Raises:
+            ConfigError: `runs_dir` cannot be one.
+        """
         name = run_id(config)
-        return cls(Path(config.runs_dir).expanduser() / name, name)
+        return cls(runs_root(config) / name, name)
 
     def read_result(self) -> dict[str, Any] | None:
         """Give `result.json`, or None for a run that has not finished.

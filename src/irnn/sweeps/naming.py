@@ -12,6 +12,7 @@ from hydra.core.override_parser.types import Override
 from irnn.config import Config, ConfigError
 from irnn.groups import NUMERIC_GROUPS
 from irnn.runs.identity import NOT_SCIENCE
+from irnn.runs.root import runs_root
 
 FOLDER = ".sweeps"
 _FITTING = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")
@@ -55,8 +56,12 @@ def sweep_name(config: Config, parsed: Sequence[Override]) -> str:
 
 
 def sweep_folder(config: Config, name: str) -> Path:
-    """Name the folder of a sweep's record."""
-    return Path(config.runs_dir).expanduser() / FOLDER / name
+    """Name the folder of a sweep's record.
+
+    Raises:
+        ConfigError: `runs_dir` cannot be one.
+    """
+    return runs_root(config) / FOLDER / name
 
 
 def in_sweep(config: Config) -> Config:

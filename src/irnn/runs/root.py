@@ -1,0 +1,28 @@
+"""The folder that all runs are in."""
+
+from pathlib import Path
+
+from irnn.config import Config, ConfigError
+
+
+def runs_root(config: Config) -> Path:
+    """Give the folder of all runs, which need not be there yet.
+
+    Raises:
+        ConfigError: No run can be in a folder of that name.
+    """
+    said = f"runs_dir={config.runs_dir}"
+    try:
+        root = Path(config.runs_dir).expanduser()
+    except RuntimeError as error:
+        user = config.runs_dir.partition("/")[0]
+        raise ConfigError(f"{said}: no home folder is known for {user}; write it out") from error
+    try:
+        if not root.is_dir() and root.lstat():
+            raise ConfigError(f"{said}: is not a folder; give runs_dir= or IRNN_RUNS one")
+    except FileNotFoundError:
+        pass  # it will be made
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{said}: {why}; give runs_dir= or IRNN_RUNS another folder") from error
+    return root

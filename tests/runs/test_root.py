@@ -1,0 +1,68 @@
+"""A folder that no run can be in is refused in one sentence before anything is made, alone and in sweeps."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from irnn.config import Config, ConfigError
+from irnn.runs.directory import RunDirectory
+from irnn.sweeps.naming import sweep_folder
+from irnn.train import main
+
+NAMES = {
+    "~nosuchuser/runs": "no home folder is known for ~nosuchuser",
+    "x" * 300: "File name too long",
+    "a/" * 3000: "File name too long",
+    "/dev/null/runs": "Not a directory",
+    "/dev/null": "is not a folder",
+    "nul\0byte": "null byte",
+}
+
+
+@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+def test_a_name_that_is_no_folder_s_is_refused(
+    name: str, small: Callable[..., Config], tmp_path: Path
+) -> None:
+    config = small()
+    object.__setattr__(config, "runs_dir", name)
+    for place in (lambda: RunDirectory.of(config), lambda: sweep_folder(config, "name")):
+        with pytest.raises(ConfigError, match=NAMES[name]):
+            place()
+
+
+@pytest.mark.parametrize("words", [[], ["-m", "seed=0,1"]], ids=["run", "sweep"])
+@pytest.mark.parametrize("name", ["~nosuchuser/runs", "x" * 300])
+def test_the_command_says_it_without_a_traceback(
+    name: str,
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([*words, f"runs_dir='{name}'"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"irnn-train: runs_dir={name}: ")
+    assert len(error.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", [[], ["-m", "seed=0,1"], ["--help"], ["--cfg", "job"]], ids=str)
+def test_a_working_folder_that_was_removed_is_told(
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    before = Path.cwd()
+    os.chdir(gone)
+    gone.rmdir()
+    try:
+        assert main(words) == 2
+    finally:
+        os.chdir(before)
+    assert "the working folder is gone" in capsys.readouterr().err
