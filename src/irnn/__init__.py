@@ -6,9 +6,9 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from irnn.models.recurrent import IRNN, RNN
+    from irnn.models.recurrent import GRU, IRNN, LSTM, RNN
 
-__all__ = ["IRNN", "RNN"]
+__all__ = ["GRU", "IRNN", "LSTM", "RNN"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,5 +1,6 @@
 import copy
 import pickle
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -77,8 +78,11 @@ def test_packed_sequences_work_as_in_pytorch(kernel: str) -> None:
     needs(kernel)
     ours, theirs = twins(kernel)
     packed = pack_sequence([torch.randn(6, 3), torch.randn(4, 3), torch.randn(1, 3)])
-    mine, expected = (pad_packed_sequence(layer(packed)[0])[0] for layer in (ours, theirs))
+    expected = pad_packed_sequence(theirs(packed)[0])[0]
+    with nullcontext() if kernel == "torch" else pytest.warns(UserWarning, match="packed"):
+        mine = pad_packed_sequence(ours(packed)[0])[0]
     torch.testing.assert_close(mine, expected)
+    ours(packed)  # said once
 
 
 @pytest.mark.parametrize("kernel", KERNELS)

@@ -1,7 +1,7 @@
-"""Time: how one layer's recurrence is computed, forward and backward.
+"""Time: how one layer is computed, forward and backward: of simple units, of an LSTM or of a GRU.
 
 `reference` is the definition of correct; `native` is compiled, and held to it in value and in
-every gradient. A third way is PyTorch's own `nn.RNN.forward`, which is not a kernel of ours:
+every gradient. A third way is PyTorch's own layer, which is not a kernel of ours:
 `choose` then returns None.
 """
 
@@ -22,7 +22,9 @@ NAMES = ("auto", "native", "torch", "reference")
 
 @dataclass(frozen=True)
 class Kernel:
-    """A way to compute one layer's recurrence; see `reference.recurrence` for its contract.
+    """A way to compute one layer; see `reference.recurrence`, `lstm` and `gru` for the contracts.
+
+    A kernel that has no `lstm` or `gru` leaves these cells to PyTorch.
 
     `regression`, where there is one, makes a training step's loss and gradients in one call for a
     single layer with a linear read-out, see `regression.Regression`; and `descent` all that follows,
@@ -35,6 +37,8 @@ class Kernel:
     regression: type[Regression] | None = None
     descent: type[Descent] | None = None
     refuses: Callable[[], str] | None = None
+    lstm: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None = None
+    gru: Callable[..., torch.Tensor] | None = None
 
 
 def instruction_set(kernel: str, device: torch.device) -> str | None:
@@ -83,7 +87,7 @@ def choose(name: str, *, device: torch.device | str, dtype: torch.dtype) -> Kern
     if name == "reference":
         from irnn.kernels import reference
 
-        return Kernel("reference", reference.recurrence)
+        return Kernel("reference", reference.recurrence, lstm=reference.lstm, gru=reference.gru)
 
     from irnn.kernels import native
 
@@ -92,12 +96,13 @@ def choose(name: str, *, device: torch.device | str, dtype: torch.dtype) -> Kern
         problem = f"it computes float32 and float64 on the CPU, and this run asks for {dtype} on "
         problem += str(device)
     if not problem:
-        from irnn.kernels import compiled
+        from irnn.kernels import compiled, gated
         from irnn.kernels.descent import Descent
         from irnn.kernels.regression import Regression
 
         compiled.default()  # refuses an instruction set that IRNN_NATIVE_ISA asks for in vain
-        return Kernel("native", native.recurrence, Regression, Descent, native.refuses)
+        fused = Regression, Descent, native.refuses
+        return Kernel("native", native.recurrence, *fused, lstm=gated.lstm, gru=gated.gru)
     if name == "auto":
         return None
     raise ValueError(f"runtime.kernel is 'native', but {problem}; or use 'auto' or 'torch'")

@@ -64,9 +64,9 @@ class Compiled:
         """
         T, B, F = inputs.shape
         H = w_hh.shape[0]
-        inputs, w_ih, w_hh = inputs.resolve_neg(), _dense(w_ih), _dense(w_hh)
-        bias = None if bias is None else _dense(bias)
-        h0 = None if h0 is None else _dense(h0)
+        inputs, w_ih, w_hh = inputs.resolve_neg(), dense(w_ih), dense(w_hh)
+        bias = None if bias is None else dense(bias)
+        h0 = None if h0 is None else dense(h0)
         output = inputs.new_empty((B, H) if last_only else (T, B, H))
         new = inputs.new_zeros if zeroed else inputs.new_empty  # torch.empty has a default device
         size = history_bytes(T, B, F, H, inputs.element_size()) if keep else 0
@@ -98,7 +98,7 @@ class Compiled:
         """
         T, B, F = inputs.shape
         H = w_hh.shape[0]
-        w_ih, w_hh, grad_output = _dense(w_ih), _dense(w_hh), _dense(grad_output)
+        w_ih, w_hh, grad_output = dense(w_ih), dense(w_hh), dense(grad_output)
         new = inputs.new_empty
         grads = (
             new((T, B, F) if wants[0] else 0),
@@ -116,10 +116,10 @@ class Compiled:
         self._run(self._library.backward, call, inputs.dtype)
         return grads
 
-    def regression(self, call: Call, dtype: torch.dtype) -> None:
-        """Run the whole regression that `irnn.kernels.regression` describes in `call`."""
+    def call(self, name: str, call: Call, dtype: torch.dtype) -> None:
+        """Run "forward", "backward" or "regression" on what `call` describes."""
         call.poison = self.poison
-        self._run(self._library.regression, call, dtype)
+        self._run(getattr(self._library, name), call, dtype)
 
     def step(self, step: Any, dtype: torch.dtype) -> None:
         """Make the optimizer's step that `irnn.kernels.descent` describes in `step`, by reference."""
@@ -130,7 +130,7 @@ class Compiled:
             raise MemoryError("the native kernel could not allocate its working memory")
 
 
-def _dense(tensor: Tensor) -> Tensor:
+def dense(tensor: Tensor) -> Tensor:
     """Give the numbers as they lie in memory: in order, and negated where a view only says so."""
     return tensor.contiguous().resolve_neg()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from irnn.kernels.missing import why_not_built, why_not_loaded
 
-INTERFACE_VERSION = 4  # as irnn_interface_version() in cpp/module.cpp
+INTERFACE_VERSION = 5  # as irnn_interface_version() in cpp/module.cpp
 PACKAGE = Path(__file__).parent
 LIBRARY = "_native.so"
 """The file that the install builds, on macOS too."""
@@ -26,6 +26,8 @@ class Call(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("targets", "w_out", "b_out")),
         *((name, ctypes.c_void_p) for name in ("loss", "grad_w_out", "grad_b_out")),
         *((name, ctypes.c_void_p) for name in ("second_bias", "grad_second_bias")),
+        ("cell", ctypes.c_int64),
+        *((name, ctypes.c_void_p) for name in ("c0", "grad_last_carry", "last_carry", "grad_c0")),
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from irnn.kernels import transforms
+from irnn.kernels import reference, transforms
 from irnn.kernels.arguments import Nonlinearity, check
 from irnn.kernels.compiled import Compiled, default, history_bytes
 from irnn.kernels.loading import Library, load
@@ -136,9 +136,11 @@ def _by_reference(
 ) -> tuple[Tensor | None, ...]:
     """Answer a backward of this module, whose last three arguments are settings."""
     nonlinearity: Nonlinearity = "tanh" if tanh else "relu"
-    grads = transforms.reference_gradients(
-        grad_output, tensors, needs[: len(tensors)], nonlinearity, last_only
-    )
+
+    def run(*places: Any) -> tuple[Tensor]:
+        return (reference.recurrence(*places, nonlinearity=nonlinearity, last_only=last_only),)
+
+    grads = transforms.gradients_of(run, (grad_output,), tensors, needs[: len(tensors)])
     return (*grads, *[None] * 3)
 
 

@@ -1,9 +1,9 @@
-"""The definition of correct: one layer's recurrence as a plain loop over time."""
+"""The definition of correct: one layer over time as a plain loop, of simple units, of an LSTM or of a GRU."""
 
 import torch
 from torch import Tensor
 
-from irnn.kernels.arguments import Nonlinearity, check
+from irnn.kernels.arguments import Nonlinearity, check, check_gated
 
 
 def recurrence(
@@ -40,6 +40,85 @@ def recurrence(
     for x in inputs:  # (B, F)
         drive = x @ w_ih.T + h @ w_hh.T
         h = activation(drive if bias is None else drive + bias)
+        if not last_only:
+            states.append(h)
+    return h if last_only else torch.stack(states)
+
+
+def lstm(
+    inputs: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None,
+    b_hh: Tensor | None,
+    h0: Tensor | None,
+    c0: Tensor | None,
+    *,
+    last_only: bool,
+) -> tuple[Tensor, Tensor]:
+    """Run `torch.nn.LSTM`'s cell over time (Hochreiter & Schmidhuber 1997, Gers et al. 2000).
+
+        i, f, g, o = s(.), s(.), tanh(.), s(.) of W_ih x_t + b_ih + W_hh h_{t-1} + b_hh
+        c_t = f c_{t-1} + i g,   h_t = o tanh(c_t)
+
+    Args:
+        inputs: (T, B, F), time first, any strides.
+        w_ih: (4 H, F), the gates one after the other, like the next three.
+        w_hh: (4 H, H).
+        b_ih: (4 H,); None for none, and then `b_hh` too.
+        b_hh: (4 H,).
+        h0: (B, H), the state before the first step; None for zeros.
+        c0: (B, H), the cell before the first step; None for zeros.
+        last_only: return only the state after the last step.
+
+    Returns:
+        The states, (B, H) when `last_only`, else (T, B, H); and the cell after the last step, (B, H).
+
+    Raises:
+        ValueError: for shapes or dtypes that do not fit together, or an empty batch or sequence.
+    """
+    check_gated(4, inputs, w_ih, w_hh, b_ih, b_hh, h0, c0)
+    zeros = inputs.new_zeros(inputs.shape[1], w_hh.shape[1])
+    h, c = zeros if h0 is None else h0, zeros if c0 is None else c0  # (B, H)
+    states = []
+    for x in inputs:  # (B, F)
+        drive = torch.nn.functional.linear(x, w_ih, b_ih) + torch.nn.functional.linear(
+            h, w_hh, b_hh
+        )
+        i, f, g, o = drive.chunk(4, dim=1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        if not last_only:
+            states.append(h)
+    return h if last_only else torch.stack(states), c
+
+
+def gru(
+    inputs: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None,
+    b_hh: Tensor | None,
+    h0: Tensor | None,
+    *,
+    last_only: bool,
+) -> Tensor:
+    """Run `torch.nn.GRU`'s cell over time (Cho et al. 2014, the reset gate after the product).
+
+        r, z = s(.), s(.) of W_ih x_t + b_ih + W_hh h_{t-1} + b_hh
+        n = tanh(W_in x_t + b_in + r (W_hn h_{t-1} + b_hn)),   h_t = (1 - z) n + z h_{t-1}
+
+    Args, result and errors are those of `lstm` with 3 H rows in the place of 4 H, and without a cell.
+    """
+    check_gated(3, inputs, w_ih, w_hh, b_ih, b_hh, h0)
+    h = inputs.new_zeros(inputs.shape[1], w_hh.shape[1]) if h0 is None else h0  # (B, H)
+    states = []
+    for x in inputs:  # (B, F)
+        from_x = torch.nn.functional.linear(x, w_ih, b_ih).chunk(3, dim=1)
+        from_h = torch.nn.functional.linear(h, w_hh, b_hh).chunk(3, dim=1)
+        r, z = (torch.sigmoid(a + b) for a, b in zip(from_x[:2], from_h[:2], strict=True))
+        n = torch.tanh(from_x[2] + r * from_h[2])
+        h = (1 - z) * n + z * h
         if not last_only:
             states.append(h)
     return h if last_only else torch.stack(states)

@@ -1,14 +1,15 @@
 """The loss of a whole batch and all its gradients in one compiled call, for a training loop.
 
-What `native.recurrence`, a linear read-out, the mean squared error and `backward()` compute
-together, without what they spend between the kernels: each block of rows goes forward and back at
-once, while its states are in the cache.
+What `native.recurrence` (or `gated.lstm`, `gated.gru`), a linear read-out, the mean squared error and
+`backward()` compute together, without what they spend between the kernels: each block of rows goes
+forward and back at once, while its states are in the cache.
 """
 
 import torch
 from torch import Tensor
 
-from irnn.kernels.arguments import Nonlinearity, check
+from irnn.kernels import gated_calls
+from irnn.kernels.arguments import Nonlinearity, check, check_gated
 from irnn.kernels.compiled import Compiled, default, history_bytes
 from irnn.kernels.loading import Call
 from irnn.kernels.native import applies
@@ -19,7 +20,8 @@ BLOCK_ROWS = 8  # as block_rows in cpp/call.hpp
 class Regression:
     """mean over rows of (w_out . h_T + b_out - y)^2, h_T being one layer's last state from zero.
 
-    Shapes: w_ih (H, F), w_hh (H, H), b_ih and b_hh (H,) or None both, w_out (1, H), b_out (1,).
+    Shapes: w_ih (H, F), w_hh (H, H), b_ih and b_hh (H,) or None both, w_out (1, H), b_out (1,); with a gated
+    `cell`, "lstm" or "gru", 4 H or 3 H rows in the first four.
     """
 
     def __init__(
@@ -31,7 +33,8 @@ class Regression:
         w_out: Tensor,
         b_out: Tensor,
         *,
-        nonlinearity: Nonlinearity,
+        nonlinearity: Nonlinearity = "tanh",
+        cell: str = "recurrence",
         kernel: Compiled | None = None,
     ) -> None:
         """Take the parameters, CPU tensors of one dtype.
@@ -43,6 +46,7 @@ class Regression:
         self.parameters = [p for p in (w_ih, w_hh, b_ih, b_hh, w_out, b_out) if p is not None]
         self.matrices, self.bias = (w_ih, w_hh), b_ih
         self.nonlinearity: Nonlinearity = nonlinearity
+        self.cell = gated_calls.CELLS.get(cell)
         self.kernel = kernel or default()
         self._room = w_hh.new_empty(0, dtype=torch.uint8)  # torch.empty has a default device
         self._loss = w_hh.new_empty(())
@@ -64,9 +68,11 @@ class Regression:
                 raise ValueError(
                     f"a parameter is {parameter.dtype}; expected {w_hh.dtype}, as the others"
                 )
-        H = w_hh.shape[0]
-        if b_hh is not None and b_hh.shape != (H,):
-            raise ValueError(f"b_hh has shape {tuple(b_hh.shape)}; expected {(H,)}")
+        H = w_hh.shape[1]
+        if b_hh is not None and b_hh.shape != w_hh.shape[:1]:
+            raise ValueError(
+                f"b_hh has shape {tuple(b_hh.shape)}; expected {tuple(w_hh.shape[:1])}"
+            )
         if w_out.shape != (1, H) or b_out.shape != (1,):
             raise ValueError(
                 f"the read-out has shapes {tuple(w_out.shape)} and {tuple(b_out.shape)}; "
@@ -101,15 +107,18 @@ class Regression:
             if parameter.grad is not gradient:
                 self._find_gradients()
                 break
-        self.kernel.regression(call, inputs.dtype)
+        self.kernel.call("regression", call, inputs.dtype)
         return self._loss
 
     def _prepare(self, inputs: Tensor, targets: Tensor, threads: int) -> None:
         """Fill in what stays the same from one batch to the next of its kind."""
         w_ih, w_hh = self.matrices
-        check(inputs, w_ih, w_hh, self.bias, None, self.nonlinearity)
+        if self.cell is None:
+            check(inputs, w_ih, w_hh, self.bias, None, self.nonlinearity)
+        else:
+            check_gated(self.cell.gates, inputs, w_ih, w_hh, self.bias, self.bias, None)
         T, B, F = inputs.shape
-        H = w_hh.shape[0]
+        H = w_hh.shape[1]
         kind = targets.dtype, targets.device
         if targets.shape != (B,) or kind != (inputs.dtype, inputs.device):
             raise ValueError(
@@ -117,13 +126,19 @@ class Regression:
                 f"expected {inputs.dtype} of shape {(B,)} on {inputs.device}"
             )
         blocks = min(threads, -(-B // BLOCK_ROWS))
-        size = history_bytes(T, blocks * BLOCK_ROWS, F, H, inputs.element_size())
+        sizes = T, blocks * BLOCK_ROWS, F, H, inputs.element_size()
+        size = (
+            history_bytes(*sizes)
+            if self.cell is None
+            else gated_calls.history_bytes(self.cell, *sizes)
+        )
         if self._room.numel() < size:
             self._room = inputs.new_empty(size, dtype=torch.uint8)
         if self.kernel.poison:
             self._room.fill_(0xFF)
         strides, tanh = inputs.stride(), self.nonlinearity == "tanh"
         self._call = Call(T, B, F, H, *strides, tanh, True, threads, self.kernel.poison)
+        self._call.cell = self.cell.kind if self.cell else 0
         self._call.history, self._call.loss = self._room.data_ptr(), self._loss.data_ptr()
         names = (
             ("w_ih", "w_hh", "bias", "second_bias") if self.bias is not None else ("w_ih", "w_hh")

@@ -6,13 +6,13 @@ ask here first; the test that walks through all transforms is tests/kernels/test
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
 from irnn.kernels import reference
-from irnn.kernels.arguments import Nonlinearity
 
 _ORDINARY = (Tensor, torch.nn.Parameter)
 
@@ -34,15 +34,16 @@ def in_the_way() -> str:
     return ""
 
 
-def instead() -> Callable[..., Tensor] | None:
-    """Give the recurrence that takes part in what `in_the_way` names; None is PyTorch's own layer.
+def instead(cell: str) -> Callable[..., Any] | None:
+    """Give the "recurrence", "lstm" or "gru" that takes part in what `in_the_way` names; None is PyTorch's.
 
     PyTorch's layer stays one operation, of any length, when it is traced, and knows what autocast wants.
     `vmap` has no rule for it, and so not for per-sample gradients and ensembles either.
     """
     if torch._C._get_tracing_state() is not None or torch.is_autocast_enabled("cpu"):
         return None
-    return reference.recurrence
+    walk: Callable[..., Any] = getattr(reference, cell)
+    return walk
 
 
 def is_seen(*tensors: Tensor | None) -> bool:
@@ -57,14 +58,13 @@ def is_seen(*tensors: Tensor | None) -> bool:
     return False
 
 
-def reference_gradients(
-    grad_output: Tensor,
+def gradients_of(
+    run: Callable[..., tuple[Tensor, ...]],
+    grads: Sequence[Tensor | None],
     tensors: Sequence[Tensor | None],
     needs: Sequence[bool],
-    nonlinearity: Nonlinearity,
-    last_only: bool,
 ) -> tuple[Tensor | None, ...]:
-    """Differentiate `reference.recurrence` at the same place: None for each tensor that needs none.
+    """Differentiate what `run` makes of `tensors` by the gradients of its results; None where none is needed.
 
     With gradients enabled (`create_graph=True`) the result can be differentiated again, however often.
     """
@@ -75,13 +75,14 @@ def reference_gradients(
         for place, need in zip(places, needs, strict=True):
             if place is not None and need and not place.requires_grad:
                 place.requires_grad_()
-        inputs, w_ih, w_hh, bias, h0 = places
-        assert inputs is not None
-        assert w_ih is not None
-        assert w_hh is not None
-        output = reference.recurrence(
-            inputs, w_ih, w_hh, bias, h0, nonlinearity=nonlinearity, last_only=last_only
+        given = [(o, g) for o, g in zip(run(*places), grads, strict=False) if g is not None]
+        wanted = [
+            place for place, need in zip(places, needs, strict=True) if need and place is not None
+        ]
+        outputs, weights = zip(*given, strict=True)
+        found = iter(
+            torch.autograd.grad(
+                outputs, wanted, weights, create_graph=again, materialize_grads=True
+            )
         )
-        wanted = [place for place, need in zip(places, needs, strict=True) if need]
-        found = iter(torch.autograd.grad(output, wanted, grad_output, create_graph=again))  # type: ignore[arg-type]
     return tuple(next(found) if need else None for need in needs)

@@ -9,8 +9,8 @@ from torch import Generator, Tensor
 from irnn.choices import Dtype, ModelName
 from irnn.config import Config, Init
 from irnn.models import initializers
-from irnn.models.initializers import Shape
-from irnn.models.recurrent import IRNN, RNN
+from irnn.models.layer import KernelLayer
+from irnn.models.recurrent import GRU, IRNN, LSTM, RNN
 
 DTYPES = {Dtype.float32: torch.float32, Dtype.float64: torch.float64}
 
@@ -31,7 +31,7 @@ class Regressor(torch.nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map inputs (T, B, F) to answers (B,)."""
-        if isinstance(self.recurrent, RNN):
+        if isinstance(self.recurrent, KernelLayer):
             last = self.recurrent.last_state(inputs)
         else:
             _, state = self.recurrent(inputs)
@@ -58,46 +58,33 @@ def build(config: Config, generator: Generator, input_size: int) -> Regressor:
     """Build the network of a run on the CPU; weights are a function of (config, generator) alone."""
     model, dtype = config.model, DTYPES[config.runtime.dtype]
     sizes = (input_size, model.hidden_size, model.num_layers)
-    start = initializers.start_from(config.init)
     kernel = config.runtime.kernel.value
-    choices: dict[str, Any] = {"dtype": dtype, "generator": generator, "kernel": kernel}
-    recurrent: RNN | torch.nn.LSTM | torch.nn.GRU
+    choices: dict[str, Any] = {
+        "dtype": dtype,
+        "start": initializers.start_from(config.init),
+        "generator": generator,
+        "kernel": kernel,
+    }
+    recurrent: RNN | LSTM | GRU
     with torch.random.fork_rng(devices=[]):  # PyTorch's own starts, overwritten below
         match model.name:
             case ModelName.lstm:
-                recurrent = torch.nn.LSTM(*sizes, dtype=dtype)
+                recurrent = LSTM(*sizes, **choices)
             case ModelName.gru:
-                recurrent = torch.nn.GRU(*sizes, dtype=dtype)
+                recurrent = GRU(*sizes, **choices)
             case ModelName.irnn:
-                recurrent = IRNN(*sizes, start=start, **choices)
+                recurrent = IRNN(*sizes, **choices)
             case ModelName.rnn_relu | ModelName.rnn_tanh:
                 recurrent = RNN(
                     *sizes,
                     nonlinearity="relu" if model.name is ModelName.rnn_relu else "tanh",
-                    start=start,
                     **choices,
                 )
         readout = torch.nn.Linear(model.hidden_size, 1, dtype=dtype)
-    if not isinstance(recurrent, RNN):
-        _start_gated(recurrent, start, generator)
     if isinstance(recurrent, torch.nn.LSTM) and model.forget_bias is not None:
         set_forget_bias(recurrent, model.forget_bias)
     _start_readout(readout, config.init, generator)
     return Regressor(recurrent, readout)
-
-
-@torch.no_grad()
-def _start_gated(
-    recurrent: torch.nn.LSTM | torch.nn.GRU, start: initializers.Start, generator: Generator
-) -> None:
-    gates = 4 if isinstance(recurrent, torch.nn.LSTM) else 3
-    for layer, (w_ih, w_hh, b_ih, b_hh) in enumerate(recurrent.all_weights):
-        features = recurrent.input_size if layer == 0 else recurrent.hidden_size
-        weights = start(Shape(features, recurrent.hidden_size, gates), generator)
-        w_ih.copy_(weights.w_ih)
-        w_hh.copy_(weights.w_hh)
-        b_ih.copy_(weights.b_ih)
-        b_hh.copy_(weights.b_hh)
 
 
 @torch.no_grad()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from irnn.models.layer import KernelLayer
 from irnn.models.recurrent import RNN
 from irnn.models.regressor import Regressor
 from irnn.tasks.data import TaskData
@@ -36,7 +37,9 @@ def _keeps_states(model: Regressor, inputs: Tensor) -> bool:
     """Whether the layer makes the whole sequence of states to give the last one."""
     if type(model) is not Regressor or model.recurrent.bidirectional:
         return False  # not to be cut; what another class does with the states is its own affair
-    return not (isinstance(model.recurrent, RNN) and model.recurrent.keeps_last_only(inputs))
+    return not (
+        isinstance(model.recurrent, KernelLayer) and model.recurrent.keeps_last_only(inputs)
+    )
 
 
 @dataclass(frozen=True)

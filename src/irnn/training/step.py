@@ -13,8 +13,9 @@ from irnn import kernels
 from irnn.choices import OptimName
 from irnn.config import Clip, Optim
 from irnn.kernels.threads import one_thread
+from irnn.models.layer import KernelLayer
 from irnn.models.plain import has_hooks, is_plain
-from irnn.models.recurrent import IRNN, RNN
+from irnn.models.recurrent import GRU, IRNN, LSTM, RNN
 from irnn.models.regressor import Regressor
 from irnn.training.flat import FlatParameters
 from irnn.training.optimizers import Optimizer
@@ -143,19 +144,20 @@ class Updater:
 
 def kernel_of(model: Regressor) -> kernels.Kernel | None:
     """Return the kernel that the network's recurrence uses; None is PyTorch."""
-    if not isinstance(model.recurrent, RNN):
+    if not isinstance(model.recurrent, KernelLayer):
         return None
     layer: Any = model.recurrent
     weight = layer.weight_hh_l0
-    return kernels.choose(layer._kernel, device=weight.device, dtype=weight.dtype)
+    kernel = kernels.choose(layer._kernel, device=weight.device, dtype=weight.dtype)
+    return kernel if kernel is not None and getattr(kernel, layer.cell) else None
 
 
 def name_of_kernel(model: Regressor) -> str:
     """Name what computes the network's recurrence: a kernel, "torch", or a class that has its own way."""
     layer = model.recurrent
-    ours = ("forward", "last_state", "_run", "_recurrence")
-    if isinstance(layer, RNN):
-        if any(getattr(type(layer), name) is not getattr(RNN, name) for name in ours):
+    ours = ("forward", "last_state", "_run", "_walk")
+    if isinstance(layer, KernelLayer):
+        if any(getattr(type(layer), name) is not getattr(KernelLayer, name) for name in ours):
             return f"{type(layer).__qualname__}.forward"
         kernel = kernel_of(model)
         return kernel.name if kernel else "torch"
@@ -176,7 +178,8 @@ def regression_of(model: Regressor, kernel: kernels.Kernel | None) -> Regression
         b_hh,
         model.readout.weight,
         model.readout.bias,
-        nonlinearity=layer.nonlinearity,
+        cell=layer.cell,
+        nonlinearity=getattr(layer, "nonlinearity", "tanh"),
     )
 
 
@@ -187,9 +190,9 @@ def _is_one_plain_layer(model: Regressor) -> bool:
         return False
     if model._parameters or model._buffers or set(model._modules) != {"recurrent", "readout"}:
         return False
-    if not (is_plain(layer, RNN, IRNN) and is_plain(readout, torch.nn.Linear)):
+    if not (is_plain(layer, RNN, IRNN, LSTM, GRU) and is_plain(readout, torch.nn.Linear)):
         return False
-    one = layer.num_layers == 1 and not layer.bidirectional
+    one = layer.num_layers == 1 and not layer.bidirectional and not layer.proj_size
     # Fewer parameters than names: one tensor is used twice, and has two gradients.
     named = [*layer._parameters.values(), *readout._parameters.values()]
     return one and readout.bias is not None and len({*map(id, named)}) == len(named)

@@ -222,13 +222,11 @@ template <class T> struct Backward {
     Roster roster_of(int worker) const {
         return {rosters ? rosters + worker * Roster::elements(call) : nullptr, call.hidden};
     }
-    // The blocks of a partial sum are a function of the batch size only.
-    Index begin(Index partial) const { return partial * block_count(call) / partials; }
-
     void partial(Index index, int worker) const {
         const Roster lists = roster_of(worker), *const roster = lists.lists ? &lists : nullptr;
-        for (Index b = begin(index); b < begin(index + 1); ++b)
-            block(b, roster, sum_of(index), b == begin(index), scratch_of(worker));
+        const Index begin = first_block(call, index);
+        for (Index b = begin; b < first_block(call, index + 1); ++b)
+            block(b, roster, sum_of(index), b == begin, scratch_of(worker));
     }
 
     void reduce() const {
@@ -283,7 +281,7 @@ template <class T> struct BackwardRoom {
     }
 };
 
-template <class T> void backward(const Call &call) {
+template <class T> void simple_backward(const Call &call) {
     const BackwardRoom<T> room(call, may_be_sparse<T>(call));
     Backward<T> pass = room.pass(call);
     parallel(static_cast<int>(room.workers), room.partials, [](void *context, Index task, int worker) {

@@ -29,7 +29,13 @@ struct Call {
     // torch.nn.RNN has two biases, which are added, and so two equal gradients: null or (H)
     const void *second_bias;
     void *grad_second_bias;
+    // LSTM (gates in PyTorch's order i, f, g, o) and GRU (r, z, n): rows of w_ih, w_hh and both biases are 4 H and 3 H.
+    std::int64_t cell;
+    const void *c0, *grad_last_carry;  // (B, H), like the next two: of the LSTM alone; each may be null
+    void *last_carry, *grad_c0;
 };
+
+enum CellKind : std::int64_t { simple_cell, lstm_cell, gru_cell };
 
 enum class Rule : std::int64_t { sgd, adam, rmsprop };
 
@@ -109,8 +115,20 @@ inline Index partial_count(const Call &call) {
     return block_count(call) < most_partials ? block_count(call) : most_partials;
 }
 
+// The first block of a partial sum is a function of the batch size only.
+inline Index first_block(const Call &call, Index partial) {
+    return partial * block_count(call) / partial_count(call);
+}
+
+// Elements between two rows of what a gated cell keeps beside its states: an LSTM's gates and c, a GRU's gates and product.
+inline Index tape_stride(const Call &call, Index element_size) {
+    if (call.cell == simple_cell) return 0;
+    const Index line = 64 / element_size, vectors = call.cell == lstm_cell ? 5 : 4;
+    return (vectors * ((call.hidden + line - 1) / line) | 1) * line;
+}
+
 inline Index history_elements(const Call &call, Index element_size) {
-    return (call.time + 1) * call.batch * row_stride(call, element_size);
+    return (call.time + 1) * call.batch * (row_stride(call, element_size) + tape_stride(call, element_size));
 }
 
 // Uninitialised memory on a cache line boundary; filled with NaN when `poison` is set, so that a

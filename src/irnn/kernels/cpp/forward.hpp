@@ -4,12 +4,10 @@
 namespace irnn {
 namespace {
 
-template <class T> struct Forward {
+// Rows of states, inputs and a 1.
+template <class T> struct StateRows {
     const Call &call;
-    Index stride;         // of a row of states
-    T *weights, *bias;    // packed
-    T *scratch;           // two time steps per worker, when no history is kept
-    bool sparse;          // silent units may be left out
+    Index stride;
 
     // x_t and the constant 1 beside the states of `rows` rows from `first`.
     void put_inputs(T *slot, Index t, Index first, Index rows) const {
@@ -36,6 +34,15 @@ template <class T> struct Forward {
             std::memcpy(to + r * call.hidden, slot + r * stride, call.hidden * sizeof(T));
     }
 
+};
+
+template <class T> struct Forward : StateRows<T> {
+    using StateRows<T>::call;
+    using StateRows<T>::stride;
+    T *weights, *bias;    // packed
+    T *scratch;           // two time steps per worker, when no history is kept
+    bool sparse;          // silent units may be left out
+
     // All T steps of `rows` rows from `first`; returns where their last states are. `base` holds
     // every step's states, T + 1 of them, or with `keep` false only two in turn. In `roster`, unless it is null,
     // the units awake in them are listed.
@@ -48,9 +55,9 @@ template <class T> struct Forward {
         step.after = call.tanh ? After::nothing : After::relu;
         Terms terms(sparse);
         T *now = base;
-        put_start(now, first, rows);
+        this->put_start(now, first, rows);
         for (Index t = 0; t < call.time; ++t) {
-            put_inputs(now, t, first, rows);
+            this->put_inputs(now, t, first, rows);
             T *const next = base + (keep ? t + 1 : (t + 1) & 1) * rows * stride;
             terms.find(now, stride, rows, step.depth);
             if (roster) roster->put(t, terms);
@@ -58,7 +65,7 @@ template <class T> struct Forward {
             multiply(step);
             if (call.tanh)
                 for (Index r = 0; r < rows; ++r) tanh_row(next + r * stride, call.hidden);
-            if (output) get_states(next, output + (t * call.batch + first) * call.hidden, rows);
+            if (output) this->get_states(next, output + (t * call.batch + first) * call.hidden, rows);
             now = next;
         }
         if (roster) {
@@ -76,7 +83,7 @@ template <class T> struct Forward {
                                 : scratch + worker * 2 * block_rows * stride;
         const T *last = walk(first, rows, base, history, nullptr);
         if (call.last_only)
-            get_states(last, static_cast<T *>(call.output) + first * call.hidden, rows);
+            this->get_states(last, static_cast<T *>(call.output) + first * call.hidden, rows);
     }
 };
 
@@ -108,12 +115,12 @@ template <class T> struct PackedForward {
     }
 };
 
-template <class T> void forward(const Call &call) {
+template <class T> void simple_forward(const Call &call) {
     const Index stride = row_stride(call, sizeof(T)), blocks = block_count(call);
     const Index workers = call.threads < blocks ? call.threads : blocks;
     const PackedForward<T> packed(call);
     Buffer scratch(call.history ? 0 : workers * 2 * block_rows * stride * sizeof(T), call.poison);
-    Forward<T> pass{call, stride, packed.weights, packed.bias, scratch.as<T>(), packed.sparse};
+    Forward<T> pass{{call, stride}, packed.weights, packed.bias, scratch.as<T>(), packed.sparse};
     parallel(static_cast<int>(workers), blocks, [](void *context, Index task, int worker) {
         static_cast<Forward<T> *>(context)->block(task, worker);
     }, &pass);

@@ -35,7 +35,7 @@ constexpr int variant_count = sizeof(variants) / sizeof(variants[0]);
 }  // namespace irnn
 
 // Changes with every change of `Call` or of a function below.
-IRNN_EXPORT int irnn_interface_version() { return 4; }
+IRNN_EXPORT int irnn_interface_version() { return 5; }
 
 // The name of the index-th variant, best first, or null past the last.
 IRNN_EXPORT const char *irnn_variant_name(int index) {

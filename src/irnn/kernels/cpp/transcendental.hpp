@@ -85,11 +85,12 @@ template <class V> IRNN_INLINE V sigmoid(const V &x) {
     return (x < 0 ? e : V{} + 1) / (1 + e);
 }
 
-// Calls work(first column, vector) for rows that have room for `Columns::width()` elements.
+// Calls work(first column, vector) from right to left, for rows that have room for `Columns::width()` elements: what one
+// that is not full writes beyond its columns is written over by those after it.
 template <class T, class Work> IRNN_INLINE void each_vector(Index columns, const Work &work) {
     const Columns<T> cut(columns);
-    for (Index v = 0; v < cut.wides; ++v) work(v * cut.wide, typename Vectors<T>::Wide{});
     if (cut.tail) work(cut.wides * cut.wide, typename Vectors<T>::Half{});
+    for (Index v = cut.wides - 1; v >= 0; --v) work(v * cut.wide, typename Vectors<T>::Wide{});
 }
 
 template <class T> void tanh_row(T *row, Index count) {

@@ -11,9 +11,36 @@
 #include "narrow.hpp"
 #include "forward.hpp"
 #include "backward.hpp"
+#include "cells.hpp"
+#include "gated_forward.hpp"
+#include "gated_backward.hpp"
 #include "regression.hpp"
 #include "optimizers.hpp"
 // clang-format on
+
+namespace irnn {
+namespace {
+
+template <class T> void forward(const Call &call) {
+    if (call.cell == lstm_cell) gated_forward<T, Lstm>(call);
+    else if (call.cell == gru_cell) gated_forward<T, Gru>(call);
+    else simple_forward<T>(call);
+}
+
+template <class T> void backward(const Call &call) {
+    if (call.cell == lstm_cell) gated_backward<T, Lstm>(call);
+    else if (call.cell == gru_cell) gated_backward<T, Gru>(call);
+    else simple_backward<T>(call);
+}
+
+template <class T> void regression(const Call &call) {
+    if (call.cell == lstm_cell) regression_of<T, GatedNetwork<T, Lstm>>(call);
+    else if (call.cell == gru_cell) regression_of<T, GatedNetwork<T, Gru>>(call);
+    else regression_of<T, SimpleNetwork<T>>(call);
+}
+
+}  // namespace
+}  // namespace irnn
 
 #define IRNN_VARIANT(NAME, SUPPORTED)                                           \
     namespace irnn {                                                            \
