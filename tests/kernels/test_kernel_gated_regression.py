@@ -15,6 +15,7 @@ from irnn.models.regressor import build
 from irnn.training.step import Updater
 
 DTYPES = [torch.float32, torch.float64]
+ADAM = Optim(lr=0.01, beta1=0.9, beta2=0.999, eps=1e-8, amsgrad=False)
 SIZES = [(1, 1, 1, 1), (40, 3, 2, 7), (25, 17, 2, 100), (7, 200, 3, 33)]
 
 
@@ -92,7 +93,7 @@ def test_a_whole_update_of_a_gated_network_is_one_call_and_that_of_pytorch(name)
     theirs.recurrent._kernel = "torch"
     updates = []
     for model in (ours, theirs):
-        updater = Updater(model, Optim(lr=0.01), Clip(max_norm=1.0))
+        updater = Updater(model, ADAM, Clip(max_norm=1.0))
         assert (updater._in_one_call is not None) == (model is ours)
         assert updater.kernel == ("native" if model is ours else "torch")
         done = [updater(*batch(9, 5, 2, torch.float32)) for _ in range(5)]
