@@ -18,8 +18,6 @@ def config(seed=0, seq_len=150, optim="adam", clip=1.0, updates=20_000, **overri
     tree = {
         "seed": seed,
         "batch_size": 16,
-        "runs_dir": "runs",
-        "force": False,
         "task": {
             "name": "adding",
             "seq_len": seq_len,
@@ -39,6 +37,8 @@ def config(seed=0, seq_len=150, optim="adam", clip=1.0, updates=20_000, **overri
         "divergence": {"policy": "stop"},
         "runtime": {"device": "cpu", "threads": 1, "kernel": "torch", "dtype": "float32"},
         "tracker": {"mode": "offline", "group": None},
+        "runs_dir": "runs",
+        "force": False,
     }
     for key, value in overrides.items():
         *sections, last = key.split("__")

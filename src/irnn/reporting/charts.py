@@ -197,7 +197,7 @@ def overfit_points(summary: Summary) -> list[dict[str, Any]]:
 
 def relative_link(folder: Path, out: Path) -> str:
     """Where a run folder lies as seen from the page, as a percent-encoded relative URL."""
-    return quote(Path(os.path.relpath(folder, out)).as_posix()) + "/"
+    return quote(os.fsencode(Path(os.path.relpath(folder, out)).as_posix())) + "/"
 
 
 def _known(value: float) -> float | None:

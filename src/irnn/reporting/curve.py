@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from irnn.reporting.goals import THRESHOLDS, goal_of, name_of
 from irnn.reporting.settings import flatten
+from irnn.reporting.text import one_line
 from irnn.runs.reading import MEGABYTE, read_bytes
 
 Array = NDArray[np.float64]
@@ -50,7 +51,8 @@ class Event:
         """Read {step, reason, action}; a missing step is that of the record it came with."""
         at = entry.get("step", step)
         at = int(at) if isinstance(at, int | float) and 0 <= at <= MOST_STEPS else step
-        return Event(at, str(entry.get("reason", "unknown")), str(entry.get("action", "unknown")))
+        reason, action = (one_line(entry.get(key, "unknown")) for key in ("reason", "action"))
+        return Event(at, reason, action)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from irnn.reporting.goals import THRESHOLDS, name_of
 from irnn.reporting.run import Run
 from irnn.reporting.settings import Value
+from irnn.reporting.text import printable
 from irnn.table_cells import neutral
 
 PARQUET_REMEDY = "summary.parquet skipped: it needs pyarrow (pip install 'irnn[report]')"
@@ -40,7 +41,7 @@ def rows(runs: Sequence[Run], asked: str | None = None) -> list[dict[str, Value]
         row.update(restarts=run.restarts, divergences=len(run.divergences), schema=run.schema)
         row.update({f"config.{key}": value for key, value in run.settings.items()})
         row.update({f"provenance.{key}": value for key, value in run.provenance.items()})
-        row["folder"] = str(run.path)
+        row["folder"] = printable(str(run.path))
         table.append(row)
     return table
 

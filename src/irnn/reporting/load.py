@@ -11,8 +11,9 @@ from typing import Any
 from irnn.reporting.curve import Curve, Extent, make_curve, read_curve
 from irnn.reporting.find import MARKERS, is_record
 from irnn.reporting.record import read_record
-from irnn.reporting.run import Loaded, Run, Skipped, check_result, make_run, one_line
+from irnn.reporting.run import Loaded, Run, Skipped, check_result, make_run
 from irnn.reporting.settings import IN_A_FILE, Settings, check_config, flatten
+from irnn.reporting.text import one_line
 from irnn.runs.reading import read_json, read_yaml
 
 

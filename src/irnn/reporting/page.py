@@ -14,6 +14,7 @@ from irnn.reporting.provenance import warnings
 from irnn.reporting.run import Loaded
 from irnn.reporting.summary import Summary
 from irnn.reporting.table import headline
+from irnn.reporting.text import printable
 
 SCRIPTS = ("table.js", "chart.js", "curves.js", "scatter.js")
 
@@ -49,7 +50,7 @@ def render_page(
     body = "".join(
         f'<section id="{name}"><h2>{title}</h2>{text}</section>' for name, title, text in shown
     )
-    title = headline(loaded)
+    title, command = headline(loaded), printable(command)
     written = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     by = f" by <code>{html.escape(command)}</code>" if command else ""
     return (

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from irnn.reporting.run import Loaded, Run
 from irnn.reporting.settings import show
 from irnn.reporting.sweeps import SCHEMA as SWEEP_SCHEMA
+from irnn.reporting.text import printable
 
 _MIXED: dict[str, str] = {
     "schema": "results of different schema numbers may mean different things by the same name",
@@ -113,7 +114,7 @@ def warnings(loaded: Loaded) -> list[str]:
         )
     for skipped in loaded.skipped:
         lines.append(f"Skipped {skipped.path.name}: {skipped.reason}.")
-    return lines + [f"{note}." for note in loaded.notes]
+    return [printable(line) for line in (*lines, *(f"{note}." for note in loaded.notes))]
 
 
 def _short(fact: str, value: str) -> str:

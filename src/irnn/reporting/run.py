@@ -10,6 +10,7 @@ from irnn.reporting.curve import MOST_STEPS, Curve, Event
 from irnn.reporting.goals import THRESHOLDS, end_of, goal_of, name_of
 from irnn.reporting.settings import Settings, flatten
 from irnn.reporting.sweeps import Job, Sweep
+from irnn.reporting.text import one_line, printable
 
 STATUSES = ("solved", "exhausted", "diverged")
 UNFINISHED = "unfinished"
@@ -120,9 +121,9 @@ def make_run(
     return Run(
         path=path,
         log=log,
-        run_id=run_id if isinstance(run_id, str) and run_id else path.name,
+        run_id=printable(run_id if isinstance(run_id, str) and run_id else path.name),
         status=data.get("status", UNFINISHED),
-        seed=seed if isinstance(seed, int) else None,
+        seed=_seed(seed),
         settings=settings,
         steps=_count(data.get("steps", curve.last_step)),
         seconds=number(data.get("seconds", curve.seconds)),
@@ -133,7 +134,7 @@ def make_run(
         solved_at=_solved_at(data, curve, goal_of(settings)),
         restarts=_count(data.get("restarts", 0)),
         divergences=_divergences(data, curve),
-        schema=str(data.get("schema", "")),
+        schema=one_line(data.get("schema", "")),
         provenance=provenance,
         later=tuple(later),
         command=_command(provenance),
@@ -168,6 +169,11 @@ def _count(value: object) -> int:
     return int(read) if 0 <= read <= MOST_STEPS else 0
 
 
+def _seed(value: object) -> int | None:
+    known = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+    return value if known else None  # type: ignore[return-value]
+
+
 def _command(provenance: Settings) -> str:
     command = provenance.get("command")
     return command if isinstance(command, str) else ""
@@ -195,8 +201,3 @@ def _divergences(data: Mapping[str, Any], curve: Curve) -> tuple[Event, ...]:
     if not isinstance(stated, list):
         return curve.events
     return tuple(Event.from_json(entry) for entry in stated if isinstance(entry, dict))
-
-
-def one_line(error: object) -> str:
-    """Say an error in one short line."""
-    return " ".join(str(error).split())[:200]

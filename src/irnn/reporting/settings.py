@@ -5,6 +5,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from irnn.reporting.text import printable
+
 Value = str | int | float | bool | None
 Settings = Mapping[str, Value]
 T = TypeVar("T")
@@ -54,19 +56,20 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Value]:
     """
     flat: dict[str, Value] = {}
     for key, value in tree.items():
-        name = f"{prefix}{key}"
+        name = f"{prefix}{printable(key)}"
         if isinstance(value, Mapping):
             flat.update(flatten(value, f"{name}."))
         elif isinstance(value, list | tuple):
             if any(isinstance(item, Mapping | list | tuple) for item in value):
                 continue
-            flat[name] = " ".join(str(item) for item in value)
+            flat[name] = printable(" ".join(str(item) for item in value))
         elif value is None or isinstance(value, bool):
             flat[name] = value
         elif isinstance(value, int | float):
             flat[name] = value if -_LARGEST < value < _LARGEST else str(value)
         else:
-            flat[name] = parse_value(str(value)) if _looks_like_float(str(value)) else str(value)
+            text = printable(str(value))
+            flat[name] = parse_value(text) if _looks_like_float(text) else text
     return flat
 
 

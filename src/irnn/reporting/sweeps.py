@@ -1,6 +1,5 @@
 """Sweeps as the runner writes them down: which runs were asked for together, and with what."""
 
-import json
 import re
 import shlex
 from collections.abc import Iterable, Sequence
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from irnn.reporting.find import absolute, expand, is_run_folder
+from irnn.reporting.text import one_line, printable
+from irnn.runs.reading import read_json
 
 FOLDER, FILE = ".sweeps", "sweep.json"
 SCHEMA = "1"
@@ -64,7 +65,7 @@ def read_sweep(files: Sequence[Path]) -> Sweep:
     commands = dict.fromkeys(sweep.command for sweep in sweeps if sweep.command)
     schemas = dict.fromkeys(sweep.schema for sweep in sweeps)
     return Sweep(
-        name=files[0].parent.name,
+        name=sweeps[0].name,
         command="\n".join(commands),
         jobs=tuple(jobs.values()),
         schema=", ".join(schemas),
@@ -73,12 +74,12 @@ def read_sweep(files: Sequence[Path]) -> Sweep:
 
 def _read(file: Path) -> Sweep:
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = read_json(file)
         return Sweep(
-            name=file.parent.name,
-            command=_command(data.get("command") or []),
+            name=printable(file.parent.name),
+            command=printable(_command(data.get("command") or [])),
             jobs=tuple(_job(entry) for entry in data["jobs"]),
-            schema=str(data.get("schema", "none")),
+            schema=one_line(data.get("schema", "none")),
         )
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror}") from error
@@ -92,7 +93,8 @@ def _read(file: Path) -> Sweep:
 def _job(entry: dict[str, Any]) -> Job:
     if not isinstance(entry["run_id"], str):
         raise TypeError("a run_id is text")
-    return Job(entry["run_id"], tuple(str(word) for word in entry.get("overrides") or ()))
+    words = tuple(printable(str(word)) for word in entry.get("overrides") or ())
+    return Job(printable(entry["run_id"]), words)
 
 
 def _command(words: Sequence[str]) -> str:
