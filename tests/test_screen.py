@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -201,15 +200,18 @@ RECORD = {"step": 3_751_000, "train_mse": 0.16667, "test_mse": 0.15432, "steps_p
     ],
 )
 def test_the_line_of_a_run_sheds_baseline_and_bar_first_and_never_digits(
-    tmp_path: Path, width: int, shed: list[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int, shed: list[str]
 ) -> None:
     terminal = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
-    with Display(tmp_path / "train.log", 10_000_000, live=False) as display:
-        display._live = SimpleNamespace(console=terminal, stop=lambda: None)
+    monkeypatch.setattr(screen, "console", lambda: terminal)
+    with Display(tmp_path / "train.log", 10_000_000, live=True) as display:
         display.tick(3_751_000, 1234.0)
         display.evaluated(RECORD)
-        terminal.print(display._drawn())
-    line = terminal.file.getvalue()  # type: ignore[attr-defined]
+        paper = Console(file=io.StringIO(), width=width)
+        paper.print(display._drawn())
+        display.say("above the line")
+    assert "above the line" in terminal.file.getvalue()  # type: ignore[attr-defined]
+    line = paper.file.getvalue()  # type: ignore[attr-defined]
     assert line.count("\n") == 1
     assert "…" not in line
     assert "3,751,000 updates" in line

@@ -31,14 +31,16 @@ class Display:
         self._step, self._rate = 0, 0.0
         self._latest = ("first evaluation", "", "")
         self._live: Any = None
+        self._console: Any = None
 
     def __enter__(self) -> "Display":
         screen.hurry()
         if self._is_live:
             from rich.live import Live
 
+            self._console = screen.console()
             self._live = Live(
-                console=screen.console(),
+                console=self._console,
                 get_renderable=self._drawn,
                 refresh_per_second=5,
                 transient=True,  # the summary stays
@@ -60,7 +62,7 @@ class Display:
 
     def _show(self, text: str) -> None:
         if self._live is not None:
-            self._live.console.print(text, soft_wrap=True)
+            self._console.print(text, soft_wrap=True)
         else:
             screen.say(text)
 
@@ -104,7 +106,7 @@ class Display:
         bar = " " * _BAR_WIDTH if self._total is not None else ""
         speed = f"{self._rate:,.0f}/s"
         parts = [f"{self._step:>9,} updates", bar, speed, elapsed, left, *self._latest]
-        kept = fitting(parts, (7, 1, 3, 2, 5, 4, 6), self._live.console.width)
+        kept = fitting(parts, (7, 1, 3, 2, 5, 4, 6), self._console.width)
         line = Table.grid(padding=(0, 1))
         for _ in kept:
             line.add_column(no_wrap=True)
