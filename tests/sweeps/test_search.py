@@ -17,7 +17,9 @@ from irnn.composition import compose_config
 from irnn.runs.files import StorageError
 from irnn.sweeps.job import Job
 from irnn.sweeps.returns import as_return
-from irnn.sweeps.search import Plan, Space, batches, found, opened, tell
+from irnn.sweeps.search import Plan, batches, found, tell
+from irnn.sweeps.space import Space
+from irnn.sweeps.study import opened
 from tests.command import wait_until
 from tests.conftest import SMALL, Cli
 

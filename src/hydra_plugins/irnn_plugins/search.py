@@ -43,15 +43,17 @@ class SearchSweeper(TaskSweeper):
         from irnn.runs.provenance import available_cores
         from irnn.sweeps import search
         from irnn.sweeps.launch import counted_as_joblib
+        from irnn.sweeps.space import read_space
+        from irnn.sweeps.study import opened
 
         if importlib.util.find_spec("optuna") is None:
             raise ConfigError("hydra/sweeper=optuna: needs Optuna: pip install 'irnn[optuna]'")
-        space = search.read_space(self.overrides(arguments))
+        space = read_space(self.overrides(arguments), self.task.composer.compose)
         asked = self.n_jobs and counted_as_joblib(self.n_jobs)
         together = asked or self.settings.sweep.jobs or available_cores()
         plan = search.Plan(self.n_trials, together, self.seed, self.n_startup_trials)
         folder, name = Path(self.settings.hydra.sweep.dir), self.settings.sweep.name
-        with search.opened(folder, name, space) as study:
+        with opened(folder, name, space) as study:
             before = search.complete(study)
             screen.say(f"search {name}: {before} of {self.n_trials} trials are complete")
             self.task.expected = max(0, self.n_trials - before)

@@ -129,6 +129,10 @@ class DamagedError(ConfigError):
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.path, self.reason, self.remedy, self.trouble)
 
+    def with_remedy(self, remedy: str) -> "DamagedError":
+        """Say something else about what to do."""
+        return DamagedError(self.path, self.reason, remedy, self.trouble)
+
 
 def unreadable(path: Path, error: OSError) -> DamagedError:
     """Say that the system does not give a file."""

@@ -1,12 +1,16 @@
 """One job of a sweep: a run that is to be trained, and where it stands."""
 
+import shlex
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from irnn.config import Config, ConfigError
 from irnn.runs.directory import RunDirectory
+from irnn.runs.identity import is_once
+from irnn.runs.schemas import START_OVER, DamagedError
 
 LEFT, RUNNING, ELSEWHERE, STOPPED, FAILED = "left", "running", "elsewhere", "stopped", "failed"
 SOLVED, EXHAUSTED, DIVERGED = "solved", "exhausted", "diverged"
@@ -63,11 +67,22 @@ class Job:
         try:
             result = RunDirectory(self.folder, self.run_id).read_result()
         except ConfigError as error:
-            self.end(FAILED, error=str(error))
+            self.end(FAILED, error=why_failed(error, self.overrides))
             return True
         if result is not None:
             self.finish(result)
         return result is not None
+
+
+def why_failed(error: Exception, overrides: Sequence[str]) -> str:
+    """Say why a job failed and what helps it alone: force=true would start the whole sweep over."""
+    if not isinstance(error, DamagedError) or error.remedy != START_OVER:
+        return str(error)
+    from irnn.sweeps.grid import without_bookkeeping
+
+    words = [word for word in without_bookkeeping(overrides) if not is_once(word)]
+    alone = shlex.join(["python", "-m", "irnn.train", *words, "force=true"])
+    return str(error.with_remedy(f"this starts that run alone over: {alone}"))
 
 
 def objective(result: dict[str, Any]) -> float:

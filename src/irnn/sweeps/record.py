@@ -10,7 +10,7 @@ from filelock import Timeout
 from irnn.config import ConfigError
 from irnn.runs.files import StorageError, storage_error, write_json
 from irnn.runs.locking import Lock
-from irnn.runs.schemas import DamagedError, SweepRecord, Versioned, read_as
+from irnn.runs.schemas import START_OVER, DamagedError, SweepRecord, Versioned, read_as
 
 SCHEMA = 1
 _PATIENCE_SECONDS = 30.0  # for another process that writes it
@@ -32,7 +32,9 @@ def read(folder: Path) -> dict[str, Any] | None:
             )
         return read_as(path, SweepRecord)
     except DamagedError as error:
-        raise DamagedError(path, error.reason, "remove it to record anew") from error
+        if error.remedy != START_OVER:
+            raise
+        raise error.with_remedy("remove it to record anew") from error
 
 
 def add(

@@ -14,6 +14,7 @@ from irnn.config import Config, ConfigError
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError
 from irnn.runs.ownership import BusyError
+from irnn.sweeps.job import why_failed
 from irnn.sweeps.worker import log_traceback
 
 Outcome = tuple[str, Any]
@@ -49,7 +50,7 @@ class SlurmJob:
         except Interrupted as interruption:
             end(interruption.signal_number)
         except (ConfigError, StorageError) as error:
-            return "failed", str(error)
+            return "failed", why_failed(error, self.overrides)
         except Exception as error:
             screen.complain(traceback.format_exc())
             log_traceback(RunDirectory.of(self.config))

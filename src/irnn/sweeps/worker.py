@@ -23,6 +23,7 @@ from irnn.display import Display
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError
 from irnn.runs.ownership import BusyError
+from irnn.sweeps.job import why_failed
 
 RESEND_SECONDS = 5.0
 """Between the signals to a job that is to end: one may fall into the moment before it listens."""
@@ -76,7 +77,7 @@ def _outcome(config: Config, overrides: Sequence[str], tell: Any) -> Message:
     except Interrupted:
         return "stopped", None
     except (ConfigError, StorageError) as error:
-        return "failed", str(error)
+        return "failed", why_failed(error, overrides)
     except BaseException as error:
         log_traceback(RunDirectory.of(config))
         return "failed", f"{type(error).__name__}: {error}"

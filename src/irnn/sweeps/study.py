@@ -1,0 +1,200 @@
+"""The study of a search, which Optuna keeps in a SQLite file: opened alone, and held to what is searched."""
+
+import math
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from filelock import Timeout
+
+from irnn.config import ConfigError
+from irnn.runs.files import StorageError, storage_error
+from irnn.runs.identity import NOT_SCIENCE
+from irnn.runs.locking import Lock
+from irnn.runs.ownership import BusyError
+from irnn.runs.schemas import DamagedError
+from irnn.sweeps.grid import without_bookkeeping
+from irnn.sweeps.space import Space
+
+if TYPE_CHECKING:
+    import optuna
+
+BUSY_SECONDS = 5.0
+"""How long another process may hold the file before it is said to."""
+_ANEW = (
+    "remove it, and the same command searches anew: it asks for the same trials, and finished runs answer "
+    "at once"
+)
+
+
+class Asked(msgspec.Struct, forbid_unknown_fields=True):
+    """What the study says was searched: the settings of all trials, and the distributions of the others."""
+
+    settings: dict[str, Any]
+    varied: dict[str, str]
+
+
+class AskedInWords(msgspec.Struct, forbid_unknown_fields=True):
+    """The same, as older searches said it: `fixed` are overrides."""
+
+    fixed: list[str]
+    varied: dict[str, str]
+
+
+@contextmanager
+def opened(folder: Path, name: str, space: Space) -> "Iterator[optuna.Study]":
+    """Open the study of a search, alone.
+
+    Raises:
+        BusyError: Another process does this search.
+        ConfigError: A search of this name was for something else; or its file is damaged, of another
+            version of Optuna, or held by another program.
+        StorageError: The folder cannot be made, or later the study not be written.
+    """
+    import optuna
+    from sqlalchemy.exc import SQLAlchemyError
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    lock = Lock(folder / "search.lock", patience=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise BusyError(
+            f"{folder} is being searched by another process; wait for it, or give this search another "
+            "sweep.name"
+        ) from error
+    except OSError as error:
+        raise storage_error(folder, error) from error
+    database = folder / "optuna.db"
+    try:
+        study = _open(database, name, space)
+        try:
+            yield study
+        except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+            raise _explained(database, error) from error
+    finally:
+        lock.release()
+
+
+def _open(database: Path, name: str, space: Space) -> "optuna.Study":
+    """Open the file, read all of it, and see that it is about this search."""
+    import optuna
+
+    if database.exists() and not stat.S_ISREG(database.stat().st_mode):
+        raise DamagedError(database, "it is not a file", _ANEW)
+
+    def connect() -> sqlite3.Connection:  # by its path, which a URL would have to spell
+        return sqlite3.connect(os.fspath(database), timeout=BUSY_SECONDS, check_same_thread=False)
+
+    try:
+        storage = optuna.storages.RDBStorage(
+            "sqlite:///optuna.db", engine_kwargs={"creator": connect}
+        )
+        study = optuna.create_study(
+            study_name=name, storage=storage, direction="minimize", load_if_exists=True
+        )
+        _check_trials(study)
+        _check_same(study, space, name)
+    except ConfigError:
+        raise
+    except Exception as error:  # what Optuna makes of a file that is not its own has no end
+        raise _explained(database, error) from error
+    return study
+
+
+def _check_trials(study: "optuna.Study") -> None:
+    """Read every trial, and refuse one that is complete without a number."""
+    for trial in study.get_trials(deepcopy=False):
+        if trial.state.name == "COMPLETE":
+            value = trial.value
+            if value is None or not math.isfinite(value):
+                raise ValueError(f"its trial {trial.number} is complete with the value {value}")
+
+
+def _explained(database: Path, error: BaseException) -> Exception:
+    """Say what kind of trouble the file has, and what helps against it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    told = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if isinstance(error, RuntimeError) and "version" in told:
+        return ConfigError(
+            f"{database} was written by another version of Optuna than the one here, {_version()}: install "
+            "that version, or give this search another sweep.name"
+        )
+    if "is locked" in told or "is busy" in told:
+        return ConfigError(
+            f"{database} is held by another program ({told}): close what has it open, and run the same "
+            "command again; it continues from the trials that are told"
+        )
+    if isinstance(error, sqlite3.OperationalError) and not told.startswith("no such"):
+        remedy = "see that its folder is there and writable"
+        if "full" in told or "I/O" in told:
+            remedy = "free some space"
+        return StorageError(
+            f"cannot read or write {database}: {told}; {remedy}; run the same command again: it continues "
+            "from the trials that are told"
+        )
+    return DamagedError(database, f"{type(error).__name__}: {told}", _ANEW)
+
+
+def _version() -> str:
+    import optuna
+
+    return str(optuna.__version__)
+
+
+def _check_same(study: "optuna.Study", space: Space, name: str) -> None:
+    """Hold a search to what it was for; where runs are and how they are made is not part of that."""
+    varied = {key: str(distribution) for key, distribution in sorted(space.varied.items())}
+    asked = {"settings": space.settings, "varied": varied}
+    known = study.user_attrs.get("asked")
+    if known is None:
+        study.set_user_attr("asked", asked)
+        return
+    if isinstance(known, dict) and "fixed" in known:
+        before = msgspec.convert(known, AskedInWords)
+        differences = _of_words(before.fixed, space.fixed)
+    else:
+        then = msgspec.convert(known, Asked)
+        differences = _differences(then.settings, space.settings)
+        before = AskedInWords([], then.varied)
+    differences += _differences(before.varied, varied)
+    if differences:
+        raise ConfigError(
+            f"sweep.name={name}: a search of this name was for something else:\n  "
+            + "\n  ".join(differences)
+            + "\n  give this one another sweep.name"
+        )
+    if known != asked:
+        study.set_user_attr("asked", asked)
+
+
+def _differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Name what two searches do not share."""
+    missing = "not there"
+    return [
+        f"{key}: then {then.get(key, missing)}, now {now.get(key, missing)}"
+        for key in sorted({*then, *now})
+        if then.get(key, missing) != now.get(key, missing)
+    ]
+
+
+def _of_words(then: Sequence[str], now: Sequence[str]) -> list[str]:
+    """Name the overrides that two searches do not share, of those that can change a result."""
+    old, new = (
+        {word for word in without_bookkeeping(words) if _matters(word)} for words in (then, now)
+    )
+    return [f"then {word}" for word in sorted(old - new)] + [
+        f"now {word}" for word in sorted(new - old)
+    ]
+
+
+def _matters(word: str) -> bool:
+    key = word.partition("=")[0].lstrip("+")
+    return key in ("sweep", "runtime.dtype") or key.partition(".")[0] not in NOT_SCIENCE
