@@ -14,7 +14,6 @@ from hydra.core.override_parser.types import OverrideType
 from hydra.types import TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from irnn import preset_files
 from irnn.checks import check
@@ -22,6 +21,7 @@ from irnn.config import Config, ConfigError
 from irnn.groups import Groups, conf_dir
 from irnn.overrides import Given, known_settings, read, searchpath
 from irnn.refusals import Attempt, explained
+from irnn.runs.reading import read_yaml
 
 OURS = Groups()
 
@@ -134,12 +134,12 @@ def load_config(path: Path) -> Config:
         ConfigError: It is not a configuration of this version of irnn.
     """
     try:
-        loaded = OmegaConf.load(path)
-        assert isinstance(loaded, DictConfig)
-        return to_config(loaded)
+        content = read_yaml(path)
+        if not isinstance(content, dict):
+            raise ValueError("it holds no settings")
+        return to_config(OmegaConf.create(content))
     except (
         OmegaConfBaseException,
-        YAMLError,
         ValueError,
         AssertionError,
         OSError,

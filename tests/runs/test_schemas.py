@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from irnn.composition import load_config
 from irnn.config import ConfigError
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
@@ -290,3 +291,23 @@ def test_a_sweep_of_a_newer_irnn_is_not_rewritten_as_an_older_one(tmp_path: Path
     with pytest.raises(ConfigError, match=r"sweep\.json was written by a newer irnn .*sweep\.name"):
         record.add(tmp_path, "s", ["-m"], [("b", ["x=2"])])
     assert (tmp_path / "sweep.json").read_text() == newer
+
+
+@pytest.mark.parametrize("make", [pipe, device, large, folder])
+def test_a_configuration_that_is_no_file_is_refused_and_never_waited_for(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "config.yaml")
+    with pytest.raises(ConfigError, match=r"config\.yaml: not a configuration"):
+        load_config(tmp_path / "config.yaml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "5", "[]", "seed", "optim: 0", "seed: [", "[" * 100_000, "a: &a [x, x]\nb: [*a, *a]\n"],
+    ids=lambda text: repr(text[:20]),
+)
+def test_what_is_no_configuration_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"config\.yaml: not a configuration"):
+        load_config(tmp_path / "config.yaml")

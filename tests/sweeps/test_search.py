@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from irnn.composition import compose_config
+from irnn.config import ConfigError
 from irnn.runs.files import StorageError
 from irnn.sweeps.job import Job
 from irnn.sweeps.returns import as_return
@@ -153,10 +154,10 @@ def test_a_study_that_cannot_be_written_is_a_storage_error_that_names_it(tmp_pat
     ask(resource.RLIM_INFINITY)  # the lock was given back
 
 
-def test_a_study_that_cannot_be_opened_is_a_storage_error_that_names_it(tmp_path: Path) -> None:
+def test_a_study_that_is_no_file_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "optuna.db").mkdir()
     study = opened(tmp_path, "s", Space({}, []))
-    with pytest.raises(StorageError, match=r"optuna\.db: unable to open"):
+    with pytest.raises(ConfigError, match=r"optuna\.db is damaged \(it is not a file\); remove it"):
         study.__enter__()
 
 

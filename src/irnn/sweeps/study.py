@@ -89,6 +89,11 @@ def _open(database: Path, name: str, space: Space) -> "optuna.Study":
     if database.exists() and not stat.S_ISREG(database.stat().st_mode):
         raise DamagedError(database, "it is not a file", _ANEW)
 
+    try:
+        database.touch()  # as the umask says, where SQLite would keep others of a shared folder out
+    except OSError as error:
+        raise storage_error(database, error) from error
+
     def connect() -> sqlite3.Connection:  # by its path, which a URL would have to spell
         return sqlite3.connect(os.fspath(database), timeout=BUSY_SECONDS, check_same_thread=False)
 
