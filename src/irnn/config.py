@@ -220,10 +220,16 @@ class Runtime:
 class Tracker:
     """Weights & Biases. It mirrors metrics.jsonl and can neither stop nor slow a run."""
 
-    mode: TrackerMode = option(TrackerMode.offline, "offline, online or disabled")
-    project: str = option("irnn", "W&B project")
-    entity: str | None = option(None, "W&B user or team")
-    group: str | None = option(None, "W&B group; null: the sweep, or the run id without its seed")
+    mode: TrackerMode = option(TrackerMode.offline, "how W&B is used; also WANDB_MODE")
+    project: str = option("irnn", "W&B project; also WANDB_PROJECT")
+    entity: str | None = option(None, "W&B user or team; also WANDB_ENTITY")
+    group: str | None = option(
+        None, "W&B group; null: WANDB_RUN_GROUP, else the sweep, or the run id without its seed"
+    )
+    name: str | None = option(None, "name in W&B; null: WANDB_NAME, else the run id")
+    tags: list[str] | None = option(None, "W&B tags, as [a,b]; null: WANDB_TAGS")
+    notes: str | None = option(None, "W&B notes; null: WANDB_NOTES")
+    job_type: str | None = option(None, "W&B job type; null: WANDB_JOB_TYPE")
     timeout: float = option(15.0, "seconds to wait for it when a run ends", at_least=0)
 
 

@@ -124,4 +124,4 @@ def _innermost(error: BaseException) -> BaseException:
 
 def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return shown(lines[0]) if lines else type(error).__name__
+    return shown(lines[0], 400) if lines else type(error).__name__

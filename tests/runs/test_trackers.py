@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from irnn.composition import compose_config
-from irnn.config import Config
+from irnn.config import Config, ConfigError
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import group_name, run_id
 from irnn.runs.metrics import MetricsFile, read_records
@@ -135,6 +135,61 @@ def test_seeds_share_a_group_and_no_run_shares_an_id(small: Small) -> None:
     assert settings[0]["group"] == settings[1]["group"] == group_name(small())
     assert settings[0]["id"] != settings[1]["id"]
     assert settings[0]["config"]["seed"] == 0
+
+
+def settings_of(config: Config) -> dict[str, object]:
+    directory = RunDirectory.of(config)
+    with directory.locked():
+        directory.describe(config, {"started": "", "pid": 0, "hostname": "", "command": ""})
+    return wandb_settings(config, run_id(config), directory)
+
+
+def test_what_wandb_shows_is_set_without_making_another_run(small: Small) -> None:
+    shown = ["tracker.name=n", "tracker.tags=[a,1e5]", "tracker.notes='b c'", "tracker.job_type=d"]
+    plain, config = small("tracker=wandb"), small("tracker=wandb", *shown)
+    assert run_id(config) == run_id(plain)
+    settings = settings_of(config)
+    assert [settings[key] for key in ("name", "tags", "notes", "job_type")] == [
+        "n",
+        ["a", "1e5"],
+        "b c",
+        "d",
+    ]
+    assert not {"tags", "notes", "job_type"} & {*settings_of(plain)}
+    assert settings_of(plain)["name"] == run_id(plain)
+
+
+def test_wandbs_variables_count_unless_a_setting_is_given(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {"PROJECT": "p", "NAME": "n", "RUN_GROUP": "1_0", "ENTITY": "e", "MODE": "online"}
+    for name, value in names.items():
+        monkeypatch.setenv(f"WANDB_{name}", value)
+    settings = settings_of(small("tracker=wandb"))
+    found = [settings[key] for key in ("project", "name", "group", "entity", "mode")]
+    assert found == ["p", "n", "1_0", "e", "online"]
+    given = small("tracker=wandb", "tracker.project=q", "tracker.mode=offline")
+    assert (given.tracker.project, given.tracker.mode.value) == ("q", "offline")
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert small("tracker=wandb").tracker.mode.value == "disabled"
+    monkeypatch.setenv("WANDB_MODE", "sideways")
+    with pytest.raises(ConfigError, match=r"tracker\.mode.*sideways"):
+        small("tracker=wandb")
+
+
+def test_wandb_is_told_the_command_that_was_typed(
+    small: Small, fake: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeing = (
+        "import sys, os; self.put({'argv': sys.argv[1:], 'program': os.environ['WANDB_PROGRAM']})"
+    )
+    fake(RECORDING.replace('self.put({"init": settings})', seeing))
+    monkeypatch.setattr("sys.argv", ["/bin/irnn-train", "-m", "seed=1,2"])
+    config = small("tracker=wandb")
+    session(config, 0)
+    (start,) = [entry for entry in seen(config) if "argv" in entry]
+    assert start["argv"] == ["-m", "seed=1,2"]
+    assert start["program"] == "irnn-train"
 
 
 def test_a_run_that_starts_over_is_a_new_wandb_run(small: Small) -> None:

@@ -14,6 +14,7 @@ from irnn.helpers import HelperError
 from irnn.options import plain
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import group_name
+from irnn.runs.provenance import command_line
 from irnn.runs.schemas import Provenance, read_as
 
 LOG = "wandb.log"
@@ -53,7 +54,7 @@ def tracked(
 def _start(
     settings: dict[str, Any], directory: RunDirectory, log: Path
 ) -> "subprocess.Popen[bytes]":
-    words = [str(directory.path), json.dumps(settings)]
+    words = [str(directory.path), json.dumps(settings), *command_line()]
     with log.open("ab") as output:
         return helpers.start(
             "irnn.runs.wandb_mirror",
@@ -71,14 +72,18 @@ def wandb_settings(config: Config, name: str, directory: RunDirectory) -> dict[s
     """
     provenance = read_as(directory.provenance, Provenance)
     assert provenance is not None, "it was written when the session began"
+    tracker = config.tracker
+    others = {"tags": tracker.tags, "notes": tracker.notes, "job_type": tracker.job_type}
     return {
         "id": f"{name}-{provenance['token']}",
-        "name": name,
-        "mode": config.tracker.mode.value,
-        "project": config.tracker.project,
-        "entity": config.tracker.entity,
-        "group": config.tracker.group or group_name(config),
+        "name": tracker.name or name,
+        "mode": tracker.mode.value,
+        "project": tracker.project,
+        "entity": tracker.entity,
+        "group": tracker.group or group_name(config),
         "config": plain(config),
+        # What is not given is left to W&B, which looks into its variables.
+        **{key: value for key, value in others.items() if value is not None},
     }
 
 

@@ -58,8 +58,12 @@ def _input_ended(seconds: float) -> bool:
 
 
 def main() -> None:
-    """Entry point: the run folder and the arguments of wandb.init as JSON."""
-    folder, settings = sys.argv[1:]
+    """Entry point: the run folder, the arguments of wandb.init as JSON, and the command that trains."""
+    folder, settings, *command = sys.argv[1:]
+    program = command[:3] if command[:2] == ["python", "-m"] else command[:1]
+    # W&B records this process's own command otherwise, which nobody typed.
+    os.environ["WANDB_PROGRAM"] = " ".join(program[-2:])
+    sys.argv[1:] = command[len(program) :]
     os.nice(10)  # the trainer comes first
     mirror(RunDirectory(Path(folder)), json.loads(settings))
 
