@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.hydra import Hydra
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import OverrideType
@@ -19,7 +21,7 @@ from irnn import preset_files
 from irnn.checks import check
 from irnn.config import Config, ConfigError
 from irnn.groups import Groups, conf_dir
-from irnn.overrides import Given, known_settings, read, searchpath
+from irnn.overrides import Given, known_settings, read
 from irnn.refusals import Attempt, explained
 from irnn.runs.reading import read_yaml
 
@@ -43,25 +45,36 @@ def _writable(node: DictConfig) -> DictConfig:
 
 
 @contextmanager
-def finding_groups() -> Iterator[None]:
-    """Let Hydra find conf/, also while another application of Hydra is at work."""
+def finding_groups(groups: Groups = OURS) -> Iterator[None]:
+    """Let Hydra find conf/ and added folders, also while another application of Hydra is at work."""
     outer, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
     register_schema()
     try:
         with initialize_config_dir(str(conf_dir()), job_name="train", version_base="1.3"):
+            if groups.folders:
+                _add_folders(groups.folders)
             yield
     finally:
         GlobalHydra.instance().hydra = outer
+
+
+def _add_folders(folders: Sequence[str]) -> None:
+    """Let Hydra look into more folders after conf/, as its --config-dir does."""
+    path = GlobalHydra.instance().config_loader().get_search_path()
+    for folder in folders:
+        path.prepend("command-line", folder, SearchPathQuery("schema"))
+    GlobalHydra.instance().clear()
+    Hydra.create_main_hydra2("train", path)
 
 
 def composed(
     words: Sequence[str], groups: Groups = OURS, *, with_hydra: bool = False
 ) -> DictConfig:
     """Compose words that Hydra reads; whatever it raises comes through."""
-    with finding_groups():
+    with finding_groups(groups):
         found = compose(
             groups.config_name,
-            overrides=[*searchpath(groups), *words],
+            overrides=list(words),
             return_hydra_config=with_hydra or bool(groups.folders),
         )
     if groups.folders:
@@ -74,10 +87,10 @@ def composed(
 
 def multirun(task: TaskFunction, words: Sequence[str], groups: Groups) -> None:
     """Let Hydra's sweeper and launcher do a sweep; whatever they raise comes through."""
-    with finding_groups():
+    with finding_groups(groups):
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
-        hydra.multirun(groups.config_name, task, [*searchpath(groups), *words])
+        hydra.multirun(groups.config_name, task, list(words))
 
 
 @contextmanager

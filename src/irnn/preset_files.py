@@ -56,8 +56,8 @@ def fault_in(path: Path, group: str, groups: Groups) -> str | None:
     for number, line in enumerate(text.splitlines(), 1):
         if re.match(r" *\t", line):
             return f"{path}, line {number}: begins with a tab; YAML is indented with spaces"
-    loader: Any = get_yaml_loader()(text)
     try:
+        loader: Any = get_yaml_loader()(text)
         root = loader.get_single_node()
         found = next(_faults(root, text, group, groups, loader.construct_object), None)
     except yaml.YAMLError as error:
@@ -81,7 +81,7 @@ def _faults(
     if root is None:
         return
     if not isinstance(root, yaml.MappingNode):
-        yield ", line 1: must hold settings, KEY: VALUE"
+        yield f", line {root.start_mark.line + 1}: must hold settings, KEY: VALUE"
         return
     yield from _repeated_keys(root)
     yield from _forgotten_override(root, groups)
@@ -127,7 +127,7 @@ def _leaves(node: yaml.MappingNode, prefix: str = "") -> Iterator[tuple[str, Any
         full = f"{prefix}{key.value}"
         if full == "defaults":
             continue
-        if isinstance(value, yaml.MappingNode) and full not in ("hydra.sweeper", "hydra.launcher"):
+        if isinstance(value, yaml.MappingNode):
             yield from _leaves(value, f"{full}.")
         else:
             yield full, value

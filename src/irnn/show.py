@@ -9,7 +9,7 @@ from hydra.types import RunMode
 
 from irnn.command import Command
 from irnn.composition import composed, explaining, finding_groups
-from irnn.overrides import read, searchpath
+from irnn.overrides import read
 
 
 def show(command: Command, jobs: Callable[[], Sequence[Sequence[str]]]) -> None:
@@ -47,8 +47,8 @@ def _attempt(command: Command) -> Callable[[Sequence[str]], Any]:
 
 
 def _hydra(command: Command, flag: str, what: Any, words: Sequence[str]) -> None:
-    name, overrides = command.groups.config_name, [*searchpath(command.groups), *words]
-    with finding_groups():
+    name, overrides = command.groups.config_name, list(words)
+    with finding_groups(command.groups):
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
         if flag == "--cfg":

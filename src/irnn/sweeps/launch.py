@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from irnn.command import flags_of
 from irnn.composition import Composer
 from irnn.config import Config, ConfigError
 from irnn.kernels import slow
@@ -42,7 +43,8 @@ def make_jobs(
         name = run_id(config)
         own = [word for word in without_bookkeeping(words) if word not in shared]
         folder = RunDirectory.of(config).path
-        jobs.append(Job(tuple(words), " ".join(own) or name, config, name, folder))
+        made_from = (*words, *flags_of(composer.groups))
+        jobs.append(Job(made_from, " ".join(own) or name, config, name, folder))
     return jobs
 
 
