@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 _OURS = {"text.parse_math": False, "text.usetex": False}
 _NOT_DRAWN_BY = "backend"  # whom we draw with, we say ourselves
@@ -33,6 +32,8 @@ def load() -> None:
         return path != "matplotlibrc" and exists(path)  # as it looks into the working folder
 
     surroundings = {"MPLBACKEND": "agg", "MATPLOTLIBRC": str(defaults)}
+    from unittest.mock import patch  # takes longer to import than a table to print
+
     with patch.dict(os.environ, surroundings), patch("os.path.exists", but_not_here):
         import matplotlib.figure
         import matplotlib.font_manager  # noqa: F401

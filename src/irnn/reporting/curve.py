@@ -93,7 +93,8 @@ class Extent:
 
     def of(self, config: Mapping[str, Any]) -> "Extent":
         """The same for a run of this configuration, its goal among the levels."""
-        return replace(self, goal=goal_of(flatten({"stop": config.get("stop")})))
+        stop = config.get("stop")
+        return replace(self, goal=goal_of(flatten({"stop": stop})) if stop else None)
 
 
 def read_curve(path: Path, extent: Extent) -> tuple[Curve, int]:

@@ -19,6 +19,7 @@ MOST = 16 * MEGABYTE
 DEEPEST = 50
 """Levels of a YAML file; ours have two."""
 
+_CHUNK = 1 << 16
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -57,7 +58,10 @@ def open_regular(path: Path, most: int = MOST) -> BinaryIO:
 def read_bytes(path: Path, most: int = MOST) -> bytes:
     """Read a regular file of at most `most` bytes; raises as `open_regular` does."""
     with open_regular(path, most) as file:
-        content = file.read(most + 1)  # the kernel's own files say that they have none
+        # No buffer for the largest file at once; the kernel's own files say that they have nothing.
+        content = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)
+        while len(content) <= most and (more := file.read(_CHUNK)):
+            content += more
     _check_size(path, len(content), most)
     return content
 
