@@ -9,7 +9,7 @@ WHEELS_READY := $(VENV)/.wheels-ready
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slurm test-all lint kernel-compilers wheels format bench bench-update bench-data bench-command bench-report notebook report clean
+.PHONY: help setup train test test-slurm test-all lint kernel-compilers wheels format bench bench-update bench-cells bench-data bench-command bench-report notebook report clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -57,10 +57,13 @@ $(BENCH_READY): $(READY)
 	$(BIN)/pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
-bench: bench-update bench-data bench-command ## Check parity, then time everything (seven to twelve minutes; installs JAX)
+bench: bench-update bench-cells bench-data bench-command ## Check parity, then time everything (a quarter of an hour; installs JAX)
 
 bench-update: $(BENCH_READY) ## Check parity, then time an update against its peers
 	$(BIN)/python benchmarks/update.py $(ARGS)
+
+bench-cells: $(BENCH_READY) ## The same for LSTM, GRU and tanh networks; ends with the tables' rows
+	$(BIN)/python benchmarks/cells.py $(ARGS)
 
 bench-data: $(READY) ## Time the data against a dataset that makes one sequence at a time
 	$(BIN)/python benchmarks/data.py $(ARGS)

@@ -11,6 +11,15 @@ SEED = 0
 START = "identity"  # N(0, 0.001) input weights: about half of all units are silent
 ACTIVE = "no unit silent"  # the same with positive input weights: a ReLU network at its slowest
 TRAINED = "trained"  # the default recipe, when it has solved T = 150
+FRESH = (
+    "PyTorch's start"  # of the other models; gradients of long sequences vanish on their way back
+)
+OPEN = "remembering"  # the same with gates (or a recurrent matrix) that keep what they have: none vanishes
+GATES = {
+    "rnn_tanh": 1,
+    "lstm": 4,
+    "gru": 3,
+}  # the other models, and how many products a step of them is
 
 
 @dataclass(frozen=True)
@@ -22,13 +31,14 @@ class Case:
     H: int
     start: str = START  # or ACTIVE, or TRAINED with the run's folder in `run`
     run: str = ""
+    model: str = "irnn"  # or one of GATES, with FRESH or OPEN
 
     def __str__(self) -> str:
-        return f"T={self.T} B={self.B} H={self.H}, {self.start}"
+        return f"{self.model} T={self.T} B={self.B} H={self.H}, {self.start}"
 
     def flops(self) -> int:
         """Count the arithmetic of one update's products: forward, through time, for the weights."""
-        return 6 * self.T * self.B * self.H * self.H
+        return 6 * self.T * self.B * GATES.get(self.model, 1) * self.H * self.H
 
     def updates(self) -> int:
         """Count updates in one round: as many as our data pipeline makes batches for in one go."""
@@ -36,14 +46,18 @@ class Case:
 
 
 def config(case: Case) -> Any:
-    """Describe the run whose update is timed: an IRNN with Adam and clipping, fresh batches."""
-    from irnn.choices import Data
+    """Describe the run whose update is timed: Adam and clipping, fresh batches."""
+    from irnn.choices import Data, InitName, ModelName
     from irnn.config import Clip, Config, Init, Model, Optim, Task
 
+    if case.model == "irnn":
+        init, bias = Init(gain=1.0, input_std=0.001, bias_std=0.0), None
+    else:
+        init, bias = Init(name=InitName.pytorch), 1.0 if case.model == "lstm" else None
     return Config(
         task=Task(seq_len=case.T, data=Data.fresh, test_size=1),
-        model=Model(hidden_size=case.H),
-        init=Init(gain=1.0, input_std=0.001, bias_std=0.0),
+        model=Model(name=ModelName(case.model), hidden_size=case.H, forget_bias=bias),
+        init=init,
         optim=Optim(lr=LEARNING_RATE, beta1=0.9, beta2=0.999, eps=1e-8, amsgrad=False),
         clip=Clip(max_norm=MAX_NORM),
         batch_size=case.B,
@@ -59,12 +73,27 @@ def network(case: Case) -> Any:
     model = build(config(case), generator(SEED, "init", 0), 2)
     if case.start == ACTIVE:
         model.recurrent.weight_ih_l0.data.abs_()
+    if case.start == OPEN:
+        remember(model.recurrent, case)
     if case.start == TRAINED:
         import torch
 
         best = torch.load(Path(case.run) / "checkpoints" / "best.pt", weights_only=True)
         model.load_state_dict(best["model"])
     return model
+
+
+def remember(layer: Any, case: Case) -> None:
+    """Let a layer keep what it has: an orthogonal matrix and small inputs, or a gate's bias of 8."""
+    import torch
+
+    torch.manual_seed(SEED)
+    with torch.no_grad():
+        if case.model == "rnn_tanh":
+            torch.nn.init.orthogonal_(layer.weight_hh_l0)
+            layer.weight_ih_l0.mul_(0.01)
+        else:  # the forget gate of an LSTM and the update gate of a GRU have the same place
+            layer.bias_ih_l0[case.H : 2 * case.H] = 8.0
 
 
 def batches(case: Case) -> Iterator[tuple[Any, Any]]:

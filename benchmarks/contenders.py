@@ -60,11 +60,12 @@ class Project:
 
 
 class PlainLoop:
-    """`torch.nn.RNN` in a plain, well-written loop."""
+    """PyTorch's own layer (`torch.nn.RNN`, `LSTM` or `GRU`) in a plain, well-written loop."""
 
     def __init__(self, case: Case) -> None:
         model = network(case)
-        self.rnn = torch.nn.RNN(2, case.H, nonlinearity="relu")
+        layer = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU}.get(case.model, torch.nn.RNN)
+        self.rnn = layer(2, case.H, **({"nonlinearity": "relu"} if case.model == "irnn" else {}))
         self.rnn.load_state_dict(model.recurrent.state_dict())
         self.readout = model.readout
         self.parameters = [*self.rnn.parameters(), *self.readout.parameters()]
@@ -73,7 +74,8 @@ class PlainLoop:
         self.forward = self.predict
 
     def predict(self, inputs):
-        _, last = self.rnn(inputs)  # (1, B, H)
+        _, last = self.rnn(inputs)  # (1, B, H), of an LSTM with c
+        last = last[0] if isinstance(last, tuple) else last
         return self.readout(last[0]).squeeze(-1)
 
     def __call__(self, updates: int) -> list[float]:

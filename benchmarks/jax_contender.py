@@ -7,6 +7,42 @@ import optax
 from cases import LEARNING_RATE, MAX_NORM, Case, batches, network
 
 
+def simple(nonlinearity):
+    """h_t = f(x + W h + b), x being what the inputs give."""
+
+    def of(weight, bias):
+        return lambda h, x: (nonlinearity(x + h @ weight.T + bias), None)
+
+    return of
+
+
+def lstm(weight, bias):
+    """PyTorch's LSTM, see `irnn.kernels.reference`."""
+
+    def step(state, x):
+        h, c = state
+        i, f, g, o = jnp.split(x + h @ weight.T + bias, 4, axis=1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+
+    return step
+
+
+def gru(weight, bias):
+    """PyTorch's GRU, see `irnn.kernels.reference`."""
+
+    def step(h, x):
+        from_x, from_h = jnp.split(x, 3, axis=1), jnp.split(h @ weight.T + bias, 3, axis=1)
+        r, z = (jax.nn.sigmoid(a + b) for a, b in zip(from_x[:2], from_h[:2], strict=True))
+        n = jnp.tanh(from_x[2] + r * from_h[2])
+        return (1 - z) * n + z * h, None
+
+    return step
+
+
+STEPS = {"irnn": simple(jax.nn.relu), "rnn_tanh": simple(jnp.tanh), "lstm": lstm, "gru": gru}
+
+
 class JaxScan:
     """Input products for all steps at once, then the scan; weights and optimizer state donated."""
 
@@ -19,13 +55,12 @@ class JaxScan:
 
         def loss_of(weights, inputs, targets):
             layer = {name.split(".")[1]: w for name, w in weights.items() if "recurrent" in name}
-            drive = inputs @ layer["weight_ih_l0"].T + layer["bias_ih_l0"] + layer["bias_hh_l0"]
-
-            def step(h, x):
-                return jax.nn.relu(x + h @ layer["weight_hh_l0"].T), None
-
-            start = jnp.zeros((case.B, case.H), drive.dtype)
-            last, _ = jax.lax.scan(step, start, drive)
+            from_x = inputs @ layer["weight_ih_l0"].T + layer["bias_ih_l0"]
+            step = STEPS[case.model](layer["weight_hh_l0"], layer["bias_hh_l0"])
+            start = jnp.zeros((case.B, case.H), from_x.dtype)
+            start = (start, start) if case.model == "lstm" else start
+            last, _ = jax.lax.scan(step, start, from_x)
+            last = last[0] if case.model == "lstm" else last
             answer = last @ weights["readout.weight"].T + weights["readout.bias"]
             return jnp.mean((answer[:, 0] - targets) ** 2)
 

@@ -3,7 +3,7 @@
 import torch
 
 from cases import Case, batches, network
-from irnn.kernels import native, reference
+from irnn.kernels import gated, native, reference
 
 GRADIENT_TOLERANCE = 1e-5  # of the kernel, against the reference in float64,
 ROUNDING = 3.0  # or this many times the reference's own error in float32, if that is more
@@ -14,6 +14,9 @@ def kernel_errors(case: Case) -> tuple[float, float]:
     """Return the largest relative error of state and gradients: the kernel's, and what it may be."""
     inputs, _ = next(batches(case))
     model = network(case).recurrent
+    if case.model in ("lstm", "gru"):
+        return gated_errors(case, inputs, model)
+    nonlinearity = "relu" if case.model == "irnn" else "tanh"
     weights = [model.weight_ih_l0, model.weight_hh_l0, model.bias_ih_l0]
     with torch.no_grad():
         weights[0].mul_(100)  # so that every gradient is large enough to be wrong
@@ -21,19 +24,35 @@ def kernel_errors(case: Case) -> tuple[float, float]:
     def results(recurrence, dtype):
         used = [w.detach().to(dtype).requires_grad_() for w in weights]
         last = recurrence(
-            inputs.to(dtype), *used, None, nonlinearity="relu", last_only=True
+            inputs.to(dtype), *used, None, nonlinearity=nonlinearity, last_only=True
         )  # (B, H)
         return [last.detach(), *torch.autograd.grad(last.square().sum(), used)]
 
-    exact = results(reference.recurrence, torch.float64)
+    return compared(results, native.recurrence, reference.recurrence)
 
-    def error(recurrence):
-        got = results(recurrence, torch.float32)
-        pairs = zip(got, exact, strict=True)
+
+def gated_errors(case: Case, inputs, model) -> tuple[float, float]:
+    """Do the same for an LSTM or a GRU."""
+
+    def results(walk, dtype):
+        used = [w.detach().to(dtype).requires_grad_() for w in model.all_weights[0]]
+        start = [None] * (2 if case.model == "lstm" else 1)
+        last = walk(inputs.to(dtype), *used, *start, last_only=True)
+        last = last[0] if case.model == "lstm" else last
+        return [last.detach(), *torch.autograd.grad(last.square().sum(), used)]
+
+    return compared(results, getattr(gated, case.model), getattr(reference, case.model))
+
+
+def compared(results, kernel, plain) -> tuple[float, float]:
+    """Return the largest relative error of `kernel`, and what it may be by that of `plain`, in float32."""
+    exact = results(plain, torch.float64)
+
+    def error(walk):
+        pairs = zip(results(walk, torch.float32), exact, strict=True)
         return max(float((value - true).norm() / true.norm()) for value, true in pairs)
 
-    allowed = max(GRADIENT_TOLERANCE, ROUNDING * error(reference.recurrence))
-    return error(native.recurrence), allowed
+    return error(kernel), max(GRADIENT_TOLERANCE, ROUNDING * error(plain))
 
 
 def loss_difference(losses: list[float], ours: list[float]) -> float:
@@ -44,6 +63,8 @@ def loss_difference(losses: list[float], ours: list[float]) -> float:
 @torch.no_grad()
 def silent_share(case: Case) -> float:
     """Return how much of a batch's states the kernel may leave out: units at zero for 8 sequences."""
+    if case.model != "irnn":
+        return 0.0
     inputs, _ = next(batches(case))
     model = network(case).recurrent
     bias = model.bias_ih_l0 + model.bias_hh_l0

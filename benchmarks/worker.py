@@ -58,6 +58,9 @@ def serve(contender: str, threads: int, pipe: Connection) -> None:
     import torch
 
     torch.set_num_threads(threads)
+    torch.set_flush_denormal(
+        True
+    )  # as our training does: a gradient that vanishes must not slow anybody down
     server = Server(contender)
     while True:
         try:

@@ -1,0 +1,80 @@
+"""Time a whole update of an LSTM, a GRU and a tanh network against PyTorch's layers and JAX: parity first.
+
+Ends with the rows of docs/kernel.md and of the README, as Markdown.
+"""
+
+import argparse
+import itertools
+import json
+import statistics
+import sys
+from pathlib import Path
+
+import machine
+import parity
+from cases import FRESH, GATES, OPEN, Case
+from update import Bench
+
+CONTENDERS = ("irnn", "nn.RNN", "jax scan", "floor")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", nargs="+", default=list(GATES), choices=list(GATES))
+    parser.add_argument("--steps", type=int, nargs="+", default=[150, 1000], metavar="T")
+    parser.add_argument("--batch", type=int, nargs="+", default=[16], metavar="B")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=CONTENDERS)
+    parser.add_argument("--out", type=Path, help="where to write the JSON")
+    return parser.parse_args()
+
+
+def main() -> None:
+    chosen = arguments()
+    print(json.dumps(machine.describe(), indent=1))
+    cases = [
+        Case(steps, batch, 100, start, model=model)
+        for model, steps, batch, start in itertools.product(
+            chosen.models, chosen.steps, chosen.batch, (FRESH, OPEN)
+        )
+    ]
+    errors = {}
+    for case in cases:
+        error, allowed = parity.kernel_errors(case)
+        errors[str(case)] = error
+        print(f"parity {case}: relative error {error:.1e}, allowed {allowed:.1e}", flush=True)
+        if not error < allowed:
+            sys.exit("the kernel is wrong; no time is worth measuring")
+    rows = []
+    names = ["irnn", *(name for name in chosen.contenders if name != "irnn")]
+    for threads in chosen.threads:
+        bench = Bench(names, threads, chosen.rounds)
+        for case in cases:
+            print(f"{case}, {threads} thread{'s' * (threads > 1)}", flush=True)
+            rows.append(bench.measure(case))
+        bench.stop()
+    machine.write(chosen.out, "cells", {"parity": errors, "rows": rows})
+    print("\n".join(markdown(rows, names)))
+
+
+def markdown(rows: list[dict[str, object]], names: list[str]) -> list[str]:
+    """Write the rows as a table: medians in milliseconds, and the others' as multiples of ours."""
+    others = [name for name in names if name not in ("irnn", "floor")]
+    heads = ["model", "B", "T", "threads", "weights", "irnn ms", *(f"{o} / irnn" for o in others)]
+    heads += ["irnn / floor"] * ("floor" in names) + ["outside the kernel"]
+    lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
+    for row in rows:
+        middle = {name: statistics.median(times) for name, times in row["seconds"].items()}
+        cells = [row[part] for part in ("model", "B", "T", "threads", "start")]
+        cells.append(f"{1e3 * middle['irnn']:.2f}")
+        cells += [f"{middle[o] / middle['irnn']:.1f}" if o in middle else "-" for o in others]
+        if "floor" in names:
+            cells.append(f"{middle['irnn'] / middle['floor']:.2f}")
+        cells.append(f"{row['outside_kernel']:.1%}")
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return lines
+
+
+if __name__ == "__main__":
+    main()
