@@ -1,8 +1,10 @@
 """Kills, signals, full disks and rivals: what the command promises to survive."""
 
 import random
+import shlex
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +24,14 @@ from tests.command import (
 from tests.conftest import Cli
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [
+        (signal.SIGINT, 130),
+        (signal.SIGTERM, 143),
+        pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_ends_a_run_after_its_update_and_the_command_continues(
     tmp_path: Path, number: signal.Signals, status: int
 ) -> None:
@@ -67,6 +76,26 @@ def test_a_run_killed_at_random_points_ends_bitwise_as_one_that_was_not(
     assert readings[0] == readings[1]
     assert len(readings[0]) == 41
     assert checkpoint_weights(killed) == checkpoint_weights(undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "redirection", ["| head -n 1; exit ${PIPESTATUS[0]}", "<&- >&- 2>&-", ">/dev/full 2>&1"]
+)
+@pytest.mark.parametrize("words", [[], ["-m", "seed=0,1,2"]], ids=["run", "sweep"])
+def test_the_screen_decides_about_no_run_and_no_sweep(
+    tmp_path: Path, words: list[str], redirection: str
+) -> None:
+    command = [sys.executable, "-m", "irnn.train", *LONG, "budget.updates=300", *words]
+    line = f"{shlex.join(command)} {redirection}"
+    finished = subprocess.run(
+        ["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert "Traceback" not in finished.stderr
+    made = folders(tmp_path)
+    assert len(made) == (3 if words else 1)
+    assert all((folder / "result.json").is_file() for folder in made)
 
 
 def test_two_processes_cannot_train_one_run(cli: Cli, tmp_path: Path) -> None:

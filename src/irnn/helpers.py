@@ -69,10 +69,17 @@ def _path() -> list[str]:
     """Give where this process imports from, less what Python put in front of it."""
     root = str(Path(__file__).resolve().parent.parent)
     path = [str(entry) for entry in sys.path]
-    if path and not getattr(sys.flags, "safe_path", False) and path[0] in _in_front():
+    by_itself = not getattr(sys.flags, "safe_path", False) and path[:1] not in _asked_for()
+    if path and by_itself and path[0] in _in_front():
         del path[0]
     path = [entry for entry in path if entry]
     return path if root in path else [*path, root]
+
+
+def _asked_for() -> list[list[str]]:
+    """What the user put on the path."""
+    variable = "" if sys.flags.ignore_environment else os.environ.get("PYTHONPATH", "")
+    return [[os.path.abspath(entry)] for entry in variable.split(os.pathsep) if entry]  # noqa: PTH100
 
 
 def _in_front() -> set[str]:

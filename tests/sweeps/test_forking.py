@@ -181,6 +181,33 @@ def test_a_helper_s_path_lacks_what_python_put_in_front(
     assert Path(path[-1], "irnn", "helpers.py").is_file()
 
 
+def test_a_working_folder_that_the_user_asked_for_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), "/other"])
+    monkeypatch.setenv("PYTHONPATH", ".")
+    assert helpers._path()[0] == str(tmp_path)
+
+
+@pytest.mark.parametrize("module", ["train", "report", "predict"])
+def test_a_command_by_its_module_s_name_executes_nothing_of_the_working_folder(
+    module: str, tmp_path: Path
+) -> None:
+    for name in (*SHADOWING, "argparse", "shlex", "rich"):
+        if name != "irnn":
+            (tmp_path / f"{name}.py").write_text(f"open('executed-{name}', 'w')\n1 / 0\n")
+    finished = subprocess.run(
+        [sys.executable, "-m", f"irnn.{module}", "--help"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert not list(tmp_path.glob("executed-*"))
+
+
 PROGRAM = """
 from hydra import compose, initialize
 from irnn.train import main
