@@ -45,7 +45,10 @@ class Display:
                 refresh_per_second=5,
                 transient=True,  # the summary stays
             )
-            self._live.start()
+            try:
+                self._live.start()
+            except RuntimeError:  # no thread to draw it from: lines now and then
+                self._live = None
         return self
 
     def __exit__(self, *_: object) -> None:

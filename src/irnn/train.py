@@ -81,6 +81,7 @@ def _say(error: Exception | str, status: int) -> int:
 def _attempt(config: "Config", overrides: list[str]) -> int:
     """Train one run and turn how it ended into an exit status."""
     from irnn.config import ConfigError
+    from irnn.helpers import HelperError
     from irnn.runs.directory import RunDirectory
     from irnn.runs.files import StorageError
     from irnn.runs.ownership import BusyError
@@ -93,7 +94,7 @@ def _attempt(config: "Config", overrides: list[str]) -> int:
         result = run(config, overrides)
     except ConfigError as error:
         return _say(error, REFUSED)
-    except (BusyError, StorageError) as error:
+    except (BusyError, StorageError, HelperError) as error:
         return _say(error, FAILED)
     except Interrupted as interruption:
         return 128 + interruption.signal_number

@@ -1,15 +1,18 @@
 """A folder that no run can be in is refused in one sentence before anything is made, alone and in sweeps."""
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from irnn.config import Config, ConfigError
+from irnn.display import Display
 from irnn.runs.directory import RunDirectory
 from irnn.sweeps.naming import sweep_folder
 from irnn.train import main
+from tests.conftest import SMALL
 
 NAMES = {
     "~nosuchuser/runs": "no home folder is known for ~nosuchuser",
@@ -66,3 +69,28 @@ def test_a_working_folder_that_was_removed_is_told(
     finally:
         os.chdir(before)
     assert "the working folder is gone" in capsys.readouterr().err
+
+
+def test_a_user_who_may_have_no_more_threads_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none_left)
+    assert main([*SMALL, f"runs_dir={tmp_path}/runs"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("irnn-train: can't start new thread: ")
+    assert "ulimit -u" in error
+
+
+def test_a_live_line_that_no_thread_can_draw_becomes_plain_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none_left)
+    with Display(tmp_path / "train.log", 10, live=True) as display:
+        display.say("plain")
+    assert "plain" in capsys.readouterr().out

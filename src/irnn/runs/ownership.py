@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from irnn import screen
+from irnn.helpers import HelperError
 from irnn.runs.kernel import Attempt, KernelLock, is_local, kernel_id
 
 LOCK = ".lock"
@@ -124,6 +125,7 @@ class Ownership:
         Raises:
             BusyError: Another process is.
             OSError: The folder cannot be written.
+            HelperError: This user may have no more threads.
         """
         attempt = self._kernel.acquire()
         try:
@@ -136,7 +138,13 @@ class Ownership:
         except BaseException:
             self._kernel.release()
             raise
-        self._heart.start()
+        try:
+            self._heart.start()
+        except RuntimeError as error:
+            self.release()
+            raise HelperError(
+                f"{error}: no sign of life could be given; see `ulimit -u`"
+            ) from error
 
     def confirm(self) -> None:
         """Make sure, immediately before a write becomes visible, that this process still is the owner.

@@ -20,6 +20,7 @@ from typing import Any
 
 from irnn.config import Config, ConfigError
 from irnn.display import Display
+from irnn.helpers import HelperError
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError
 from irnn.runs.ownership import BusyError
@@ -76,7 +77,7 @@ def _outcome(config: Config, overrides: Sequence[str], tell: Any) -> Message:
         return "busy", str(error)
     except Interrupted:
         return "stopped", None
-    except (ConfigError, StorageError) as error:
+    except (ConfigError, StorageError, HelperError) as error:
         return "failed", why_failed(error, overrides)
     except BaseException as error:
         log_traceback(RunDirectory.of(config))
