@@ -109,6 +109,21 @@ def test_a_slower_shape_or_instruction_set_is_told(words, environment, expected,
     assert [expected in reason for reason in found] == ([True] if expected else [])
 
 
+@needs_kernel
+@pytest.mark.skipif(
+    not Path("/proc/cpuinfo").exists(), reason="this system does not say what the processor has"
+)
+def test_every_instruction_set_that_the_processor_has_is_used_whatever_the_compiler():
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    flags = {flag for line in lines if line.startswith("flags") for flag in line.split()}
+    expected = ["baseline"]
+    if {"avx2", "fma"} <= flags:
+        expected = ["avx2", *expected]
+        if {"avx512f", "avx512vl", "avx512dq", "avx512bw"} <= flags:
+            expected = ["avx512", *expected]
+    assert list(loading.load().variants) == expected
+
+
 COMMANDS = (train, report, predict)
 
 

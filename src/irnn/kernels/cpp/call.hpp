@@ -85,6 +85,8 @@ struct Variant {
 extern const Variant baseline_variant;
 #if defined(__x86_64__) && defined(__GNUC__)
 #define IRNN_X86 1
+bool processor_runs_avx2();
+bool processor_runs_avx512();
 extern const Variant avx2_variant;
 extern const Variant avx512_variant;
 #endif

@@ -23,7 +23,5 @@
 #pragma clang attribute pop
 #endif
 
-IRNN_VARIANT(avx2, [] {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-})
+IRNN_VARIANT(avx2, irnn::processor_runs_avx2)
 #endif

@@ -24,8 +24,5 @@
 #pragma clang attribute pop
 #endif
 
-IRNN_VARIANT(avx512, [] {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
-})
+IRNN_VARIANT(avx512, irnn::processor_runs_avx512)
 #endif
