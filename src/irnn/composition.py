@@ -1,9 +1,8 @@
 """From overrides, as they are typed, to a checked `Config`."""
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass, make_dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from irnn import preset_files
 from irnn.checks import check
 from irnn.config import Config, ConfigError
 from irnn.groups import Groups, conf_dir
+from irnn.kinds import converted
 from irnn.overrides import Given, known_settings, read
 from irnn.refusals import Attempt, explained
 from irnn.runs.reading import read_yaml
@@ -173,13 +173,8 @@ class Composer:
         self.groups = groups
         self._names = groups.names()
         self._given: dict[str, Given] = {}
-        self._bases: dict[tuple[str, ...], tuple[Config, DictConfig] | None] = {}
-        self._sections: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self._bases: dict[tuple[str, ...], Config | None] = {}
         self._composed: dict[tuple[str, ...], Config] = {}
-        scalars = [field for field in fields(Config) if not is_dataclass(field.type)]
-        self._scalars = OmegaConf.structured(
-            make_dataclass("Scalars", [(item.name, item.type, item.default) for item in scalars])
-        )
 
     def compose(self, overrides: Sequence[str]) -> Config:
         """Compose one run of a sweep and check it.
@@ -208,7 +203,7 @@ class Composer:
 
     def _read(self, overrides: Sequence[str]) -> list[Given]:
         new = [text for text in overrides if text not in self._given]
-        self._given.update(zip(new, read(new, self.groups), strict=True))
+        self._given.update(zip(new, read(new, self.groups, names=self._names), strict=True))
         return [self._given[text] for text in overrides]
 
     def _quickly(self, given: Sequence[Given]) -> Config | None:
@@ -216,7 +211,7 @@ class Composer:
         chosen, values = self._split(given)
         if chosen is None or (base := self._base(tuple(chosen))) is None:
             return None
-        return self._with_values(tuple(chosen), *base, values)
+        return _with_values(base, values)
 
     def _split(self, given: Sequence[Given]) -> tuple[list[str] | None, dict[str, Any]]:
         """Tell choices of groups from values of settings; None if there is anything else."""
@@ -235,41 +230,30 @@ class Composer:
                 return None, {}
         return chosen, values
 
-    def _base(self, chosen: tuple[str, ...]) -> tuple[Config, DictConfig] | None:
+    def _base(self, chosen: tuple[str, ...]) -> Config | None:
         """Compose choices of groups; None if a value depends on another, which may yet be set."""
         if chosen not in self._bases:
             found = composed(chosen, self.groups)
             if _has_references(OmegaConf.to_container(found, resolve=False)):
                 self._bases[chosen] = None
             else:
-                typed = _typed(found)
-                config = OmegaConf.to_object(typed)
+                config = OmegaConf.to_object(_typed(found))
                 assert isinstance(config, Config)
-                self._bases[chosen] = config, typed
+                self._bases[chosen] = config
         return self._bases[chosen]
 
-    def _with_values(
-        self, chosen: tuple[str, ...], base: Config, typed: DictConfig, values: Mapping[str, Any]
-    ) -> Config:
-        sections: dict[str, dict[str, Any]] = {}
-        for key, value in values.items():
-            section, dot, name = key.partition(".")
-            sections.setdefault(section if dot else "", {})[name or key] = value
-        changes: dict[str, Any] = {}
-        for section, settings_there in sections.items():
-            # True and 1 are equal, but not the same setting.
-            kept = (chosen, section, *((name, repr(v)) for name, v in settings_there.items()))
-            if kept not in self._sections:
-                node = copy.deepcopy(typed[section] if section else self._scalars)
-                for name, value in settings_there.items():
-                    OmegaConf.update(node, name, value)
-                self._sections[kept] = (
-                    {section: OmegaConf.to_object(node)}
-                    if section
-                    else {name: node[name] for name in settings_there}
-                )
-            changes.update(self._sections[kept])
-        return replace(base, **changes)
+
+def _with_values(base: Config, values: Mapping[str, Any]) -> Config:
+    sections: dict[str, dict[str, Any]] = {"": {}}
+    for key, value in values.items():
+        section, _, name = key.rpartition(".")
+        sections.setdefault(section, {})[name] = converted(known_settings()[key].type, value)
+    inside = {
+        section: replace(getattr(base, section), **changes)
+        for section, changes in sections.items()
+        if section
+    }
+    return replace(base, **sections[""], **inside)
 
 
 def _has_references(node: Any) -> bool:

@@ -45,10 +45,17 @@ def _fits(kind: Any, value: Any) -> bool:
         plain = all(each is not None and not isinstance(each, list | dict) for each in value)
         return is_list(kind) and plain and _MISSING not in value
     try:
-        OmegaConf.update(_node(kind), "value", value)
+        converted(kind, value)
     except (OmegaConfBaseException, ValueError, TypeError, OverflowError):
         return False
     return True
+
+
+def converted(kind: Any, value: Any) -> Any:
+    """Give a plain value as a setting of a type holds it; OmegaConf raises what is wrong with it."""
+    node = _node(kind)
+    OmegaConf.update(node, "value", value)
+    return node["value"]
 
 
 @cache

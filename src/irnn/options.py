@@ -5,8 +5,9 @@ choices of its section's `name` that have it.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import Field, dataclass, field, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from typing import Any
 
 
@@ -44,11 +45,17 @@ class Setting:
     optional: bool
 
 
+@cache
+def _fields(kind: Any) -> "tuple[Field[Any], ...]":
+    return fields(kind)
+
+
 def settings(node: Any, prefix: str = "") -> Iterator[Setting]:
     """Walk over the leaves of a configuration (or of one of its sections), in order."""
-    for item in fields(node):
+    kind: Any = type(node)
+    for item in _fields(kind):
         key, value = f"{prefix}{item.name}", getattr(node, item.name)
-        if is_dataclass(value):
+        if is_dataclass(item.type):
             yield from settings(value, f"{key}.")
         else:
             yield Setting(key, item.type, value, **item.metadata)
@@ -57,5 +64,6 @@ def settings(node: Any, prefix: str = "") -> Iterator[Setting]:
 def plain(value: Any) -> Any:
     """Turn a configuration into dicts, strings and numbers that any reader knows."""
     if is_dataclass(value):
-        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+        kind: Any = type(value)
+        return {item.name: plain(getattr(value, item.name)) for item in _fields(kind)}
     return value.value if isinstance(value, Enum) else value

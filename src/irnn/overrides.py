@@ -17,6 +17,7 @@ from hydra.core.override_parser.types import (
     Quote,
     QuotedString,
     RangeSweep,
+    ValueType,
 )
 
 from irnn import hydra_settings
@@ -28,6 +29,7 @@ from irnn.wording import choices_in_words, pasted, shown, unknown_key, unreadabl
 
 _SIGNS = {OverrideType.ADD: "+", OverrideType.FORCE_ADD: "++", OverrideType.DEL: "~"}
 _MOST_CHECKED = 1000  # of one sweep's values here; each job is checked as a whole besides
+_WHOLE = re.compile(r"([a-z_.]+)=(0|[1-9][0-9]{0,17})")
 _TEXT = re.compile(r"(?P<key>\+{0,2}[\w.]+)=(?P<bracket>\[?)(?P<values>[^'\"\[\](){}$]*)\]?")
 _NOT_TEXT = re.compile(
     r"[+-]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(e[+-]?\d[\d_]*)?|[+-]?inf|nan|true|false", re.IGNORECASE
@@ -87,38 +89,63 @@ def _quote_text(word: str) -> str:
     return f"{found['key']}={ends[0]}{','.join(written)}{ends[1]}"
 
 
-def read(overrides: Sequence[str], groups: Groups, *, multirun: bool = False) -> list[Given]:
+def read(
+    overrides: Sequence[str],
+    groups: Groups,
+    *,
+    multirun: bool = False,
+    names: set[str] | None = None,
+) -> list[Given]:
     """Read overrides, and refuse those that cannot work whatever is beside them.
+
+    Args:
+        overrides: as they were typed.
+        groups: where options are from.
+        multirun: whether several values are a sweep.
+        names: of the groups, where they are known.
 
     Raises:
         ConfigError: One of them is wrong; the message names it, and what would be right.
     """
-    parser = OverridesParser.create()
-    return [_read(typed, groups, parser, multirun) for typed in overrides]
+    names = groups.names() if names is None else names
+    return [_read(typed, groups, names, multirun) for typed in overrides]
 
 
-def _read(typed: str, groups: Groups, parser: OverridesParser, multirun: bool) -> Given:
+@cache
+def _parser() -> OverridesParser:
+    return OverridesParser.create()
+
+
+def _parsed(word: str) -> Override:
+    """Read a word as Hydra does; a whole number, of which a sweep may have many, without its grammar."""
+    found = _WHOLE.fullmatch(word)
+    if not found or found[1] not in known_settings():
+        return _parser().parse_override(word)
+    value = int(found[2])
+    return Override(OverrideType.CHANGE, found[1], ValueType.ELEMENT, value, input_line=word)
+
+
+def _read(typed: str, groups: Groups, names: set[str], multirun: bool) -> Given:
     (word,) = rewritten([typed])
     try:
         typed.encode()
-        given = Given(typed, word, parser.parse_override(word))
+        given = Given(typed, word, _parsed(word))
     except Exception as error:  # whatever Hydra's grammar and functions raise about it
         setting = known_settings().get(typed.partition("=")[0].lstrip("+"))
         text = setting is not None and is_text(setting.type)
         remedy = unreadable(typed, error, is_text=text)
         raise ConfigError(f"{shown(typed)}: {remedy}") from error
-    if wrong := _wrong_by_itself(given, groups, multirun):
+    if wrong := _wrong_by_itself(given, groups, names, multirun):
         raise ConfigError(f"{shown(typed)}: {wrong}")
     return given
 
 
-def _wrong_by_itself(given: Given, groups: Groups, multirun: bool) -> str | None:
+def _wrong_by_itself(given: Given, groups: Groups, names: set[str], multirun: bool) -> str | None:
     parsed, key = given.parsed, given.key
     if parsed.is_hydra_override() or key == "hydra":
         return hydra_settings.refusal(key, multirun) or (
             hydra_settings.not_one_value(parsed) if parsed.is_sweep_override() else None
         )
-    names = groups.names()
     sign = _SIGNS.get(parsed.type, "")
     plain = f"{key}={given.typed.partition('=')[2]}"
     if key not in known_settings() and key not in names:

@@ -1,5 +1,6 @@
 """Read a sweep's command line, and refuse it before anything is created if one of its jobs cannot work."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,14 +8,18 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from irnn import screen
 from irnn.composition import Composer, composed, explaining
-from irnn.config import ConfigError
+from irnn.config import Config, ConfigError
 from irnn.groups import Groups
 from irnn.overrides import Given, quoted, read
 from irnn.sweeps import record
 from irnn.sweeps.grid import axes, combinations, each_value_once
 from irnn.sweeps.naming import sweep_folder, sweep_name
 
+_MANY = 2_000
+"""Jobs whose check takes seconds."""
+_TELL_SECONDS = 5.0
 _GRIDS = ("GridSweeper", "BasicSweeper")
 _NUMBERS: dict[str, tuple[Callable[[int], bool], str]] = {
     "n_jobs": (lambda n: n != 0, "at least 1, or -1 for all cores"),
@@ -70,7 +75,7 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
         batch = combinations(axes(asked))
     else:
         batch = each_value_once(asked)
-    configs = [composer.compose(job) for job in batch]
+    configs = compose_all(batch, composer)
     name = sweep_name(configs[0], [each.parsed for each in given])
     folder = sweep_folder(configs[0], name)
     record.read(folder)
@@ -79,6 +84,27 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
     decided = [f"sweep.name={quoted(name)}", f"hydra.sweep.dir={quoted(str(folder))}"]
     words = [*(each.word for each in given), *decided]
     return Request(name, folder, tuple(shared), tuple(words), tuple(batch))
+
+
+def compose_all(batch: Sequence[Sequence[str]], composer: Composer) -> list[Config]:
+    """Compose the jobs of a sweep; of a large one, say how large it is, and how far this is.
+
+    Raises:
+        ConfigError: One of them cannot work.
+    """
+    configs = []
+    many = len(batch) >= _MANY
+    if many:
+        screen.complain(
+            f"irnn-train: a sweep of {len(batch):,} jobs; each is checked before the first starts"
+        )
+    told = time.monotonic()
+    for number, job in enumerate(batch):
+        configs.append(composer.compose(job))
+        if many and time.monotonic() - told >= _TELL_SECONDS:
+            told = time.monotonic()
+            screen.complain(f"irnn-train: {number + 1:,} of {len(batch):,} jobs checked")
+    return configs
 
 
 def _axes_of_file(hydra: Any, groups: Groups, given: Sequence[Given]) -> list[Given]:

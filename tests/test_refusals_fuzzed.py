@@ -1,0 +1,69 @@
+"""Whatever is typed: composed alike alone and in a sweep, or refused by naming an override that is wrong."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from irnn.composition import Composer, compose_config
+from irnn.config import Config, ConfigError
+from irnn.groups import Groups
+from irnn.options import settings as settings_of
+from irnn.wording import shown
+
+KEYS = sorted(setting.key for setting in settings_of(Config()))
+GROUPS = Groups()
+OPTIONS = [f"{group}={name}" for group in sorted(GROUPS.names()) for name in GROUPS.options(group)]
+LISTS = {
+    "right": """seq_len=20 clip=5 seed=3 task.marks=first_ten stop.min_updates=9 stop.test_mse=null
+        init.gain=0.5 budget.updates=null batch_size=8 task.train_size=4 optim.momentum=0.9
+        optim.schedule=cosine init.firings=3""",
+    "wrong": """foo foo=1 =1 optim hydra.run.dir=x hydra/launcher=basic hydra=1 optim.lr.x=1 +seed=1
+        ++clip=5 ~seed=1 --seed=3 optim.lr@x=1 budget={updates:5} clip=[] clip=${over:1,2}
+        experiment=[fast,long] a.b.c=1""",
+    "values": """1 0 -1 0.5 .5 1e1 1e400 nan null none true abc ??? [] {a:1} '' 007 1_0 ${seed}
+        ${nosuch} ${over:1,0} 100 150 adam lstm /x/y a(b) ü ' \\ = ${ 1,2""",
+}
+RIGHT, WRONG, PLAIN = (text.split() for text in LISTS.values())
+VALUES = [*PLAIN, "a b", "9" * 400, "9" * 5000, "3\r", "r\udcff", ""]
+
+word = st.one_of(
+    st.sampled_from(OPTIONS),
+    st.sampled_from(RIGHT),
+    st.sampled_from(WRONG),
+    st.builds("{}={}".format, st.sampled_from(KEYS), st.sampled_from(VALUES)),
+    st.text(st.characters(exclude_categories=()), max_size=8),
+)
+COMPOSER = Composer()
+
+
+def outcome(compose: object, words: list[str]) -> Config | str:
+    try:
+        return compose(words)  # type: ignore[operator, no-any-return]
+    except ConfigError as error:
+        return str(error)
+
+
+def check(words: list[str]) -> None:
+    alone, in_sweep = outcome(compose_config, words), outcome(COMPOSER.compose, words)
+    assert alone == in_sweep
+    if isinstance(alone, Config):
+        return
+    alone.encode()
+    assert len(alone.splitlines()) <= 2
+    assert alone.startswith(tuple(map(shown, words)))
+    head = alone.partition(": ")[0]
+    named = [each for each in words if shown(each) in head or alone.startswith(shown(each))]
+    assert isinstance(outcome(COMPOSER.compose, named), str), "an innocent override is blamed"
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(st.lists(word, min_size=1, max_size=5))
+def test_lists_of_overrides_compose_alike_or_name_what_is_wrong(words: list[str]) -> None:
+    check(words)
+
+
+@pytest.mark.slow
+@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(word, min_size=1, max_size=6))
+def test_many_lists_of_overrides_compose_alike_or_name_what_is_wrong(words: list[str]) -> None:
+    check(words)
