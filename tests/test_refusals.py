@@ -1,14 +1,17 @@
 """A refusal names an override that is wrong, as it was typed, and a remedy."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
-from irnn.composition import Composer, compose_config
+from irnn.composition import Composer, compose_config, load_config
 from irnn.config import Config, ConfigError
 from irnn.options import plain, settings
 from irnn.refusals import to_blame
+from irnn.sweeps import request
 from irnn.sweeps.request import read_request
 from irnn.train import REFUSED, main
 
@@ -132,10 +135,19 @@ def test_text_stays_text_whatever_it_looks_like(text: str) -> None:
         assert [values[key] for key in texts] == [text] * len(texts)
 
 
+def test_text_stays_text_in_a_runs_folder(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    for text in ("20e10", "1_1_1", "true", "null", "1:30", "0x1F"):
+        config = compose_config([])
+        config = replace(config, tracker=replace(config.tracker, group=text))
+        path.write_text(yaml.safe_dump(plain(config)))
+        assert load_config(path).tracker.group == text
+
+
 def test_values_of_a_sweep_over_text_are_text() -> None:
-    request = read_request(["tracker.group=1_1,2e5,x", "seed=1"], Composer())
+    jobs = read_request(["tracker.group=1_1,2e5,x", "seed=1"], Composer()).jobs
     composer = Composer()
-    groups = [composer.compose(job).tracker.group for job in request.jobs]
+    groups = [composer.compose(job).tracker.group for job in jobs]
     assert groups == ["1_1", "2e5", "x"]
 
 
@@ -194,3 +206,24 @@ def test_every_command_that_cannot_work_ends_with_2_and_a_sentence(
 def test_what_is_no_refusal_is_composed_as_before() -> None:
     config = plain(compose_config(["++seed=4", "tracker.group='a b'", "experiment=[fast]"]))
     assert (config["seed"], config["tracker"]["group"]) == (4, "a b")
+
+
+def test_a_large_sweep_says_how_large_it_is_and_how_far_its_check_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(request, "_MANY", 3)
+    monkeypatch.setattr(request, "_TELL_SECONDS", 0.0)
+    read_request(["seed=0,1,2"], Composer())
+    said = capsys.readouterr().err
+    assert "a sweep of 3 jobs; each is checked before the first starts" in said
+    assert "2 of 3 jobs checked" in said
+    read_request(["seed=0,1"], Composer())
+    assert capsys.readouterr().err == ""
+
+
+def test_a_sweep_beyond_the_limit_says_what_to_do() -> None:
+    for axis in ("seed=range(100001)", "seed=shuffle(range(0,10000000000))"):
+        with pytest.raises(ConfigError, match=r"one has at most 100,000\. Ask for fewer"):
+            read_request([axis], Composer())
+    with pytest.raises(ConfigError, match=r"a sweep of 250,000 jobs"):
+        read_request(["seed=range(500)", "task.seq_len=range(2,502)"], Composer())
