@@ -279,3 +279,19 @@ def test_the_file_system_of_the_longest_mount_point_counts(
     monkeypatch.setattr(kernel.Path, "read_text", lambda _: mounts)
     assert kernel.is_local(tmp_path)
     assert not kernel.is_local(tmp_path / "a b" / "runs")
+
+
+def test_a_full_disk_leaves_no_part_of_a_claim(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = machine("a")
+    write = Path.write_bytes
+
+    def fill(self: Path, content: bytes) -> int:
+        write(self, b"")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    with pytest.raises(OSError, match="No space left"):
+        owner.acquire()
+    assert not list(tmp_path.glob(".lock.*"))

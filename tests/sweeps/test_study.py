@@ -149,6 +149,10 @@ def no_table(path: Path) -> None:
     changed(path.parent, "DROP TABLE trials", "CREATE TABLE trials (x INTEGER)")
 
 
+def no_text(path: Path) -> None:
+    changed(path.parent, "UPDATE trials SET datetime_start = CAST(X'32ff' AS TEXT)")
+
+
 def bad_distribution(path: Path) -> None:
     changed(path.parent, 'UPDATE trial_params SET distribution_json = \'{"name": "None"}\'')
 
@@ -167,7 +171,7 @@ def pipe(path: Path) -> None:
 
 
 DAMAGES = [newer, older, no_value, no_values, other_attribute, no_json, no_table,
-           bad_distribution, cut, text, pipe]  # fmt: skip
+           bad_distribution, no_text, cut, text, pipe]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -282,7 +282,11 @@ def is_lock(path: Path) -> bool:
 def _create(path: Path, content: bytes) -> bool:
     """Make a whole file that must not exist, in one step; False: it exists, or others cleared up."""
     beside = path.with_name(f".lock.{os.getpid()}.{secrets.token_hex(4)}.part")
-    beside.write_bytes(content)
+    try:
+        beside.write_bytes(content)
+    except OSError:  # a full disk
+        beside.unlink(missing_ok=True)
+        raise
     try:
         os.link(beside, path)
     except FileExistsError:

@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 
 BUSY_SECONDS = 5.0
 """How long another process may hold the file before it is said to."""
+_TROUBLES = {
+    "full": "free some space",
+    "I/O": "free some space",
+    "unable to open": "see that its folder is there and writable",
+    "readonly": "make it writable",
+}
+"""What SQLite says about a disk, rather than about the file, and what helps."""
 _ANEW = (
     "remove it, and the same command searches anew: it asks for the same trials, and finished runs answer "
     "at once"
@@ -137,14 +144,12 @@ def _explained(database: Path, error: BaseException) -> Exception:
             f"{database} is held by another program ({told}): close what has it open, and run the same "
             "command again; it continues from the trials that are told"
         )
-    if isinstance(error, sqlite3.OperationalError) and not told.startswith("no such"):
-        remedy = "see that its folder is there and writable"
-        if "full" in told or "I/O" in told:
-            remedy = "free some space"
-        return StorageError(
-            f"cannot read or write {database}: {told}; {remedy}; run the same command again: it continues "
-            "from the trials that are told"
-        )
+    for trouble, remedy in _TROUBLES.items():
+        if isinstance(error, sqlite3.OperationalError) and trouble in told:
+            return StorageError(
+                f"cannot read or write {database}: {told}; {remedy}; run the same command again: it "
+                "continues from the trials that are told"
+            )
     return DamagedError(database, f"{type(error).__name__}: {told}", _ANEW)
 
 
