@@ -166,3 +166,10 @@ def test_a_folder_that_is_no_trained_run_is_refused(tmp_path: Path, capsys: Any)
     (tmp_path / "config.yaml").write_text("{}")
     assert main([str(tmp_path)]) == 2
     assert "no checkpoint yet" in capsys.readouterr().err
+
+
+def test_a_run_of_another_task_is_not_shown_as_a_sum(small: Small, capsys: Any) -> None:
+    config = small("task=multiplication", "task.seq_len=12", "budget.updates=10")
+    run(config)
+    assert main([str(RunDirectory.of(config).path)]) == 2
+    assert "task=multiplication" in capsys.readouterr().err

@@ -16,7 +16,9 @@ import pytest
 from rich.console import Console
 
 from irnn import screen
+from irnn.config import Task
 from irnn.display import Display, fitting
+from irnn.tasks import make
 from irnn.writer import Writer
 
 
@@ -193,10 +195,10 @@ RECORD = {"step": 3_751_000, "train_mse": 0.16667, "test_mse": 0.15432, "steps_p
     ("width", "shed"),
     [
         (130, []),
-        (100, ["1/6", "━"]),
-        (80, ["1/6", "━", "0:00:00"]),
-        (60, ["1/6", "━", "0:00:00", "/s", "train"]),
-        (40, ["1/6", "━", "0:00:00", "/s", "train", "left"]),
+        (100, ["trivial", "━"]),
+        (80, ["trivial", "━", "0:00:00"]),
+        (60, ["trivial", "━", "0:00:00", "/s", "train"]),
+        (40, ["trivial", "━", "0:00:00", "/s", "train", "left"]),
     ],
 )
 def test_the_line_of_a_run_sheds_baseline_and_bar_first_and_never_digits(
@@ -204,7 +206,7 @@ def test_the_line_of_a_run_sheds_baseline_and_bar_first_and_never_digits(
 ) -> None:
     terminal = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
     monkeypatch.setattr(screen, "console", lambda: terminal)
-    with Display(tmp_path / "train.log", 10_000_000, live=True) as display:
+    with Display(tmp_path / "train.log", 10_000_000, make(Task()), live=True) as display:
         display.tick(3_751_000, 1234.0)
         display.evaluated(RECORD)
         paper = Console(file=io.StringIO(), width=width)
@@ -217,7 +219,7 @@ def test_the_line_of_a_run_sheds_baseline_and_bar_first_and_never_digits(
     assert "3,751,000 updates" in line
     assert "held-out 0.15432" in line
     whole = {
-        "1/6": "(1/6 = 0.1667)", "━": "━━", "0:00:00": " 0:00:00 ", "/s": "1,234/s",
+        "trivial": "(trivial 0.1667)", "━": "━━", "0:00:00": " 0:00:00 ", "/s": "1,234/s",
         "train": "train 0.16667", "left": "1:24:24 left at most",
     }  # fmt: skip
     for part, text in whole.items():

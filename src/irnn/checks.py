@@ -4,7 +4,8 @@ import math
 import operator
 from typing import Any
 
-from irnn.choices import Data, Device, Dtype, InitName, KernelName, Marks, ModelName
+from irnn import tasks
+from irnn.choices import Data, Device, Dtype, InitName, KernelName, ModelName
 from irnn.config import Config, ConfigError, total_updates
 from irnn.options import Setting, plain, settings
 
@@ -34,7 +35,8 @@ class SettingError(ConfigError):
 
 def check(config: Config) -> None:
     """Raise ConfigError for the first setting that cannot work."""
-    sections = {"model": config.model.name, "init": config.init.name, "optim": config.optim.name}
+    choices = ("task", "model", "init", "optim")
+    sections = {section: getattr(config, section).name for section in choices}
     for setting in settings(config):
         _check_bounds(setting)
         section = setting.key.split(".")[0]
@@ -44,7 +46,7 @@ def check(config: Config) -> None:
         raise SettingError("runs_dir", "''", "needs a folder; is the variable IRNN_RUNS empty?")
     if config.runtime.device is Device.mps and config.runtime.dtype is Dtype.float64:
         raise SettingError("runtime.dtype", config.runtime.dtype, "an Apple GPU has float32 only")
-    ends = (*vars(config.budget).values(), config.stop.test_mse)
+    ends = (*vars(config.budget).values(), goal_of(config))
     if all(end is None for end in ends):
         raise SettingError(
             "budget.updates", None, "with no other budget and no stop rule it never ends"
@@ -78,10 +80,24 @@ def _check_belongs(setting: Setting, section: str, name: str) -> None:
         )
 
 
+def goal_of(config: Config) -> float | None:
+    """Give the value of the task's metric at which the run is solved; None: it uses its whole budget."""
+    goal: float | None = getattr(config.stop, tasks.make(config.task).metric.key)
+    return goal
+
+
 def _check_task(config: Config) -> None:
     task = config.task
-    if task.marks is Marks.first_ten and task.seq_len < 20:
-        raise SettingError("task.marks", task.marks, "needs task.seq_len of at least 20")
+    if (refused := tasks.make(task).refusal()) is not None:
+        raise SettingError(f"task.{refused[0]}", getattr(task, refused[0]), refused[1])
+    metric = tasks.make(task).metric
+    for key, value in vars(config.stop).items():
+        if key.startswith("test_") and key != metric.key and value is not None:
+            raise SettingError(
+                f"stop.{key}",
+                value,
+                f"task={task.name.value} is scored by its {metric.label}; use {metric.stop_key}",
+            )
     if task.data is Data.fixed and config.batch_size > task.train_size:
         raise SettingError(
             "batch_size", config.batch_size, f"at most task.train_size ({task.train_size:,})"
@@ -149,7 +165,8 @@ def _check_stop(config: Config) -> None:
     least, total = config.stop.min_updates, total_updates(config)
     if least is None:
         return
-    if config.stop.test_mse is None:
-        raise SettingError("stop.min_updates", least, "needs stop.test_mse, which it delays")
+    if goal_of(config) is None:
+        key = tasks.make(config.task).metric.stop_key
+        raise SettingError("stop.min_updates", least, f"needs {key}, which it delays")
     if total is not None and least > total:
         raise SettingError("stop.min_updates", least, f"at most the budget of {total:,} updates")

@@ -7,6 +7,9 @@ class TaskName(Enum):
     """The long-dependency tasks."""
 
     adding = "adding"
+    multiplication = "multiplication"
+    copy_memory = "copy_memory"
+    temporal_order = "temporal_order"
 
 
 class Marks(Enum):

@@ -33,11 +33,20 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class Task:
-    """The data. Le, Jaitly & Hinton 2015, section 4.1; Hochreiter & Schmidhuber 1997."""
+    """The data, and what is asked about it."""
 
     name: TaskName = option(TaskName.adding, "the task")
     seq_len: int = option(150, "steps in a sequence", at_least=2, at_most=10**7)
-    marks: Marks = option(Marks.anywhere, "where the two marked steps fall")
+    marks: Marks | None = option(
+        Marks.anywhere, "where the two marked steps fall", only=("adding", "multiplication")
+    )
+    symbols: int | None = option(
+        None,
+        "symbols whose order is asked for, 2 or 3",
+        at_least=2,
+        at_most=3,
+        only=("temporal_order",),
+    )
     data: Data = option(Data.fixed, "fixed: a training set; fresh: never the same sequence twice")
     train_size: int = option(
         100_000, "training sequences; also what an epoch is", at_least=1, at_most=10**8
@@ -169,6 +178,12 @@ class Stop:
 
     test_mse: float | None = option(
         0.001, "held-out MSE at which a run is solved; null: use the whole budget", above=0
+    )
+    test_loss: float | None = option(
+        None, "as test_mse, where the task is scored by a cross-entropy", above=0
+    )
+    test_accuracy: float | None = option(
+        None, "as test_mse, where the task is scored by an accuracy", above=0, at_most=1
     )
     min_updates: int | None = option(
         None, "updates before which a run does not end as solved; null: none", at_least=1

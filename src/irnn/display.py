@@ -5,9 +5,13 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from irnn import screen
+from irnn.metric import losses, outcome_of
+
+if TYPE_CHECKING:
+    from irnn.tasks.base import Task
 
 _LINE_SECONDS = 2.0  # between plain lines of ordinary progress
 _BAR_WIDTH = 24
@@ -19,10 +23,14 @@ class Display:
     Args:
         log: the file to append to.
         total: updates in the budget, or None.
+        task: what is learned, and how it is scored.
         live: draw the line of progress; by default, if standard output is a terminal that can.
     """
 
-    def __init__(self, log: Path, total: int | None, live: bool | None = None) -> None:
+    def __init__(
+        self, log: Path, total: int | None, task: "Task", live: bool | None = None
+    ) -> None:
+        self._task = task
         self._log = open_log(log)
         self._total = total
         self._is_live = screen.is_live() if live is None else live
@@ -82,11 +90,14 @@ class Display:
 
     def evaluated(self, record: dict[str, Any]) -> None:
         """Show an evaluation: in the line of progress on a terminal, as a line now and then elsewhere."""
-        from irnn.tasks.adding import BASELINE_MSE  # needs torch, which a sweep's view does without
-
-        train, test = shown_mse(record["train_mse"]), shown_mse(record["test_mse"])
-        baseline = f"(1/6 = {BASELINE_MSE:.4f})"
-        self._latest = f"train {train.strip()}", f"held-out {test.strip()}", baseline
+        metric = self._task.metric
+        train, test = shown(losses(record)[0]), shown(record[metric.key])
+        baseline = f"({metric.baseline_meaning} scores {metric.baseline:.4f})"
+        self._latest = (
+            f"train {train.strip()}",
+            f"held-out {test.strip()}",
+            f"(trivial {metric.baseline:.4f})",
+        )
         rate = record["steps_per_second"]
         speed = f"  {rate:,.0f} updates/s" if rate else ""
         line = f"step {record['step']:>9,}  train {train}  held-out {test}  {baseline}{speed}"
@@ -147,23 +158,25 @@ def fitting(parts: Sequence[str], dispensable: Sequence[int], width: int) -> lis
     return kept
 
 
-def shown_mse(value: float | None) -> str:
-    """Write an MSE in eight characters."""
+def shown(value: float | None) -> str:
+    """Write a loss or an accuracy in eight characters."""
     if value is None:
         return "      --"
     return f"{value:8.5f}" if value < 100 else f"{value:8.1e}"
 
 
-def summary(result: dict[str, Any], folder: Path) -> str:
-    """Say in a few lines how a run ended."""
+def summary(result: dict[str, Any], folder: Path, task: "Task") -> str:
+    """Say in a few lines how a run of a task ended."""
+    outcome = outcome_of(result)
     verdict = {
-        "solved": "SOLVED: the network adds",
+        "solved": f"SOLVED: {task.learned}",
         "exhausted": "NOT SOLVED within its budget",
         "diverged": "DIVERGED",
     }[result["status"]]
     lines = [
         f"{verdict}. T={result['seq_len']}, seed {result['seed']}, "
-        f"best held-out MSE {shown_mse(result['best_test_mse']).strip()} (answering 1 scores 0.1667)",
+        f"best held-out {outcome.label} {shown(outcome.best).strip()} "
+        f"({outcome.baseline_meaning} scores {outcome.baseline:.4f})",
         f"  {result['steps']:,} updates in {result['seconds']:.1f} s"
         + (
             f" ({result['steps_per_second']:,.0f} updates/s while updating)"
@@ -175,7 +188,8 @@ def summary(result: dict[str, Any], folder: Path) -> str:
         f"{threshold} at {'never' if step is None else format(step, ',')}"
         for threshold, step in result["solved_at"].items()
     ]
-    lines.append(f"  held-out MSE first below {', '.join(crossed)}")
+    side = "above" if outcome.better == "higher" else "below"
+    lines.append(f"  held-out {outcome.label} first {side} {', '.join(crossed)}")
     for event in result["divergences"][-3:]:
         lines.append(f"  update {event['step']:,}: {event['reason']} -> {event['action']}")
     lines.append(f"  {folder}")

@@ -134,7 +134,7 @@ def load_run(folder: Path) -> tuple["Config", "Regressor"]:
         InputError: The folder is not that of a run with a checkpoint, or damaged.
     """
     from irnn import tasks
-    from irnn.choices import Device, KernelName
+    from irnn.choices import Device, KernelName, TaskName
     from irnn.composition import load_config
     from irnn.config import ConfigError
     from irnn.models.regressor import build
@@ -163,6 +163,10 @@ def load_run(folder: Path) -> tuple["Config", "Regressor"]:
         raise InputError(
             f"{directory.best} is damaged, or no checkpoint of irnn; train the run again with force=true"
         ) from error
+    if config.task.name is not TaskName.adding:
+        raise InputError(
+            f"{folder} learned task={config.task.name.value}; predictions can be shown for task=adding only"
+        )
     features = tasks.make(config.task).input_size
     model = build(replace(config, runtime=runtime), generator(config.seed, "init"), features)
     try:
@@ -205,13 +209,16 @@ def _check_memory(model: "Regressor", steps: int) -> None:
 
 def _check_drawn(config: "Config", arguments: argparse.Namespace) -> tuple[int, int]:
     """Give the length and the number of the sequences to draw."""
+    from irnn import tasks
+
     samples = 10 if arguments.samples is None else arguments.samples
     steps = config.task.seq_len if arguments.seq_len is None else arguments.seq_len
     if samples < 1:
         raise InputError(f"--samples {samples}: must be at least 1")
-    least = 20 if config.task.marks.value == "first_ten" else 2
-    if steps < least:
-        raise InputError(f"--seq-len {steps}: must be at least {least}")
+    if steps < 2:
+        raise InputError(f"--seq-len {steps}: must be at least 2")
+    if refused := tasks.make(replace(config.task, seq_len=steps)).refusal():
+        raise InputError(f"--seq-len {steps}: task.{refused[0]} {refused[1]}")
     if samples * steps > _MOST_STEPS:
         raise InputError(
             f"--samples {samples} x --seq-len {steps}: at most {_MOST_STEPS:,} steps in all"

@@ -45,7 +45,7 @@ def read_result(folder: Path, content: object) -> Any:
 
 
 def test_a_result_keeps_what_its_schema_does_not_name(tmp_path: Path) -> None:
-    more = {**RESULT, "task": "adding", "metric": {"name": "mse"}}
+    more = {**RESULT, "seconds_of_sleep": 3, "config": {"task": {"name": "adding"}}}
     assert read_result(tmp_path, more) == more
 
 

@@ -73,7 +73,7 @@ def test_a_trial_that_diverges_has_a_finite_value_and_the_search_goes_on(
 @pytest.mark.parametrize(
     ("value", "told"),
     [
-        (0.25, "best of 1 trials: number 0, held-out MSE 0.25000\n"
+        (0.25, "best of 1 trials: number 0, best score 0.25000\n"
          "  python -m irnn.train 'runs_dir='\"'\"'my runs'\"'\"'' optim.lr=0.5"),
         (1e6, "all of 1 trials diverged"),
     ],

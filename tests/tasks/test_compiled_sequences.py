@@ -83,7 +83,7 @@ def test_a_run_sees_the_same_data_with_and_without_the_library(
         return [tensor for pair in pairs for tensor in pair]
 
     fast = everything()
-    monkeypatch.setattr(data_module, "_BLOCK_ELEMENTS", 7 * 25)  # PyTorch makes sets in blocks
+    monkeypatch.setattr(data_module, "_BLOCK_ELEMENTS", 7 * 25 * 2)  # PyTorch makes sets in blocks
     with without_the_library():
         plain = everything()
     assert len(fast) == len(plain) > 24

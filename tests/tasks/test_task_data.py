@@ -38,7 +38,7 @@ def test_a_batch_does_not_depend_on_what_was_read_before(data: Data) -> None:
 
 def test_chunks_of_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     before = [problem().batch(n) for n in range(12)]
-    monkeypatch.setattr(data_module, "_BLOCK_ELEMENTS", 3 * 8 * 25)
+    monkeypatch.setattr(data_module, "_BLOCK_ELEMENTS", 3 * 8 * 25 * 2)
     for (inputs, targets), n in zip(before, range(12), strict=True):
         assert torch.equal(problem().batch(n)[0], inputs)
         assert torch.equal(problem().batch(n)[1], targets)
@@ -46,7 +46,7 @@ def test_chunks_of_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_sets_too_large_to_keep_are_made_again_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = problem()
-    monkeypatch.setattr(data_module, "_KEEP_ELEMENTS", 0)
+    monkeypatch.setattr(data_module, "_KEEP_BYTES", 0)
     made = problem()
     for n in (0, 7, 31):
         assert torch.equal(kept.batch(n)[0], made.batch(n)[0])

@@ -58,7 +58,7 @@ def rewritten(directory: RunDirectory, change: Callable[[dict[str, Any]], None])
         ("solved_at", {}), ("solved_at", {"0.1": 3}), ("solved", 1), ("gave_up", None), ("seconds", "long"),
         ("seconds", -1.0), ("seconds", float("nan")), ("evaluated_at", -2), ("restarts", 0.5),
         ("divergences", 5), ("divergences", [5]), ("reference", None), ("interval", {"updates": "x"}),
-        ("lr_factor", None), ("best_test_mse", "low"), ("of a newer version", 1),
+        ("lr_factor", None), ("best_value", "low"), ("of a newer version", 1),
     ],
     ids=repr,
 )  # fmt: skip

@@ -5,16 +5,19 @@ from collections.abc import Callable
 import pytest
 
 from irnn.config import Config, Divergence
+from irnn.metric import squared_error
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import run_id
 from irnn.runs.metrics import read_records
 from irnn.training.divergence import Reference, judge_evaluation, judge_update
+from irnn.training.evaluate import Scores
 from irnn.training.progress import Interval
 from irnn.training.session import run
 from irnn.training.step import Update
 
 Small = Callable[..., Config]
 RULE = Divergence(factor=100, grace=1000)
+METRIC = squared_error(1 / 6, "answering 1")
 
 EXPLODING = (
     "optim=sgd",
@@ -35,7 +38,7 @@ def judged(*mses: float, at: int = 0, every: int = 250) -> str | None:
     reference = Reference()
     reason = None
     for number, mse in enumerate(mses):
-        reason = judge_evaluation(RULE, reference, at + number * every, mse, mse)
+        reason = judge_evaluation(RULE, METRIC, reference, at + number * every, mse, mse)
     return reason
 
 
@@ -63,10 +66,12 @@ def test_a_finite_explosion_right_after_the_start_is_divergence() -> None:
 def test_a_wild_held_out_loss_is_no_divergence_until_training_shows_it_too(step: int) -> None:
     """Seed 0 of the default recipe: 1.8e4 at update 250, gone by 430 (AVX-512)."""
     reference = Reference()
-    assert judge_evaluation(RULE, reference, 0, None, 0.29) is None
-    assert judge_evaluation(RULE, reference, step, 2.0, 1.8e4) is None
-    assert "held-out MSE is nan" in (judge_evaluation(RULE, reference, step, 2.0, math.nan) or "")
-    assert "typical" in (judge_evaluation(RULE, reference, step + 250, 1e3, 1e3) or "")
+    assert judge_evaluation(RULE, METRIC, reference, 0, None, 0.29) is None
+    assert judge_evaluation(RULE, METRIC, reference, step, 2.0, 1.8e4) is None
+    assert "held-out MSE is nan" in (
+        judge_evaluation(RULE, METRIC, reference, step, 2.0, math.nan) or ""
+    )
+    assert "typical" in (judge_evaluation(RULE, METRIC, reference, step + 250, 1e3, 1e3) or "")
 
 
 def test_weights_of_a_wild_held_out_loss_are_not_kept_as_good(
@@ -85,7 +90,7 @@ def test_weights_of_a_wild_held_out_loss_are_not_kept_as_good(
     healthy = weight.detach().clone()
     with torch.no_grad():
         weight.add_(1)
-    monkeypatch.setattr("irnn.training.trainer.held_out_mse", lambda *_: 1e6)
+    monkeypatch.setattr("irnn.training.trainer.held_out_scores", lambda *_: Scores(1e6))
     assert trainer.evaluate()[1] is None
     trainer.recover("a test")
     assert torch.equal(weight, healthy)
@@ -105,8 +110,8 @@ def test_a_solved_run_that_slips_back_to_the_plateau_has_not_diverged() -> None:
 
 def test_training_loss_counts_too() -> None:
     reference = Reference()
-    judge_evaluation(RULE, reference, 0, None, 1.0)
-    assert "training" in (judge_evaluation(RULE, reference, 250, 1e9, 1.0) or "")
+    judge_evaluation(RULE, METRIC, reference, 0, None, 1.0)
+    assert "training" in (judge_evaluation(RULE, METRIC, reference, 250, 1e9, 1.0) or "")
 
 
 def test_an_infinite_gradient_is_divergence_even_if_the_loss_is_finite() -> None:

@@ -11,7 +11,7 @@ from irnn.models.recurrent import RNN
 from irnn.models.regressor import Regressor
 from irnn.tasks.data import TaskData
 from irnn.training import evaluate
-from irnn.training.evaluate import held_out_mse, recurrence_of, spectral_radius
+from irnn.training.evaluate import held_out_scores, recurrence_of, spectral_radius
 from tests.training.test_step import Small, network
 
 
@@ -62,11 +62,11 @@ def test_a_long_sequence_is_evaluated_in_pieces_with_the_same_answer(
     cpu = torch.device("cpu")
     data = TaskData(tasks.make(config.task), seed=0, batch_size=8, device=cpu, dtype=torch.float32)
     net = network(config)
-    whole = held_out_mse(net, data)
+    whole = held_out_scores(net, data).loss
     at_once = []
     monkeypatch.setattr(evaluate, "_BLOCK_STATES", 5 * 16 * 8)  # five steps of the fewest rows
     if kernel == "auto" and isinstance(net.recurrent, RNN) and native.is_available():
-        assert held_out_mse(net, data) == pytest.approx(whole, rel=1e-6)
+        assert held_out_scores(net, data).loss == pytest.approx(whole, rel=1e-6)
         return  # the kernel keeps two states, however long a sequence is
     pieces = Regressor.in_pieces
 
@@ -75,7 +75,7 @@ def test_a_long_sequence_is_evaluated_in_pieces_with_the_same_answer(
         return pieces(self, inputs, steps)
 
     monkeypatch.setattr(Regressor, "in_pieces", counted)
-    assert held_out_mse(net, data) == pytest.approx(whole, rel=1e-6)
+    assert held_out_scores(net, data).loss == pytest.approx(whole, rel=1e-6)
     assert set(at_once) == {5}
 
 

@@ -23,6 +23,7 @@ CONTRACT_METRICS = {
 CONTRACT_RESULT = {
     "run_id", "schema", "status", "seed", "seq_len", "model", "steps", "epochs", "test_mse",
     "best_test_mse", "solved_at", "seconds", "steps_per_second", "restarts", "divergences", "config",
+    "task", "metric", "value", "best_value",
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A recurrent layer and a linear read-out of its last hidden state: sequences in, one number out."""
+"""A recurrent layer and a linear read-out of its hidden states: sequences in, answers out."""
 
 import math
 from typing import Any
@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 from irnn.choices import Dtype, ModelName
 from irnn.config import Config, Init
 from irnn.models import initializers
+from irnn.models.heads import Head, Regression
 from irnn.models.layer import KernelLayer
 from irnn.models.recurrent import GRU, IRNN, LSTM, RNN
 
@@ -20,42 +21,65 @@ class Regressor(torch.nn.Module):
 
     Args:
         recurrent: RNN, LSTM or GRU, time-major, one direction.
-        readout: Linear(H, 1).
+        readout: Linear(H, outputs of the head).
+        head: which steps are answered, and how; one number after the last step unless said otherwise.
     """
 
     def __init__(
-        self, recurrent: RNN | torch.nn.LSTM | torch.nn.GRU, readout: torch.nn.Linear
+        self,
+        recurrent: RNN | torch.nn.LSTM | torch.nn.GRU,
+        readout: torch.nn.Linear,
+        head: Head | None = None,
     ) -> None:
         super().__init__()
         self.recurrent, self.readout = recurrent, readout
+        self.head = Regression() if head is None else head
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Map inputs (T, B, F) to answers (B,)."""
+        """Map inputs (T, B, F) to answers, (B,) or what `head` says."""
+        if self.head.last != 1:
+            states, _ = self.recurrent(inputs)
+            return self.head.shape(self.readout(states[-self.head.last :]))
         if isinstance(self.recurrent, KernelLayer):
             last = self.recurrent.last_state(inputs)
         else:
             _, state = self.recurrent(inputs)
             last = (state[0] if isinstance(state, tuple) else state)[-1]
-        return self.readout(last).squeeze(-1)  # type: ignore[no-any-return]
+        return self.head.shape(self.readout(last))
 
     def in_pieces(self, inputs: Tensor, steps: int) -> Tensor:
         """Do what `forward` does without holding more than `steps` steps of states at once.
 
         For layers of one direction. What backward would need is kept all the same.
         """
-        state = None
+        state: Any = None
+        answers: list[Tensor] = []
         for piece in torch.split(inputs, steps):
-            _, state = self.recurrent(piece, state)
-        last = (state[0] if isinstance(state, tuple) else state)[-1]  # type: ignore[index]
-        return self.readout(last).squeeze(-1)  # type: ignore[no-any-return]
+            states, state = self.recurrent(piece, state)
+            if self.head.last != 1:
+                answers.append(self.readout(states[-self.head.last :]))
+        if self.head.last != 1:
+            return self.head.shape(torch.cat(answers)[-self.head.last :])
+        last = (state[0] if isinstance(state, tuple) else state)[-1]
+        return self.head.shape(self.readout(last))
 
     def recurrent_matrix(self) -> Tensor:
         """Give the first layer's matrix that maps a state to the next one: (H, H), or gates' (G H, H)."""
         return self.recurrent.weight_hh_l0  # type: ignore[return-value]
 
 
-def build(config: Config, generator: Generator, input_size: int) -> Regressor:
-    """Build the network of a run on the CPU; weights are a function of (config, generator) alone."""
+def build(
+    config: Config, generator: Generator, input_size: int, head: Head | None = None
+) -> Regressor:
+    """Build the network of a run on the CPU; weights are a function of (config, generator) alone.
+
+    Args:
+        config: the run.
+        generator: where weights are drawn from.
+        input_size: F.
+        head: what is read out, see `Regressor`.
+    """
+    head = Regression() if head is None else head
     model, dtype = config.model, DTYPES[config.runtime.dtype]
     sizes = (input_size, model.hidden_size, model.num_layers)
     kernel = config.runtime.kernel.value
@@ -80,11 +104,11 @@ def build(config: Config, generator: Generator, input_size: int) -> Regressor:
                     nonlinearity="relu" if model.name is ModelName.rnn_relu else "tanh",
                     **choices,
                 )
-        readout = torch.nn.Linear(model.hidden_size, 1, dtype=dtype)
+        readout = torch.nn.Linear(model.hidden_size, head.outputs, dtype=dtype)
     if isinstance(recurrent, torch.nn.LSTM) and model.forget_bias is not None:
         set_forget_bias(recurrent, model.forget_bias)
     _start_readout(readout, config.init, generator)
-    return Regressor(recurrent, readout)
+    return Regressor(recurrent, readout, head)
 
 
 @torch.no_grad()

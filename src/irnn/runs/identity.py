@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import Any
 
+from irnn.choices import TaskName
 from irnn.config import SCHEMA, Config
 from irnn.options import plain
 
@@ -50,8 +51,10 @@ def group_name(config: Config) -> str:
 
 
 def _prefix(config: Config) -> str:
+    task = () if config.task.name is TaskName.adding else (config.task.name.value,)
     return "-".join(
         (
+            *task,
             config.model.name.value,
             config.init.name.value.replace("_identity", ""),
             config.optim.name.value,

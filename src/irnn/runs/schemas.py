@@ -33,6 +33,16 @@ class Event(msgspec.Struct):
     action: str
 
 
+class Metric(msgspec.Struct):
+    """How a run's task is scored."""
+
+    name: Literal["mse", "cross_entropy", "accuracy"]
+    goal: Number | None
+    better: Literal["lower", "higher"]
+    baseline: Number
+    baseline_meaning: str
+
+
 class Result(msgspec.Struct):
     """`result.json`."""
 
@@ -44,14 +54,25 @@ class Result(msgspec.Struct):
     model: str
     steps: Count
     epochs: Seconds
-    test_mse: Number | None
-    best_test_mse: Number | None
     solved_at: dict[Threshold, Count | None]
     seconds: Seconds
     steps_per_second: Seconds | None
     restarts: Count
     divergences: list[Event]
     config: dict[str, Any]
+    task: Name = "adding"
+    metric: Metric | None = None  # irnn 0.1 knew the MSE alone
+    value: Number | None = None
+    best_value: Number | None = None
+    test_mse: Number | msgspec.UnsetType | None = msgspec.UNSET
+    best_test_mse: Number | msgspec.UnsetType | None = msgspec.UNSET
+    test_loss: Number | None = None
+    test_accuracy: Number | None = None
+
+    def __post_init__(self) -> None:
+        """Hold a result without a metric to what irnn 0.1 wrote."""
+        if self.metric is None and msgspec.UNSET in (self.test_mse, self.best_test_mse):
+            raise ValueError("it has neither metric nor test_mse and best_test_mse")
 
 
 class Record(msgspec.Struct):
@@ -61,6 +82,9 @@ class Record(msgspec.Struct):
     epoch: Seconds | None = None
     train_mse: Number | None = None
     test_mse: Number | None = None
+    train_loss: Number | None = None
+    test_loss: Number | None = None
+    test_accuracy: Number | None = None
     grad_norm: Number | None = None
     grad_norm_max: Number | None = None
     clip_fraction: Number | None = None

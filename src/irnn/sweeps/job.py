@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from irnn.config import Config, ConfigError
+from irnn.metric import outcome_of
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import is_once
 from irnn.runs.schemas import START_OVER, DamagedError
@@ -86,6 +87,11 @@ def why_failed(error: Exception, overrides: Sequence[str]) -> str:
 
 
 def objective(result: dict[str, Any]) -> float:
-    """Tell a sweeper how good a run was: its best held-out MSE, finite whatever happened."""
-    best = result["best_test_mse"]
-    return DIVERGED_OBJECTIVE if result["status"] == DIVERGED or best is None else float(best)
+    """Tell a sweeper how good a run was, lower is better, finite whatever happened.
+
+    That is the best held-out loss, or where accuracy is the metric, the smallest share of wrong answers.
+    """
+    outcome = outcome_of(result)
+    if result["status"] == DIVERGED or outcome.best is None:
+        return DIVERGED_OBJECTIVE
+    return 1 - outcome.best if outcome.better == "higher" else float(outcome.best)

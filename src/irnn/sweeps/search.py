@@ -109,6 +109,6 @@ def found(study: "optuna.Study", space: Space) -> list[str]:
     words = without_bookkeeping(overrides_of(best, space.fixed))
     command = shlex.join(word for word in words if not is_once(word))
     return [
-        f"best of {count} trials: number {best.number}, held-out MSE {best.value:.5f}",
+        f"best of {count} trials: number {best.number}, best score {best.value:.5f}",
         f"  python -m irnn.train {command}",
     ]

@@ -15,6 +15,7 @@ from typing import Any
 from irnn.choices import Device
 from irnn.config import ConfigError, total_updates
 from irnn.kernels import slow
+from irnn.metric import losses
 from irnn.runs import ownership
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
@@ -259,7 +260,8 @@ def _progress(job: Job) -> dict[str, Any]:
         return job.progress
     if not records:
         return {}
-    told = {key: records[-1].get(key) for key in ("step", "train_mse", "test_mse")}
+    train, test = losses(records[-1])
+    told = {"step": records[-1].get("step"), "train_loss": train, "test_loss": test}
     rate = records[-1].get("steps_per_second")
     return {**told, "rate": rate, "total": total_updates(job.config)}
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from irnn import screen
-from irnn.display import fitting, shown_mse
+from irnn.display import fitting, shown
+from irnn.metric import outcome_of
 from irnn.runs.directory import RunDirectory
 from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, SOLVED, STOPPED, Job
 
@@ -153,8 +154,9 @@ def ending(job: Job) -> str:
         return f"FAILED     {job.label}: {job.error}\n           {where_to_look(job)}"
     assert job.result is not None
     word = "NOT SOLVED" if job.state == "exhausted" else job.state.upper()
-    best = shown_mse(job.result["best_test_mse"]).strip()
-    text = f"{word:<10} {job.label}: best held-out MSE {best}, {job.result['steps']:,} updates"
+    outcome = outcome_of(job.result)
+    best = shown(outcome.best).strip()
+    text = f"{word:<10} {job.label}: best held-out {outcome.label} {best}, {job.result['steps']:,} updates"
     return text if job.seconds is None else f"{text}, {_shown(job.seconds)}"
 
 
@@ -200,8 +202,8 @@ def _cells(job: Job) -> list[str]:
     left = _budget_left(job)
     return [
         f"{progress['step']:,}{total}",
-        shown_mse(progress.get("train_mse")).strip(),
-        shown_mse(progress.get("test_mse")).strip(),
+        shown(progress.get("train_loss")).strip(),
+        shown(progress.get("test_loss")).strip(),
         f"{progress['rate']:,.0f}" if progress.get("rate") else "",
         "" if left is None else _shown(left),
     ]

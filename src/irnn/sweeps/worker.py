@@ -16,15 +16,19 @@ from collections.abc import Sequence
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irnn.config import Config, ConfigError
 from irnn.display import Display
 from irnn.helpers import HelperError
+from irnn.metric import losses
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError
 from irnn.runs.ownership import BusyError
 from irnn.sweeps.job import why_failed
+
+if TYPE_CHECKING:
+    from irnn.tasks.base import Task
 
 RESEND_SECONDS = 5.0
 """Between the signals to a job that is to end: one may fall into the moment before it listens."""
@@ -87,8 +91,8 @@ def _outcome(config: Config, overrides: Sequence[str], tell: Any) -> Message:
 class JobDisplay(Display):
     """Show a run in its log only, and tell its numbers; whatever else the process prints is logged too."""
 
-    def __init__(self, log: Path, total: int | None, *, tell: Any) -> None:
-        super().__init__(log, total, live=False)
+    def __init__(self, log: Path, total: int | None, task: "Task", *, tell: Any) -> None:
+        super().__init__(log, total, task, live=False)
         self._tell, self._total_updates = tell, total
         self._next_tell = 0.0
         _redirect(self._log.fileno())
@@ -110,7 +114,8 @@ class JobDisplay(Display):
     def evaluated(self, record: dict[str, Any]) -> None:
         """Log an evaluation and tell its numbers."""
         super().evaluated(record)
-        told = {key: record[key] for key in ("step", "train_mse", "test_mse")}
+        train, test = losses(record)
+        told = {"step": record["step"], "train_loss": train, "test_loss": test}
         self._tell(("progress", {**told, "total": self._total_updates}))
 
 

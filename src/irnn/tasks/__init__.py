@@ -8,8 +8,17 @@ if TYPE_CHECKING:
 
 
 def make(settings: "TaskSettings") -> "Task":
-    """Make the task that `task.name` names."""
+    """Make the task that `task.name` names; torch is imported once it makes sequences."""
     from irnn.choices import TaskName
     from irnn.tasks.adding import Adding
+    from irnn.tasks.copy_memory import CopyMemory
+    from irnn.tasks.multiplication import Multiplication
+    from irnn.tasks.temporal_order import TemporalOrder
 
-    return {TaskName.adding: Adding}[settings.name](settings)
+    known: dict[TaskName, type[Task]] = {
+        TaskName.adding: Adding,
+        TaskName.multiplication: Multiplication,
+        TaskName.copy_memory: CopyMemory,
+        TaskName.temporal_order: TemporalOrder,
+    }
+    return known[settings.name](settings)

@@ -4,26 +4,56 @@ Hochreiter & Schmidhuber 1997; as set by Le, Jaitly & Hinton 2015 (arXiv 1504.00
 of T steps the input is (value, mask), value ~ U[0, 1), mask 1 at two distinct steps and 0 elsewhere.
 """
 
-import torch
-from torch import Tensor
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from irnn.choices import Marks
-from irnn.seeding import below, random_words, uniforms
-from irnn.tasks import compiled
-from irnn.tasks.base import Drawn, Task
+from irnn.metric import Metric, squared_error
+from irnn.tasks.base import Task
 
-BASELINE_MSE = 1 / 6
-"""What always answering 1 scores: the variance of a sum of two U[0, 1), 2/12."""
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from irnn.models.heads import Head
+    from irnn.tasks.base import Drawn
 
 
 class Adding(Task):
     """The adding problem; its compact form is values (N, T) float32 and marks (N, 2) int64."""
 
+    title = "Adding problem"
+    learned = "the network adds"
     input_size = 2
+
+    def refusal(self) -> tuple[str, str] | None:
+        """Refuse marks that do not fit into the sequence."""
+        if self.settings.marks is Marks.first_ten and self.settings.seq_len < 20:
+            return "marks", "needs task.seq_len of at least 20"
+        return None
+
+    @property
+    def metric(self) -> Metric:
+        """Score by the MSE: always answering 1 scores the variance of a sum of two U[0, 1), 2/12."""
+        return squared_error(1 / 6, "answering 1")
+
+    @property
+    def head(self) -> Head:
+        """Answer once, after the last step."""
+        from irnn.models.heads import Regression
+
+        return Regression()
 
     def draw(self, key: int, positions: Tensor) -> Drawn:
         """Make the sequences at `positions` (N,): values (N, T) and marks (N, 2)."""
+        import torch
+
+        from irnn.seeding import random_words, uniforms
+        from irnn.tasks import compiled
+
         steps = self.settings.seq_len
+        assert self.settings.marks is not None
         bounds = mark_bounds(self.settings.marks, steps)
         if (library := compiled.library_for(positions)) is not None:
             return compiled.draw(library, key, positions, steps, bounds)
@@ -36,17 +66,25 @@ class Adding(Task):
 
     def encode(self, drawn: Drawn, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Lay sequences out: inputs (T, N, 2), and the sums of the two marked values, (N,)."""
+        import torch
+
         values, marks = drawn
         count, steps = values.shape
         inputs = torch.zeros(steps, count, self.input_size, dtype=dtype, device=values.device)
         inputs[:, :, 0] = values.T
         inputs[:, :, 1].T.scatter_(1, marks, 1.0)
-        return inputs, values.gather(1, marks).to(dtype).sum(dim=1)
+        return inputs, self.answers(values.gather(1, marks).to(dtype))
+
+    def answers(self, marked: Tensor) -> Tensor:
+        """Add the two marked values: (N, 2) to (N,)."""
+        return marked.sum(dim=1)
 
     def batches(
         self, drawn: Drawn, count: int, dtype: torch.dtype, rows: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Cut sequences into K batches (see `Task.batches`), in compiled code where it is there."""
+        from irnn.tasks import compiled
+
         if (library := compiled.library_for(drawn[0])) is None:
             return super().batches(drawn, count, dtype, rows)
         values, marks = drawn
@@ -54,6 +92,8 @@ class Adding(Task):
 
     def draws_in_place(self, positions: Tensor) -> bool:
         """Say whether sequences are drawn by compiled code, which writes them where they stay."""
+        from irnn.tasks import compiled
+
         return compiled.library_for(positions) is not None
 
 
@@ -69,6 +109,10 @@ def mark_bounds(rule: Marks, steps: int) -> tuple[int, int, int, bool]:
 
 def _marks(bounds: tuple[int, int, int, bool], words: Tensor) -> Tensor:
     """Draw two distinct steps for each word: (N, 2)."""
+    import torch
+
+    from irnn.seeding import below
+
     first_bound, second_start, second_bound, skip = bounds
     first = below(words, first_bound)
     second = second_start + below(words >> 32, second_bound)

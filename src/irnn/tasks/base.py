@@ -1,15 +1,25 @@
-"""What a task is: sequences as a pure function of position, and how they are laid out for a network."""
+"""What a task is: sequences as a pure function of position, how they are laid out, read out and scored.
+
+Tasks are described without torch, which is imported where sequences are made: screens, reports and wrong
+settings are answered at once.
+"""
+
+from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from irnn.config import Task as TaskSettings
 
-Drawn = tuple[Tensor, ...]
-"""Sequences in a task's compact form: tensors whose first axis is the sequence, (N, ...)."""
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from irnn.metric import Metric
+    from irnn.models.heads import Head
+
+    Drawn = tuple[Tensor, ...]
+    """Sequences in a task's compact form: tensors whose first axis is the sequence, (N, ...)."""
 
 
 class Task(ABC):
@@ -22,11 +32,34 @@ class Task(ABC):
         settings: the section `task` of a run's configuration.
     """
 
+    title: ClassVar[str]
+    """What pictures are headed with: "Adding problem"."""
+    learned: ClassVar[str]
+    """What a network does that solved it, in the words of a verdict: "the network adds"."""
     input_size: ClassVar[int]
     """F, the input features of one step."""
 
     def __init__(self, settings: TaskSettings) -> None:
         self.settings = settings
+
+    @property
+    def steps(self) -> int:
+        """Give T, the steps of a sequence; `task.seq_len` unless a task has more than it is named by."""
+        return self.settings.seq_len
+
+    def refusal(self) -> tuple[str, str] | None:
+        """Say which setting of the task cannot work, and what would be accepted; None if all can."""
+        return None
+
+    @property
+    @abstractmethod
+    def metric(self) -> Metric:
+        """Say how the task is scored, and what the trivial answer scores."""
+
+    @property
+    @abstractmethod
+    def head(self) -> Head:
+        """Say which steps are answered, with what, and what an answer costs."""
 
     @abstractmethod
     def draw(self, key: int, positions: Tensor) -> Drawn:
@@ -42,7 +75,7 @@ class Task(ABC):
 
     @abstractmethod
     def encode(self, drawn: Drawn, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Lay sequences out for a network, time-major: inputs (T, N, F) and targets (N, ...)."""
+        """Lay sequences out for a network, time-major: inputs (T, N, F) and targets (N,) or (N, K)."""
 
     def batches(
         self, drawn: Drawn, count: int, dtype: torch.dtype, rows: Tensor | None = None

@@ -1,6 +1,9 @@
 """Training batches, held-out sets and calibration sequences of one run, whatever its task."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -8,13 +11,16 @@ from torch import Tensor
 from irnn.choices import Data
 from irnn.kernels.threads import one_thread
 from irnn.seeding import generator, stream_key
-from irnn.tasks.base import Drawn, Task, select
+from irnn.tasks.base import Task, select
+
+if TYPE_CHECKING:
+    from irnn.tasks.base import Drawn
 
 TRAIN, HELD_OUT, CALIBRATION = "train", "test", "calibration"
 """The random streams; what stands at a position of one never stands in another."""
 
-_BLOCK_ELEMENTS = 1 << 18  # sequence steps made in one go: small enough for the cache
-_KEEP_ELEMENTS = 1 << 26  # sequence steps held in memory for reuse: 256 MiB of float32
+_BLOCK_ELEMENTS = 1 << 19  # input features made in one go: small enough for the cache
+_KEEP_BYTES = 1 << 28  # held in memory for reuse
 
 
 class TaskData:
@@ -41,8 +47,8 @@ class TaskData:
         self.seed, self.batch_size = seed, batch_size
         self.device, self.dtype = torch.device("cpu") if device.type == "mps" else device, dtype
         self._target = device
-        steps = self.settings.seq_len
-        self._chunk_batches = max(1, _BLOCK_ELEMENTS // (batch_size * steps))
+        self._block = max(1, _BLOCK_ELEMENTS // (task.steps * task.input_size))  # sequences
+        self._chunk_batches = max(1, self._block // batch_size)
         self._chunk: tuple[int, list[tuple[Tensor, Tensor]]] | None = None
         self._order: tuple[int, Tensor] | None = None
         fixed = self.settings.data is Data.fixed
@@ -51,12 +57,13 @@ class TaskData:
 
     def _kept(self, stream: str, count: int) -> Drawn | None:
         """Make sequences 0..count-1 of a stream, unless they are too many to hold in memory."""
-        if count * self.settings.seq_len > _KEEP_ELEMENTS:
+        one = self._draw(stream, torch.zeros(1, dtype=torch.int64, device=self.device))
+        if count * sum(part.nbytes for part in one) > _KEEP_BYTES:
             return None
         everything = torch.arange(count, device=self.device)
         if self.task.draws_in_place(everything):
             return self._draw(stream, everything)
-        rows = max(1, _BLOCK_ELEMENTS // self.settings.seq_len)
+        rows = self._block
         first = self._draw(stream, everything[:rows])
         kept = tuple(part.new_empty((count, *part.shape[1:])) for part in first)
         for start in range(0, count, rows):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from irnn.models.heads import Classification
 from irnn.models.layer import KernelLayer
 from irnn.models.recurrent import RNN
 from irnn.models.regressor import Regressor
@@ -16,27 +17,44 @@ _DENSE = 128  # units up to which all eigenvalues are computed
 _DIRECTIONS = 96  # of the Krylov space of larger matrices
 
 
+@dataclass(frozen=True)
+class Scores:
+    """What a network scored on the held-out set.
+
+    Args:
+        loss: mean over sequences (and over the steps that are answered).
+        accuracy: share of right answers; None where the task is no classification.
+    """
+
+    loss: float
+    accuracy: float | None = None
+
+
 @torch.no_grad()
-def held_out_mse(model: Regressor, data: TaskData) -> float:
-    """Mean squared error over the held-out set; the sum over blocks is in float64."""
-    layer, steps = model.recurrent, data.settings.seq_len
+def held_out_scores(model: Regressor, data: TaskData) -> Scores:
+    """Score the held-out set; sums over blocks are in float64."""
+    layer, steps = model.recurrent, data.task.steps
     states = layer.hidden_size * layer.num_layers
     rows = min(max(_BLOCK_STATES // (steps * states), _LEAST_ROWS), 2048)
     at_once = max(1, _BLOCK_STATES // (rows * states))
-    total = torch.zeros((), dtype=torch.float64)
+    sums = torch.zeros(3, dtype=torch.float64)
     for inputs, targets in data.held_out(rows):
         if steps > at_once and _keeps_states(model, inputs):
             answers = model.in_pieces(inputs, at_once)
         else:
             answers = model(inputs)
-        total += (answers - targets).cpu().double().square().sum()
-    return float(total) / data.settings.test_size
+        sums += model.head.sums(answers, targets)
+    loss, right, count = sums.tolist()
+    classifies = isinstance(model.head, Classification)
+    return Scores(loss / count, right / count if classifies else None)
 
 
 def _keeps_states(model: Regressor, inputs: Tensor) -> bool:
     """Whether the layer makes the whole sequence of states to give the last one."""
     if type(model) is not Regressor or model.recurrent.bidirectional:
         return False  # not to be cut; what another class does with the states is its own affair
+    if model.head.last != 1:
+        return True
     return not (
         isinstance(model.recurrent, KernelLayer) and model.recurrent.keeps_last_only(inputs)
     )

@@ -19,6 +19,8 @@ from typing import Any
 
 import torch
 
+from irnn import tasks
+from irnn.checks import goal_of
 from irnn.config import Config, ConfigError, total_updates
 from irnn.runs import checkpoint, metrics
 from irnn.runs.directory import RunDirectory
@@ -26,6 +28,7 @@ from irnn.runs.files import StorageError, write_atomically, write_json
 from irnn.runs.identity import run_id
 from irnn.runs.reading import UnreadableError, read_bytes, read_yaml
 from irnn.runs.schemas import Provenance, read_as
+from irnn.training.progress import Progress
 
 _CPU = torch.device("cpu")
 _MACHINE = ("device", "kernel", "instruction_set", "dtype", "deterministic")
@@ -128,24 +131,25 @@ def _beginning(config: Config, directory: RunDirectory, shorter: Shorter) -> Beg
     content = checkpoint.load(shorter.directory.last, _CPU)
     if content["run_id"] != shorter.name:
         raise CannotContinueError("its checkpoint is another run's")
-    progress = content["progress"]
-    step, total, seconds = progress["step"], total_updates(config), config.budget.seconds
+    progress = Progress.from_plain(content["progress"], tasks.make(config.task).metric)
+    step, total, seconds = progress.step, total_updates(config), config.budget.seconds
     too_far = total is not None and step > total
-    if step == 0 or too_far or (seconds is not None and progress["seconds"] >= seconds):
+    if step == 0 or too_far or (seconds is not None and progress.seconds >= seconds):
         raise CannotContinueError
     if config.optim.schedule is not None:
         schedule = config.optim.schedule.value
         raise CannotContinueError(f"optim.schedule={schedule} falls over the whole budget")
     _compare_machines(directory, shorter)
-    lines = read_bytes(shorter.directory.metrics, metrics.MOST_BYTES)[: progress["metrics_bytes"]]
-    digest = progress.get("metrics_digest")
+    lines = read_bytes(shorter.directory.metrics, metrics.MOST_BYTES)[: progress.metrics_bytes]
+    digest = progress.metrics_digest
     if digest is not None and hashlib.sha256(lines).hexdigest() != digest:
         raise CannotContinueError("its records are not those of its checkpoint")
     records = [json.loads(line) for line in lines.splitlines()]
     _check_evaluations(config, shorter.config, records)
-    progress["solved"] = _is_solved(config, records, step)
+    progress.solved = _is_solved(config, records, step)
+    content["progress"] = progress.plain()
     best = None
-    if math.isfinite(progress["best_test_mse"]):
+    if math.isfinite(progress.best_value):
         best = checkpoint.load(shorter.directory.best, _CPU)
         if best["run_id"] != shorter.name or best["step"] > step:
             raise CannotContinueError(
@@ -203,15 +207,15 @@ def _is_solved(config: Config, records: list[dict[str, Any]], step: int) -> bool
     Raises:
         CannotContinueError: It was met before.
     """
-    goal = config.stop.test_mse
+    goal, metric = goal_of(config), tasks.make(config.task).metric
     for record in records:
-        mse, late = record["test_mse"], record["step"] >= (config.stop.min_updates or 0)
-        healthy = mse is not None and record.get("event") is None
-        if goal is not None and healthy and mse <= goal and late:
+        value, late = record[metric.key], record["step"] >= (config.stop.min_updates or 0)
+        healthy = value is not None and record.get("event") is None
+        if goal is not None and healthy and metric.reaches(value, goal) and late:
             if record["step"] == step:
                 return True
             raise CannotContinueError(
-                f"stop.test_mse={goal:g} was met at update {record['step']:,}, and its checkpoint is of "
+                f"{metric.stop_key}={goal:g} was met at update {record['step']:,}, and its checkpoint is of "
                 f"update {step:,}"
             )
     return False

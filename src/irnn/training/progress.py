@@ -6,12 +6,10 @@ from typing import Annotated, Any
 
 import msgspec
 
+from irnn.metric import Metric
 from irnn.runs.schemas import Count, Seconds
 from irnn.training.divergence import Reference
 from irnn.training.step import Update
-
-THRESHOLDS = ("0.1", "0.05", "0.01", "0.001")
-"""Held-out MSEs whose first crossing is recorded."""
 
 _ADDED = {"metrics_digest"}  # which older checkpoints lack
 _LEAST = 1e-30  # stands for a loss of 0, which has no logarithm
@@ -64,39 +62,46 @@ class Progress:
     evaluated_at: Annotated[int, msgspec.Meta(ge=-1)] = -1
     solved: bool = False
     gave_up: bool = False
-    test_mse: float = math.inf
-    best_test_mse: float = math.inf
+    test_loss: float = math.inf
+    value: float = math.nan
+    best_value: float = math.nan
     metrics_bytes: Count = 0
     metrics_digest: str | None = None
-    solved_at: dict[str, Count | None] = field(default_factory=lambda: dict.fromkeys(THRESHOLDS))
+    solved_at: dict[str, Count | None] = field(default_factory=dict)
     divergences: list[dict[str, int | str]] = field(default_factory=list)
     reference: Reference = field(default_factory=Reference)
     interval: Interval = field(default_factory=Interval)
 
-    def note_crossings(self, test_mse: float) -> bool:
-        """Take in a healthy held-out MSE; say whether it is the best so far."""
-        for threshold in THRESHOLDS:
-            if self.solved_at[threshold] is None and test_mse < float(threshold):
+    @classmethod
+    def before(cls, metric: Metric) -> "Progress":
+        """Begin: nothing is known of the metric, and none of its thresholds is passed."""
+        return cls(solved_at=dict.fromkeys(metric.thresholds))
+
+    def note_crossings(self, metric: Metric) -> bool:
+        """Take in the healthy network's `value`; say whether it is the best so far."""
+        for threshold, passed in self.solved_at.items():
+            if passed is None and metric.passes(self.value, float(threshold)):
                 self.solved_at[threshold] = self.step
-        if test_mse >= self.best_test_mse:
-            return False
-        self.best_test_mse = test_mse
-        return True
+        best = math.isnan(self.best_value) or metric.passes(self.value, self.best_value)
+        if best:
+            self.best_value = self.value
+        return best
 
     def plain(self) -> dict[str, Any]:
         """Turn into dicts, lists and numbers."""
         return asdict(self)
 
     @classmethod
-    def from_plain(cls, saved: Any) -> "Progress":
+    def from_plain(cls, saved: Any, metric: Metric) -> "Progress":
         """Undo `plain`.
 
         Raises:
-            ValueError: It is not what `plain` gives, or of a version that knows more.
+            ValueError: It is not what `plain` gives for this metric, or of a version that knows more.
         """
+        saved = _with_todays_names(saved)
         progress = msgspec.convert(saved, cls)
-        if progress.solved_at.keys() != set(THRESHOLDS):
-            raise ValueError(f"its thresholds are not {', '.join(THRESHOLDS)}")
+        if list(progress.solved_at) != list(metric.thresholds):
+            raise ValueError(f"its thresholds are not {', '.join(metric.thresholds)}")
         known = progress.plain()
         _check_keys(saved, known)
         for part in ("reference", "interval"):
@@ -109,3 +114,17 @@ def _check_keys(saved: dict[str, Any], known: dict[str, Any]) -> None:
         raise ValueError(f"{more[0]} is not known here")
     if missing := sorted(known.keys() - saved.keys() - _ADDED):
         raise ValueError(f"{missing[0]} is missing")
+
+
+def _with_todays_names(saved: Any) -> Any:
+    """Rename what irnn 0.1 called by the one loss that it knew."""
+    if not (isinstance(saved, dict) and "test_mse" in saved):
+        return saved
+    today = {key: value for key, value in saved.items() if key not in ("test_mse", "best_test_mse")}
+    mse, best = saved["test_mse"], saved.get("best_test_mse")
+    today |= {"test_loss": mse, "value": mse, "best_value": math.nan if best == math.inf else best}
+    reference = saved.get("reference")
+    if isinstance(reference, dict):
+        names = {"first_mse": "first_loss", "best_mse": "best_loss"}
+        today["reference"] = {names.get(key, key): value for key, value in reference.items()}
+    return today

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from irnn import kernels, screen
+from irnn import kernels, screen, tasks
 from irnn.checks import GATED
 from irnn.config import SCHEMA, Config, ConfigError
 from irnn.display import Display, summary
@@ -22,6 +22,7 @@ from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError, storage_error
 from irnn.runs.identity import is_once, run_id
 from irnn.runs.trackers import tracked
+from irnn.tasks.base import Task
 from irnn.training import hardware
 from irnn.training.divergence import Event
 from irnn.training.loop import Interrupted, fit
@@ -31,14 +32,14 @@ from irnn.training.trainer import Trainer
 def run(
     config: Config,
     overrides: Sequence[str] = (),
-    display: Callable[[Path, int | None], Display] = Display,
+    display: Callable[[Path, int | None, Task], Display] = Display,
 ) -> dict[str, Any]:
     """Train a run to its end, continuing where it stands; a finished one is answered from its folder.
 
     Args:
         config: the run.
         overrides: what was typed to get this configuration, for `provenance.json`.
-        display: makes what shows the run, from its log file and the updates in its budget.
+        display: makes what shows the run, from its log file, the updates in its budget and its task.
 
     Returns:
         What is in `result.json`.
@@ -83,7 +84,8 @@ def _finished(config: Config, directory: RunDirectory) -> dict[str, Any] | None:
     """Answer from the folder of a finished run, unless it is to start over."""
     result = None if config.force else directory.read_result()
     if result is not None:
-        screen.say(f"finished before (force=true starts over)\n{summary(result, directory.path)}")
+        ended = summary(result, directory.path, tasks.make(config.task))
+        screen.say(f"finished before (force=true starts over)\n{ended}")
     return result
 
 
@@ -109,13 +111,13 @@ def _train(
     device: torch.device,
     kernel: str,
     slow_because: Sequence[str],
-    show: Callable[[Path, int | None], Display],
+    show: Callable[[Path, int | None, Task], Display],
 ) -> dict[str, Any]:
     name = run_id(config)
     trainer = Trainer(config, name, directory, device)
     resumed = trainer.resume()
     try:
-        display = show(directory.log, trainer.total_updates)
+        display = show(directory.log, trainer.total_updates, trainer.task)
     except OSError as error:
         raise storage_error(directory.log, error) from error
     with display, _signals() as signals:
@@ -141,13 +143,13 @@ def _train(
             head = {"run_id": name, "schema": SCHEMA}
             result = {**head, **trainer.result(status), "config": plain(config)}
             try:
-                curve.draw(directory.metrics, result, config, directory.curve)
+                curve.draw(directory.metrics, result, config, trainer.task, directory.curve)
             except StorageError:
                 raise
             except Exception as error:  # a picture is no reason to lose a result
                 display.say(f"curve.png could not be drawn: {type(error).__name__}: {error}")
             directory.finish(result)
-            display.say(summary(result, directory.path))
+            display.say(summary(result, directory.path, trainer.task))
     return directory.read_result() or result
 
 

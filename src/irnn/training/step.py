@@ -13,6 +13,7 @@ from irnn import kernels
 from irnn.choices import OptimName
 from irnn.config import Clip, Optim
 from irnn.kernels.threads import one_thread
+from irnn.models import heads
 from irnn.models.layer import KernelLayer
 from irnn.models.plain import has_hooks, is_plain
 from irnn.models.recurrent import GRU, IRNN, LSTM, RNN
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Update:
-    """What one update did: the batch's MSE, the gradient's norm before clipping, and what became of it."""
+    """What one update did: the batch's loss, the gradient's norm before clipping, and what became of it."""
 
     loss: float
     grad_norm: float
@@ -78,7 +79,7 @@ class Updater:
             self._descent = self.optimizer.descent(kernel.descent, gradient, self.max_norm)
 
     def __call__(self, inputs: Tensor, targets: Tensor) -> Update:
-        """Learn from one batch: inputs (T, B, F), targets (B,).
+        """Learn from one batch: inputs (T, B, F), targets (B,) or (B, K).
 
         Raises:
             ValueError: The network has other parameters than when this was made.
@@ -94,7 +95,7 @@ class Updater:
             loss = self._in_one_call(inputs, targets)  # overwrites the gradient
         else:
             self.flat.forget_gradient()
-            loss = torch.nn.functional.mse_loss(self.model(inputs), targets)
+            loss = self.model.head.loss(self.model(inputs), targets)
             loss.backward()  # type: ignore[no-untyped-call]
             loss = loss.detach()
             self.flat.gather_gradient()
@@ -121,9 +122,10 @@ class Updater:
 
     def _apply(self, loss: Tensor) -> Update:
         gradient = self.flat.gradient
-        mse, grad_norm = torch.stack((loss, gradient.norm())).tolist()
+        batch_loss, grad_norm = torch.stack((loss, gradient.norm())).tolist()
         unit = 1.0
-        if math.isfinite(mse) and not math.isfinite(grad_norm) and math.isfinite(self.max_norm):
+        finite = math.isfinite(batch_loss)
+        if finite and not math.isfinite(grad_norm) and math.isfinite(self.max_norm):
             largest = gradient.abs().max()
             if largest.isfinite():  # only the sum of squares overflowed
                 gradient.div_(
@@ -131,15 +133,15 @@ class Updater:
                 )  # by a tensor: a GPU would multiply by a number's reciprocal, 0
                 unit = largest.item()
                 grad_norm = unit * gradient.norm().item()
-        if not (math.isfinite(mse) and math.isfinite(grad_norm)):
-            return Update(mse, grad_norm, clipped=False, applied=False)
+        if not (finite and math.isfinite(grad_norm)):
+            return Update(batch_loss, grad_norm, clipped=False, applied=False)
         clipped = grad_norm > self.max_norm
         scale = self.max_norm / (grad_norm / unit) if clipped else unit
         if scale != 1.0:
             gradient.mul_(scale)
         self.optimizer.step(gradient)
         self.flat.publish()
-        return Update(mse, grad_norm, clipped, applied=True)
+        return Update(batch_loss, grad_norm, clipped, applied=True)
 
 
 def kernel_of(model: Regressor) -> kernels.Kernel | None:
@@ -186,6 +188,8 @@ def regression_of(model: Regressor, kernel: kernels.Kernel | None) -> Regression
 def _is_one_plain_layer(model: Regressor) -> bool:
     """Whether the network is a read-out of one recurrent layer and nothing else; see `models.plain`."""
     layer, readout = model.recurrent, model.readout
+    if type(model.head) is not heads.Regression or model.head.last != 1:
+        return False
     if type(model) is not Regressor or {"forward"} & vars(model).keys() or has_hooks(model):
         return False
     if model._parameters or model._buffers or set(model._modules) != {"recurrent", "readout"}:

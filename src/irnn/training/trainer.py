@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from irnn import tasks
+from irnn.checks import goal_of
 from irnn.choices import Policy
 from irnn.config import Config, total_updates
 from irnn.models.calibration import SEQUENCES, set_thresholds
@@ -27,7 +28,7 @@ from irnn.training.divergence import (
     judge_evaluation,
     judge_update,
 )
-from irnn.training.evaluate import held_out_mse, recurrence_of
+from irnn.training.evaluate import Scores, held_out_scores, recurrence_of
 from irnn.training.progress import Interval, Progress
 from irnn.training.rates import schedule_factor
 from irnn.training.step import Updater
@@ -41,8 +42,10 @@ class Trainer:
     ) -> None:
         self.config, self.name, self.directory, self.device = config, name, directory, device
         self.total_updates = total_updates(config)
-        self.progress = Progress()
         self.task = tasks.make(config.task)
+        self.metric = self.task.metric
+        self.goal = goal_of(config)
+        self.progress = Progress.before(self.metric)
         self.data = TaskData(
             self.task,
             seed=config.seed,
@@ -59,7 +62,8 @@ class Trainer:
     def _begin(self, restarts: int) -> None:
         """Draw a new start; the first and every restart have a random stream of their own."""
         config, weights = self.config, generator(self.config.seed, "init", restarts)
-        self.model: Regressor = build(config, weights, self.task.input_size).to(self.device)
+        network = build(config, weights, self.task.input_size, self.task.head)
+        self.model: Regressor = network.to(self.device)
         integrators = integrators_of(config.init, config.model.hidden_size)
         if config.init.firings is not None:
             assert isinstance(self.model.recurrent, RNN)
@@ -130,33 +134,40 @@ class Trainer:
         return self.progress.seconds + perf_counter() - self._clock
 
     def evaluate(self) -> tuple[dict[str, Any], str | None]:
-        """Measure the held-out error; give its metrics record, and why it shows divergence or None."""
-        progress, goal = self.progress, self.config.stop.test_mse
-        mse = held_out_mse(self.model, self.data)
-        record, typical = self._record(mse), progress.interval.typical_loss()
-        progress.evaluated_at, progress.test_mse = progress.step, mse
+        """Score the held-out set; give its metrics record, and why it shows divergence or None."""
+        progress, guard, metric = self.progress, self.config.divergence, self.metric
+        scores = held_out_scores(self.model, self.data)
+        record, typical = self._record(scores), progress.interval.typical_loss()
+        progress.evaluated_at, progress.test_loss = progress.step, scores.loss
+        progress.value = record[metric.key]
         reason = self.updater.overflow() or judge_evaluation(
-            self.config.divergence, progress.reference, progress.step, typical, mse
+            guard, metric, progress.reference, progress.step, typical, scores.loss
         )
         progress.interval = Interval()
         if reason is None:
-            if mse <= divergence_limit(self.config.divergence, progress.reference, progress.step):
+            if scores.loss <= divergence_limit(guard, metric, progress.reference, progress.step):
                 self._good = self._weights()
             early = progress.step < (self.config.stop.min_updates or 0)
-            progress.solved = goal is not None and mse <= goal and not early
-            if progress.note_crossings(mse):
+            reached = self.goal is not None and metric.reaches(progress.value, self.goal)
+            progress.solved = reached and not early
+            if progress.note_crossings(metric):
                 self._save_best()
         return record, reason
 
-    def _record(self, test_mse: float | None) -> dict[str, Any]:
+    def _record(self, scores: Scores | None) -> dict[str, Any]:
         progress, interval = self.progress, self.progress.interval
+        loss = self.metric.loss_suffix
+        accuracy = (
+            {} if scores is None or scores.accuracy is None else {"test_accuracy": scores.accuracy}
+        )
         recurrence = recurrence_of(self.model)
         progress.update_seconds += interval.seconds
         return {
             "step": progress.step,
             "epoch": self.epoch(),
-            "train_mse": interval.mean(interval.loss),
-            "test_mse": test_mse,
+            f"train_{loss}": interval.mean(interval.loss),
+            f"test_{loss}": None if scores is None else scores.loss,
+            **accuracy,
             "grad_norm": interval.mean(interval.grad_norm),
             "grad_norm_max": interval.largest_grad_norm if interval.updates else None,
             "clip_fraction": interval.mean(interval.clipped),
@@ -226,7 +237,7 @@ class Trainer:
         content = {
             "run_id": self.name,
             "step": self.progress.step,
-            "test_mse": self.progress.test_mse,
+            self.metric.key: self.progress.value,
             "model": self.model.state_dict(),
         }
         checkpoint.save(self.directory.best, content, self.directory.confirm)
@@ -255,7 +266,7 @@ class Trainer:
                 path, f"it belongs to run {content.get('run_id')}, not to {self.name}"
             )
         try:
-            self.progress = Progress.from_plain(content["progress"])
+            self.progress = Progress.from_plain(content["progress"], self.metric)
             if self.progress.restarts:
                 self._begin(self.progress.restarts)
             for kept in ("good", "weights"):
@@ -269,6 +280,14 @@ class Trainer:
         self._metrics.continue_at(self.progress.metrics_bytes, self.progress.metrics_digest)
         return True
 
+    def _final_scores(self) -> dict[str, float]:
+        """Name the last evaluation's scores by the task's loss."""
+        progress, metric = self.progress, self.metric
+        if metric.loss == "mse":
+            return {"test_mse": progress.value, "best_test_mse": progress.best_value}
+        accuracy = {"test_accuracy": progress.value} if metric.name == "accuracy" else {}
+        return {"test_loss": progress.test_loss, **accuracy}
+
     def result(self, status: str) -> dict[str, Any]:
         """Summarize the run for `result.json`."""
         progress = self.progress
@@ -280,8 +299,11 @@ class Trainer:
             "model": self.config.model.name.value,
             "steps": progress.step,
             "epochs": self.epoch(),
-            "test_mse": progress.test_mse,
-            "best_test_mse": progress.best_test_mse,
+            "task": self.config.task.name.value,
+            "metric": self.metric.plain(self.goal),
+            "value": progress.value,
+            "best_value": progress.best_value,
+            **self._final_scores(),
             "solved_at": progress.solved_at,
             "seconds": self.elapsed(),
             "steps_per_second": rate,
