@@ -9,7 +9,7 @@ WHEELS_READY := $(VENV)/.wheels-ready
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slurm test-all lint kernel-compilers wheels format bench bench-update bench-cells bench-data bench-command bench-report notebook report clean
+.PHONY: help setup train test test-slow test-slurm test-all lint kernel-compilers wheels format bench bench-update bench-cells bench-data bench-command bench-report notebook report clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ train: $(READY) ## Train the default IRNN until it adds two numbers 150 steps ap
 
 test: $(READY) ## Run the tests (some minutes on two cores)
 	$(BIN)/python -m pytest -n auto -m 'not slow and not slurm' $(ARGS)
+
+test-slow: $(READY) ## Run the tests that `make test` leaves out for their time
+	$(BIN)/python -m pytest -n auto -m 'slow and not slurm' $(ARGS)
 
 test-slurm: $(READY) ## Run sweeps on a real Slurm of one node (root; slurm-wlm, munge)
 	$(BIN)/python -m pytest -m 'slurm and not slow' $(ARGS)
