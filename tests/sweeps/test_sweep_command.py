@@ -49,7 +49,7 @@ def test_a_sweep_of_two_jobs_makes_two_folders_and_two_wandb_runs_of_one_group(
         assert "NOT SOLVED" in (folder / "train.log").read_text()
         (session,) = sessions(folder)
         assert "sweep." not in session["command"]
-        assert session["process"].startswith("python -m irnn.train -m")
+        assert session["process"].startswith("irnn-train -m")
     assert record(tmp_path)["name"] == "mine"
     assert {job["run_id"] for job in record(tmp_path)["jobs"]} == {f.name for f in both}
     assert names(tmp_path) == {"runs"}

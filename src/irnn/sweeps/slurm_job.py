@@ -42,7 +42,7 @@ class SlurmJob:
         from irnn.training.loop import Interrupted
         from irnn.training.session import run
 
-        sys.argv[1:] = self.command
+        sys.argv[:] = ["irnn-train", *self.command]
         try:
             return "result", run(self._once(), self.overrides)
         except BusyError as error:
