@@ -27,6 +27,12 @@ SCHEMA = 1
 """What the settings mean. Enters every run id: raise it when old runs stop being comparable."""
 
 
+MOST = 10**12
+"""Updates, of anything: a thousand a second for thirty years."""
+HUGE = 1e38
+"""What float32 holds, of a weight or of what weights are multiplied with."""
+
+
 class ConfigError(ValueError):
     """A setting that cannot work; the message names key, value and what would be accepted."""
 
@@ -61,7 +67,9 @@ class Model:
     name: ModelName = option(ModelName.irnn, "the recurrent layer")
     hidden_size: int = option(100, "hidden units", at_least=1, at_most=10**5)
     num_layers: int = option(1, "recurrent layers", at_least=1, at_most=100)
-    forget_bias: float | None = option(None, "sum of the forget gate's biases", only=("lstm",))
+    forget_bias: float | None = option(
+        None, "sum of the forget gate's biases", at_least=-HUGE, at_most=HUGE, only=("lstm",)
+    )
 
 
 GAINED = ("identity", "split_identity")
@@ -73,22 +81,34 @@ class Init:
     """The start of all weights."""
 
     name: InitName = option(InitName.identity, "the start of the recurrent layer")
-    gain: float | None = option(None, "factor on the identity", at_least=0, only=GAINED)
-    input_std: float | None = option(None, "std of the input weights", at_least=0, only=DRAWN)
+    gain: float | None = option(
+        None, "factor on the identity", at_least=0, at_most=HUGE, only=GAINED
+    )
+    input_std: float | None = option(
+        None, "std of the input weights", at_least=0, at_most=HUGE, only=DRAWN
+    )
     bias_std: float | None = option(
-        None, "std of the input bias", at_least=0, only=("identity", "gaussian", "orthogonal")
+        None,
+        "std of the input bias",
+        at_least=0,
+        at_most=HUGE,
+        only=("identity", "gaussian", "orthogonal"),
     )
     recurrent_std: float | None = option(
-        None, "std of the recurrent weights", at_least=0, only=("gaussian",)
+        None, "std of the recurrent weights", at_least=0, at_most=HUGE, only=("gaussian",)
     )
     integrator_fraction: float | None = option(
         None, "share of units that integrate", above=0, below=1, only=("split_identity",)
     )
     detector_std: float | None = option(
-        None, "std of the detectors' input weights", above=0, only=("split_identity",)
+        None, "std of the detectors' input weights", above=0, at_most=HUGE, only=("split_identity",)
     )
     coupling_std: float | None = option(
-        None, "std of detector-to-integrator weights", at_least=0, only=("split_identity",)
+        None,
+        "std of detector-to-integrator weights",
+        at_least=0,
+        at_most=HUGE,
+        only=("split_identity",),
     )
     firings: float | None = option(
         None,
@@ -106,10 +126,16 @@ class Init:
         optional=True,
     )
     readout_std: float | None = option(
-        None, "std of the read-out weights, bias 0; null: PyTorch's start of Linear", at_least=0
+        None,
+        "std of the read-out weights, bias 0; null: PyTorch's start of Linear",
+        at_least=0,
+        at_most=HUGE,
     )
     readout_bias: float | None = option(
-        None, "start of the read-out's bias; null: as readout_std says; 1: answer the mean target"
+        None,
+        "start of the read-out's bias; null: as readout_std says; 1: answer the mean target",
+        at_least=-HUGE,
+        at_most=HUGE,
     )
 
 
@@ -121,19 +147,20 @@ class Optim:
     """The optimizer."""
 
     name: OptimName = option(OptimName.adam, "the optimizer")
-    lr: float = option(0.001, "learning rate", above=0)
+    lr: float = option(0.001, "learning rate", above=0, at_most=HUGE)
     recurrent_lr_scale: float = option(
-        1.0, "factor on the learning rate of the recurrent matrices", at_least=0
+        1.0, "factor on the learning rate of the recurrent matrices", at_least=0, at_most=HUGE
     )
     integrator_lr_scale: float | None = option(
         None,
         "factor on the learning rate of all that acts through integrators at every step; null: 1",
         at_least=0,
+        at_most=HUGE,
     )
     schedule: Schedule | None = option(
         None, "how the learning rate falls to 0 over the budget; null: it stays"
     )
-    weight_decay: float = option(0.0, "L2 penalty (decoupled in adamw)", at_least=0)
+    weight_decay: float = option(0.0, "L2 penalty (decoupled in adamw)", at_least=0, at_most=HUGE)
     momentum: float | None = option(None, "momentum", at_least=0, below=1, only=("sgd", "rmsprop"))
     nesterov: bool | None = option(None, "Nesterov momentum", only=("sgd",))
     beta1: float | None = option(
@@ -148,7 +175,7 @@ class Optim:
     )
     centered: bool | None = option(None, "divide by the variance", only=("rmsprop",))
     eps: float | None = option(
-        None, "added to the denominator", above=0, only=("adam", "adamw", "rmsprop")
+        None, "added to the denominator", above=0, at_most=HUGE, only=("adam", "adamw", "rmsprop")
     )
 
 
@@ -165,11 +192,13 @@ class Clip:
 class Budget:
     """What a run may use. The first limit reached ends it; null switches one off."""
 
-    updates: int | None = option(60_000, "updates", at_least=1)
+    updates: int | None = option(60_000, "updates", at_least=1, at_most=MOST)
     epochs: float | None = option(
         None, "passes over task.train_size sequences", above=0, at_most=10**9
     )
-    seconds: float | None = option(None, "seconds of training, over all restarts", above=0)
+    seconds: float | None = option(
+        None, "seconds of training, over all restarts", above=0, at_most=10**10
+    )
 
 
 @dataclass(frozen=True)
@@ -186,7 +215,10 @@ class Stop:
         None, "as test_mse, where the task is scored by an accuracy", above=0, at_most=1
     )
     min_updates: int | None = option(
-        None, "updates before which a run does not end as solved; null: none", at_least=1
+        None,
+        "updates before which a run does not end as solved; null: none",
+        at_least=1,
+        at_most=MOST,
     )
 
 
@@ -194,14 +226,14 @@ class Stop:
 class Evaluate:
     """Evaluation on the held-out set."""
 
-    every: int = option(250, "updates between evaluations", at_least=1)
+    every: int = option(250, "updates between evaluations", at_least=1, at_most=MOST)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """Checkpoints, besides the one that an interrupted run leaves."""
 
-    every: int = option(250, "updates between checkpoints", at_least=1)
+    every: int = option(250, "updates between checkpoints", at_least=1, at_most=MOST)
 
 
 @dataclass(frozen=True)
@@ -211,10 +243,15 @@ class Divergence:
     policy: Policy = option(Policy.stop, "what to do about a run that diverged")
     factor: float = option(100.0, "MSE over this times the run's own reference diverged", above=1)
     grace: int = option(
-        1000, "updates after a start in which the reference is the start's own MSE", at_least=0
+        1000,
+        "updates after a start in which the reference is the start's own MSE",
+        at_least=0,
+        at_most=MOST,
     )
     lr_factor: float = option(0.5, "rollback: factor on the learning rate", above=0, at_most=1)
-    max_recoveries: int = option(10, "rollbacks or restarts before a run gives up", at_least=0)
+    max_recoveries: int = option(
+        10, "rollbacks or restarts before a run gives up", at_least=0, at_most=MOST
+    )
 
 
 @dataclass(frozen=True)
@@ -222,12 +259,17 @@ class Runtime:
     """Where and how to compute. Only dtype is part of a run's identity."""
 
     device: Device = option(Device.auto, "device; auto: cuda where there is one, else cpu")
-    threads: int | None = option(None, "CPU threads; null: as many as cores", at_least=1)
+    threads: int | None = option(
+        None, "CPU threads; null: OMP_NUM_THREADS, else as many as cores", at_least=1, at_most=1024
+    )
     kernel: KernelName = option(KernelName.auto, "who walks the recurrence over time")
     dtype: Dtype = option(Dtype.float32, "precision")
     deterministic: bool = option(False, "refuse operations that are not deterministic on a GPU")
     takeover_seconds: float = option(
-        120.0, "silence of this process after which another machine may go on", at_least=1
+        120.0,
+        "silence of this process after which another machine may go on",
+        at_least=1,
+        at_most=10**7,
     )
 
 
@@ -245,7 +287,9 @@ class Tracker:
     tags: list[str] | None = option(None, "W&B tags, as [a,b]; null: WANDB_TAGS")
     notes: str | None = option(None, "W&B notes; null: WANDB_NOTES")
     job_type: str | None = option(None, "W&B job type; null: WANDB_JOB_TYPE")
-    timeout: float = option(15.0, "seconds to wait for it when a run ends", at_least=0)
+    timeout: float = option(
+        15.0, "seconds to wait for it when a run ends", at_least=0, at_most=10**7
+    )
 
 
 @dataclass(frozen=True)

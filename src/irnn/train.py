@@ -21,7 +21,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     which diverged is one; 1 a job failed; 2 refused. 129, 130 or 143: interrupted by SIGHUP, SIGINT or
     SIGTERM.
     """
+    from irnn.machine import forget_binding
+
     words = list(sys.argv[1:] if argv is None else argv)
+    forget_binding()  # before PyTorch is loaded, here or in a job
     with screen.guarded():
         try:
             return _main(words)

@@ -40,7 +40,7 @@ class SearchSweeper(TaskSweeper):
     def _sweep(self, arguments: list[str]) -> None:
         from irnn import screen
         from irnn.config import ConfigError
-        from irnn.runs.provenance import available_cores
+        from irnn.machine import available_cores
         from irnn.sweeps import search
         from irnn.sweeps.launch import counted_as_joblib
         from irnn.sweeps.space import read_space

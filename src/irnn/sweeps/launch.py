@@ -9,9 +9,9 @@ from irnn.command import flags_of
 from irnn.composition import Composer
 from irnn.config import Config, ConfigError
 from irnn.kernels import slow
+from irnn.machine import asked_threads, available_cores
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import run_id
-from irnn.runs.provenance import available_cores
 from irnn.sweeps import pool, record
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import FAILED, LEFT, Job
@@ -171,7 +171,7 @@ def fit(jobs: Sequence[Job], wanted: int | None, view: View) -> int:
     if wanted is None and on_gpu:
         wanted = 1
     cores = available_cores()
-    threads = 1 if wanted != 1 else cores
+    threads = min(asked_threads() or (1 if wanted != 1 else cores), cores)
     most = max(job.config.runtime.threads or threads for job in jobs)
     if most > cores:
         raise ConfigError(

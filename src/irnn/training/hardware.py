@@ -7,9 +7,11 @@ from contextlib import contextmanager
 
 import torch
 
+from irnn import memory
 from irnn.choices import Device
-from irnn.config import ConfigError, Runtime
-from irnn.runs.provenance import available_cores
+from irnn.config import Config, ConfigError, Runtime
+from irnn.kernels import native
+from irnn.machine import default_threads
 
 
 def choose_device(runtime: Runtime) -> torch.device:
@@ -33,13 +35,25 @@ def choose_device(runtime: Runtime) -> torch.device:
 
 def set_up(runtime: Runtime, device: torch.device) -> None:
     """Set what PyTorch has for the whole process only: CPU threads, determinism, exact float32."""
-    torch.set_num_threads(runtime.threads or available_cores())
+    torch.set_num_threads(runtime.threads or default_threads())
     if device.type == "cuda":
         torch.backends.cudnn.allow_tf32 = False  # else states are rounded to 11 bits every step
         if runtime.deterministic:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if runtime.deterministic != torch.are_deterministic_algorithms_enabled():
         torch.use_deterministic_algorithms(runtime.deterministic)  # loads a compiler: 1.5 s
+
+
+def check_memory(config: Config, device: torch.device) -> None:
+    """Refuse a run that cannot fit into the memory of its device; see `irnn.memory`.
+
+    Raises:
+        ConfigError: It needs more than there is.
+    """
+    if device.type == "cuda":
+        whole = torch.cuda.get_device_properties(device).total_memory
+        memory.check_memory(config, whole, native=False)
+    memory.check_memory(config, native=device.type == "cpu" and native.is_available())
 
 
 @contextmanager

@@ -54,6 +54,7 @@ def run(
     if (finished := _finished(config, directory)) is not None:
         return finished
     device = hardware.choose_device(config.runtime)
+    hardware.check_memory(config, device)
     hardware.set_up(config.runtime, device)
     kernel = kernel_name(config, device)
     slow_because = slow.reasons(config, device.type)

@@ -1,0 +1,112 @@
+"""How much memory a run needs, estimated before anything is made.
+
+Counted is what grows with a setting; what PyTorch itself takes (some 300 MB) is not. An estimate is within
+a factor of two of what is measured, on the high side.
+"""
+
+from dataclasses import dataclass
+
+from irnn.choices import Data, Dtype, InitName, KernelName, ModelName, OptimName
+from irnn.config import Config, ConfigError
+from irnn.machine import available_memory
+
+_KEPT = 1 << 26  # sequence steps, as in `irnn.tasks.data`
+_CHUNK = 1 << 18
+_HELD_OUT_STATES = 1 << 24  # as in `irnn.training.evaluate`
+_GATES = {ModelName.lstm: 4, ModelName.gru: 3}
+_FEATURES = 2
+
+
+@dataclass(frozen=True)
+class Part:
+    """What takes memory: its name, bytes, and the setting that makes it smaller."""
+
+    name: str
+    size: int
+    key: str
+
+
+def parts(config: Config, native: bool = True) -> list[Part]:
+    """List what a run holds at once.
+
+    Args:
+        config: the run.
+        native: whether the compiled kernel is there, which keeps less for backward.
+    """
+    element = 8 if config.runtime.dtype is Dtype.float64 else 4
+    task, model = config.task, config.model
+    steps, batch, hidden, layers = (
+        task.seq_len, config.batch_size, model.hidden_size, model.num_layers
+    )  # fmt: skip
+    gates = _GATES.get(model.name, 1)
+    square = gates * hidden * hidden
+    weights = (
+        gates * hidden * (_FEATURES + 2) + square + (layers - 1) * (2 * square + 2 * gates * hidden)
+    )
+    # Parameters, gradient, rates, averages; the good copy; a checkpoint being made, as tensors and bytes.
+    averages = 1 if config.optim.name is OptimName.sgd else 3
+    training = weights * element * (4 + averages + 3 * (1 + averages))
+    starting = square * 8 * (6 if config.init.name is InitName.orthogonal else 3)
+    kernel = config.runtime.kernel
+    fused = native and gates == 1 and layers == 1
+    if fused and kernel in (KernelName.auto, KernelName.native):
+        rows = min(batch, 8 * (config.runtime.threads or 16))
+        backward = steps * rows * (hidden + 32) * element
+    else:
+        backward = steps * batch * hidden * layers * element * (5 if gates == 1 else 10)
+    at_once = max(_CHUNK, steps * batch)
+    sets = [task.test_size] + ([task.train_size] if task.data is Data.fixed else [])
+    kept = sum(count * steps * 4 for count in sets if count * steps <= _KEPT)
+    order = 10 * task.train_size if task.data is Data.fixed else 0
+    rows = min(task.test_size, min(max(_HELD_OUT_STATES // (steps * hidden * layers), 16), 2048))
+    held_out = rows * steps * (2 * _FEATURES * element + 8)
+    held_out += min(rows * steps * hidden * layers, _HELD_OUT_STATES) * element * (1 + gates)
+    found = [
+        Part("weights and optimizer", max(training, starting), "model.hidden_size"),
+        Part("states for backward", backward, "task.seq_len" if batch == 1 else "batch_size"),
+        Part(
+            "batches",
+            at_once * (_FEATURES * element + 24),
+            "batch_size" if batch * 8 > steps else "task.seq_len",
+        ),
+        Part("data", kept + order, "task.train_size"),
+        Part("evaluation", held_out, "task.seq_len"),
+    ]
+    if config.init.firings is not None:
+        found.append(Part("calibration", 64 * steps * 6 * element, "task.seq_len"))
+    return found
+
+
+def check_memory(config: Config, limit: int | None = None, *, native: bool = True) -> None:
+    """Refuse a run that cannot fit.
+
+    Args:
+        config: the run.
+        limit: bytes that there are; by default, of this machine or container.
+        native: see `parts`.
+
+    Raises:
+        ConfigError: It needs more.
+    """
+    limit = available_memory() if limit is None else limit
+    found = sorted(parts(config, native), key=lambda part: -part.size)
+    total = sum(part.size for part in found)
+    if limit is None or total <= limit:
+        return
+    largest = found[0]
+    section, _, name = largest.key.rpartition(".")
+    value = getattr(getattr(config, section) if section else config, name)
+    told = ", ".join(f"{part.name} {shown(part.size)}" for part in found[:3])
+    raise ConfigError(
+        f"{largest.key}={value}: this run needs about {shown(total)} of memory ({told}), and there are "
+        f"{shown(limit)} here; make {largest.key} smaller"
+    )
+
+
+def shown(size: float) -> str:
+    """Write a number of bytes in three digits."""
+    for unit in ("bytes", "kB", "MB", "GB", "TB", "PB"):
+        if size < 1000 or unit == "PB":
+            break
+        size /= 1000
+    return f"{size:.3g} {unit}" if size < 1000 else f"{size:,.0f} {unit}"
