@@ -258,7 +258,9 @@ class Divergence:
 class Runtime:
     """Where and how to compute. Only dtype is part of a run's identity."""
 
-    device: Device = option(Device.auto, "device; auto: cuda where there is one, else cpu")
+    device: Device = option(
+        Device.auto, "device; auto: cuda where there is one and it is faster, else cpu"
+    )
     threads: int | None = option(
         None, "CPU threads; null: OMP_NUM_THREADS, else as many as cores", at_least=1, at_most=1024
     )

@@ -8,6 +8,7 @@ import os
 from irnn.checks import GATED
 from irnn.choices import KernelName
 from irnn.config import Config
+from irnn.kernels.cuda import plan
 from irnn.kernels.loading import load
 
 
@@ -20,6 +21,9 @@ def reasons(config: Config, device: str) -> list[str]:
         config: the run.
         device: the kind that it trains on: "cpu", "cuda" or "mps".
     """
+    if device == "cuda":
+        missing = plan.why_unavailable() if plan.suits(config) else ""
+        return [f"slow: PyTorch trains this run, since {missing}"] if missing else []
     wanted = config.runtime.kernel
     by_pytorch = config.model.name in GATED or wanted not in (KernelName.auto, KernelName.native)
     if device != "cpu" or by_pytorch:

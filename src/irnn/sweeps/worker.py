@@ -62,7 +62,7 @@ def probe(connection: "Connection[Any, Any]", _: int, configs: Sequence[Config])
     from irnn.training.session import kernel_name
 
     try:
-        devices = [choose_device(config.runtime) for config in configs]
+        devices = [choose_device(config) for config in configs]
         for config, device in zip(configs, devices, strict=True):
             kernel_name(config, device)
     except ConfigError as error:

@@ -42,6 +42,10 @@ class FlatParameters:
         parts = torch.split(vector, [each.numel() for each in self._owned])
         return [part.view_as(each) for part, each in zip(parts, self._owned, strict=True)]
 
+    def __len__(self) -> int:
+        """Say how many parameters, not numbers, there are."""
+        return len(self._owned)
+
     def keep_together(self) -> None:
         """See to it that parameters and gradients still are views: `zero_grad` drops gradients, for one.
 

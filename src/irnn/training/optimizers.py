@@ -24,14 +24,14 @@ class Rule(Protocol):
     def state(self) -> dict[str, Tensor]:
         """Name the running averages, which a checkpoint keeps."""
 
-    def step(self, parameters: Tensor, gradient: Tensor, rate: Tensor, count: int) -> None:
+    def step(self, parameters: Tensor, gradient: Tensor, rate: Tensor, count: int | Tensor) -> None:
         """Change the parameters in place.
 
         Args:
             parameters: (N,).
             gradient: (N,); may be used as room.
             rate: learning rate of each parameter, (N,).
-            count: which step this is, from 1.
+            count: which step this is, from 1; a tensor () where only the device knows.
         """
 
     def compiled(self) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class Sgd:
         """See `Rule`."""
         return {"velocity": self.velocity}
 
-    def step(self, parameters: Tensor, gradient: Tensor, rate: Tensor, count: int) -> None:
+    def step(self, parameters: Tensor, gradient: Tensor, rate: Tensor, count: int | Tensor) -> None:
         """See `Rule`."""
         if self.optim.weight_decay:
             gradient.add_(parameters, alpha=self.optim.weight_decay)
@@ -90,7 +90,7 @@ class Adam:
         state = {"mean": self.mean, "square": self.square}
         return state if self.largest is None else {**state, "largest": self.largest}
 
-    def step(self, parameters: Tensor, gradient: Tensor, rate: Tensor, count: int) -> None:
+    def step(self, parameters: Tensor, gradient: Tensor, rate: Tensor, count: int | Tensor) -> None:
         """See `Rule`."""
         decay = self.optim.weight_decay
         if decay and self.optim.name is OptimName.adamw:
@@ -102,10 +102,13 @@ class Adam:
         square = self.square
         if self.largest is not None:
             square = torch.maximum(self.largest, square, out=self.largest)
-        spread: float = (1 - self.beta2**count) ** 0.5
+        spread: float | Tensor = (1 - self.beta2**count) ** 0.5
         denominator = torch.sqrt(square, out=self._room).div_(spread).add_(self.eps)
         direction = torch.div(self.mean, denominator, out=self._room)
-        parameters.addcmul_(direction, rate, value=-1 / (1 - self.beta1**count))
+        factor = -1 / (1 - self.beta1**count)
+        if isinstance(factor, Tensor):
+            direction, factor = direction.mul_(factor), 1.0
+        parameters.addcmul_(direction, rate, value=factor)
 
     def compiled(self) -> dict[str, Any]:
         """See `Rule`."""
@@ -135,7 +138,7 @@ class RmsProp:
         """See `Rule`."""
         return {"square": self.square, "velocity": self.velocity, "mean": self.mean}
 
-    def step(self, parameters: Tensor, gradient: Tensor, rate: Tensor, count: int) -> None:
+    def step(self, parameters: Tensor, gradient: Tensor, rate: Tensor, count: int | Tensor) -> None:
         """See `Rule`."""
         if self.optim.weight_decay:
             gradient.add_(parameters, alpha=self.optim.weight_decay)
@@ -180,19 +183,42 @@ class Optimizer:
     """
 
     def __init__(self, optim: Optim, parameters: Tensor, scale: Tensor) -> None:
-        self._optim, self._parameters, self._scale = optim, parameters, scale
+        self._optim, self._parameters, self.scale = optim, parameters, scale
         self._rule: Rule = _RULES[optim.name](optim, parameters)
-        self._count = 0
+        self.count = 0  # steps made
         self.set_lr(1.0)
 
     def set_lr(self, factor: float) -> None:
         """Set the learning rates to `factor` times what the configuration says."""
-        self._lr = self._optim.lr * factor
+        self._lr = self.lr(factor)
+
+    def lr(self, factor: float) -> float:
+        """Give `factor` times the learning rate that the configuration says."""
+        return self._optim.lr * factor
 
     def step(self, gradient: Tensor) -> None:
         """Apply a gradient (N,), whose content is lost."""
-        self._count += 1
-        self._rule.step(self._parameters, gradient, self._scale * self._lr, self._count)
+        self.count += 1
+        self._rule.step(self._parameters, gradient, self.scale * self._lr, self.count)
+
+    def step_where(self, going: Tensor, gradient: Tensor, rate: Tensor, count: Tensor) -> None:
+        """Do what `step` does if the tensor `going` () is true, without looking; `count` is not kept.
+
+        Args:
+            going: whether to change anything.
+            gradient: (N,), whose content is lost.
+            rate: common learning rate, (1,).
+            count: which step this is, ().
+        """
+        own = [self._parameters, *self._rule.state().values()]
+        before = [each.clone() for each in own]
+        self._rule.step(self._parameters, gradient, self.scale * rate, count)
+        for new, old in zip(own, before, strict=True):
+            torch.where(going, new, old, out=new)
+
+    def compiled(self) -> dict[str, Any]:
+        """Describe the rule and its state; see `Rule.compiled`."""
+        return self._rule.compiled()
 
     def descent(self, kind: "type[Descent]", gradient: Tensor, max_norm: float) -> "Descent":
         """Make what checks, clips and applies `gradient` in one compiled call; for `step_compiled`."""
@@ -200,8 +226,8 @@ class Optimizer:
 
     def step_compiled(self, descent: "Descent", loss: Tensor) -> "Step":
         """Do what `step` does, unless loss or gradient are not finite; say what was done."""
-        done = descent(loss, self._scale, self._count + 1, rate_factor=self._lr)
-        self._count += done.applied
+        done = descent(loss, self.scale, self.count + 1, rate_factor=self._lr)
+        self.count += done.applied
         return done
 
     def averages(self) -> dict[str, Tensor]:
@@ -210,13 +236,13 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Tensor | int]:
         """Everything that the next step depends on besides parameters and settings."""
-        return {"count": self._count, **self._rule.state()}
+        return {"count": self.count, **self._rule.state()}
 
     def load_state_dict(self, state: dict[str, Tensor | int]) -> None:
         """Undo `state_dict`; what is given is copied."""
         count = state["count"]
         assert isinstance(count, int)
-        self._count = count
+        self.count = count
         for name, tensor in self._rule.state().items():
             saved = state[name]
             assert isinstance(saved, Tensor)

@@ -15,6 +15,7 @@ from irnn.checks import GATED
 from irnn.config import SCHEMA, Config, ConfigError
 from irnn.display import Display, summary
 from irnn.kernels import slow
+from irnn.kernels.cuda import plan
 from irnn.models.regressor import DTYPES
 from irnn.options import plain
 from irnn.runs import curve, provenance
@@ -53,7 +54,7 @@ def run(
     directory = RunDirectory.of(config)
     if (finished := _finished(config, directory)) is not None:
         return finished
-    device = hardware.choose_device(config.runtime)
+    device = hardware.choose_device(config)
     hardware.check_memory(config, device)
     hardware.set_up(config.runtime, device)
     kernel = kernel_name(config, device)
@@ -69,6 +70,7 @@ def run(
             provenance.session(
                 [word for word in overrides if not is_once(word)],
                 device=str(device) if device.type != "cuda" else torch.cuda.get_device_name(device),
+                device_because=hardware.why_device(config, device),
                 kernel=kernel,
                 instruction_set=kernels.instruction_set(kernel, device),
                 kernel_compiler=kernels.compiler(kernel, device),
@@ -98,6 +100,8 @@ def kernel_name(config: Config, device: torch.device) -> str:
     """
     if config.model.name in GATED:
         return "torch"
+    if device.type == "cuda" and plan.suits(config) and not plan.why_unavailable():
+        return "cuda"
     dtype = DTYPES[config.runtime.dtype]
     try:
         kernel = kernels.choose(config.runtime.kernel.value, device=device, dtype=dtype)
@@ -126,8 +130,9 @@ def _train(
         display.say(f"  folder {directory.path}")
         threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
         display.say(f"  {device}{threads}, kernel {kernel}, {config.runtime.dtype.value}")
-        for reason in slow_because:
-            display.say(f"  {reason}")
+        for reason in (hardware.why_device(config, device), *slow_because):
+            if reason is not None:
+                display.say(f"  {reason}")
         begun = [f"from update {trainer.progress.step:,}"] if resumed else []
         for note in trainer.notes or begun:
             display.say(f"  {note}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,13 @@ from irnn.models.layer import KernelLayer
 from irnn.models.plain import has_hooks, is_plain
 from irnn.models.recurrent import GRU, IRNN, LSTM, RNN
 from irnn.models.regressor import Regressor
+from irnn.training import stretch
 from irnn.training.flat import FlatParameters
 from irnn.training.optimizers import Optimizer
 from irnn.training.rates import parameter_scales, trained
 
 if TYPE_CHECKING:
+    from irnn.kernels.cuda.plan import Plan
     from irnn.kernels.regression import Regression
 
 
@@ -73,6 +76,9 @@ class Updater:
             for module in model.modules()
             for name, parameter in module._parameters.items()
         ]
+        self._stretch = stretch.of(self)
+        if self._stretch is not None and self._stretch.kernel:
+            self.kernel = self._stretch.kernel
         self._descent = None
         if kernel is not None and kernel.descent is not None:
             gradient = self.flat.gradient
@@ -84,6 +90,42 @@ class Updater:
         Raises:
             ValueError: The network has other parameters than when this was made.
         """
+        self._check_places()
+        if self._in_one_call is not None and not has_hooks(*self._hooked):
+            loss = self._in_one_call(inputs, targets)  # overwrites the gradient
+        else:
+            loss = self.backward(inputs, targets)
+        if self._descent is not None:
+            done = self.optimizer.step_compiled(self._descent, loss)
+            self.flat.publish()
+            return Update(done.loss_value, done.norm, bool(done.clipped), bool(done.applied))
+        with one_thread():
+            return self._apply(loss)
+
+    def slots_for(self, inputs: Tensor) -> int:
+        """Say from how many batches like this `several` learns at once: one, where each is made alone."""
+        return 1 if self._stretch is None else stretch.slots_for(inputs)
+
+    def several(self, batches: Sequence[stretch.Batch], factors: Sequence[float]) -> list[Update]:
+        """Learn from batches in order, until an update is not applied, which is the last that is given.
+
+        Args:
+            batches: as of `__call__`, all of one shape, at most `slots_for`.
+            factors: on the configured learning rate, one for each.
+        """
+        if self._stretch is not None and not has_hooks(*self._hooked):
+            self._check_places()
+            return self._stretch(batches, [self.optimizer.lr(factor) for factor in factors])
+        made: list[Update] = []
+        for batch, factor in zip(batches, factors, strict=True):
+            self.optimizer.set_lr(factor)
+            made.append(self(*batch))
+            if not made[-1].applied:
+                break
+        return made
+
+    def _check_places(self) -> None:
+        """See to it that the network's parameters are those that this updates."""
         for owner, name, parameter in self._places:
             if owner.get(name) is not parameter:
                 raise ValueError(
@@ -91,20 +133,27 @@ class Updater:
                     "load_state_dict(assign=True) or a parametrization); make a new Updater"
                 )
         self.flat.keep_together()
-        if self._in_one_call is not None and not has_hooks(*self._hooked):
-            loss = self._in_one_call(inputs, targets)  # overwrites the gradient
-        else:
-            self.flat.forget_gradient()
-            loss = self.model.head.loss(self.model(inputs), targets)
-            loss.backward()  # type: ignore[no-untyped-call]
-            loss = loss.detach()
-            self.flat.gather_gradient()
-        if self._descent is not None:
-            done = self.optimizer.step_compiled(self._descent, loss)
-            self.flat.publish()
-            return Update(done.loss_value, done.norm, bool(done.clipped), bool(done.applied))
-        with one_thread():
-            return self._apply(loss)
+
+    def backward(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Make `flat.gradient` that of a batch, by the operations of PyTorch; return its loss ()."""
+        self.flat.forget_gradient()
+        loss = self.model.head.loss(self.model(inputs), targets)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.flat.gather_gradient()
+        return loss.detach()
+
+    def cuda_plan(self) -> Plan | None:
+        """Lay out the CUDA kernels that compute exactly this network; None if there are none."""
+        layer: Any = self.model.recurrent
+        plain = _is_one_plain_layer(self.model) and len(self._places) == len(self.flat)
+        if not plain or self.flat.vector.dtype != torch.float32 or layer._kernel != "auto":
+            return None
+        from irnn.kernels.cuda import plan
+
+        H, F, tanh = layer.hidden_size, layer.input_size, layer.nonlinearity == "tanh"
+        if not plan.fits(H, F) or plan.why_unavailable():
+            return None
+        return plan.choose(H, F, tanh=tanh, bias=layer.bias)
 
     def overflow(self) -> str | None:
         """Say which weights or running averages of the optimizer are not finite, or None.

@@ -5,6 +5,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from irnn import tasks
 from irnn.checks import goal_of
@@ -32,6 +33,7 @@ from irnn.training.evaluate import Scores, held_out_scores, recurrence_of
 from irnn.training.progress import Interval, Progress
 from irnn.training.rates import schedule_factor
 from irnn.training.step import Updater
+from irnn.training.stretch import Pace
 
 
 class Trainer:
@@ -55,7 +57,7 @@ class Trainer:
         )
         self._metrics = MetricsFile(directory.metrics, directory.confirm)
         self.notes: list[str] = []  # what is to be said about where the run begins
-        self._clock = perf_counter()
+        self._clock, self._pace = perf_counter(), Pace()
         self._begin(restarts=0)
         self._good: dict[str, Any] = self._weights()
 
@@ -82,21 +84,41 @@ class Trainer:
         self.updater.optimizer.load_state_dict(weights["optimizer"])
 
     def update(self) -> str | None:
-        """Make the next update; say why it shows divergence, or None."""
-        begun = perf_counter()
-        self.updater.optimizer.set_lr(self.lr_factor())
-        outcome = self.updater(*self.data.batch(self.progress.step))
-        self.progress.step += 1
-        self.progress.interval.add(outcome, perf_counter() - begun)
-        return judge_update(outcome)
+        """Make the next update, on a GPU several; say why the last shows divergence, or None."""
+        begun, first = perf_counter(), self.progress.step
+        batches = [self.data.batch(first)]
+        for step in range(first + 1, first + self._updates_at_once(batches[0][0])):
+            batches.append(self.data.batch(step))
+        factors = [self.lr_factor(first + n) for n in range(len(batches))]
+        outcomes = self.updater.several(batches, factors)
+        seconds = perf_counter() - begun
+        for outcome in outcomes:
+            self.progress.step += 1
+            self.progress.interval.add(outcome, seconds / len(outcomes))
+        self._pace.note(len(outcomes), seconds)
+        return judge_update(outcomes[-1])
 
-    def lr_factor(self) -> float:
-        """Give what the learning rate of the next update is of `optim.lr`: schedule and rollbacks."""
+    def _updates_at_once(self, inputs: Tensor) -> int:
+        """Say how many updates are made before anything else is looked at; one by one on the CPU."""
+        slots = self.updater.slots_for(inputs)
+        if slots == 1:
+            return 1
+        step, config = self.progress.step, self.config
+        due = min(each - step % each for each in (config.evaluate.every, config.checkpoint.every))
+        if self.total_updates is not None:
+            due = min(due, self.total_updates - step)
+        seconds = config.budget.seconds
+        left = None if seconds is None else seconds - self.elapsed()
+        return self._pace.length(min(due, slots), left)
+
+    def lr_factor(self, step: int | None = None) -> float:
+        """Give what the learning rate of an update, the next, is of `optim.lr`: schedule and rollbacks."""
         progress, schedule = self.progress, self.config.optim.schedule
         if schedule is None:
             return progress.lr_factor
         assert self.total_updates is not None
-        return progress.lr_factor * schedule_factor(schedule, progress.step, self.total_updates)
+        done = progress.step if step is None else step
+        return progress.lr_factor * schedule_factor(schedule, done, self.total_updates)
 
     def evaluation_is_due(self) -> bool:
         """Evaluate every start, every `evaluate.every` updates and when the budget is used up."""

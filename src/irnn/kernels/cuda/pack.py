@@ -125,14 +125,38 @@ class Pack:
             call.state[place] = tensor.data_ptr()
         return call
 
+    def adopt(
+        self, parameters: Tensor, gradient: Tensor, scales: Tensor, state: Sequence[Tensor | None]
+    ) -> None:
+        """Work on somebody else's memory, of one run: vectors (P,), and up to three of the optimizer's."""
+        assert self.runs == 1
+        for name, vector in (
+            ("parameters", parameters),
+            ("gradient", gradient),
+            ("scales", scales),
+        ):
+            assert vector.shape == (self.count,)
+            assert vector.is_contiguous()
+            setattr(self, name, vector[None])
+            setattr(self._call, name, vector.data_ptr())
+        for place, own in enumerate(state):
+            if own is not None:
+                self.state[place] = own[None]
+                self._call.state[place] = own.data_ptr()
+
     def set_numbers(self, each: Sequence[Numbers]) -> None:
         """Set every run's optimizer."""
         content = b"".join(bytes(one) for one in each)
         self.numbers.copy_(_bytes(content).view(self.runs, -1))
 
-    def begin(self, counts: Sequence[int]) -> None:
-        """Begin a stretch: the next update uses slot 0; `counts` says how many steps each run has made."""
-        standing = torch.tensor([[[count, 0] for count in counts]] * 2)
+    def begin(self, counts: Sequence[int], halted: bool = False) -> None:
+        """Begin a stretch: the next update uses slot 0.
+
+        Args:
+            counts: how many steps each run has made.
+            halted: whether nothing is to be changed, nor recorded.
+        """
+        standing = torch.tensor([[[count, halted] for count in counts]] * 2)
         self.standing.copy_(standing)
         self.position.zero_()
         self.records.zero_()

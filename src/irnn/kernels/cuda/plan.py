@@ -1,12 +1,17 @@
 """How a network's kernels are laid out on the GPU: what `source/shape.cuh` is compiled with."""
 
 from dataclasses import dataclass, fields
+from importlib.util import find_spec
 from pathlib import Path
+
+from irnn.checks import GATED
+from irnn.choices import Dtype, KernelName
+from irnn.config import Config
 
 SOURCE = Path(__file__).parent / "source"
 CHUNK_STEPS = 100  # at most, whose products are summed in one go
 REGISTERS = 65536  # of a multiprocessor
-LARGEST_H = 256
+LARGEST_H, LARGEST_F = 256, 32
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,31 @@ class Plan:
         return -(-(self.H + self.F + 1) // self.share)
 
 
+def why_unavailable() -> str:
+    """Say in one line what the kernels lack to be compiled here, a GPU apart; empty where nothing."""
+    for package in ("driver", "nvrtc"):
+        try:
+            if find_spec(f"cuda.bindings.{package}") is not None:
+                continue
+        except ImportError:
+            pass
+        return "the CUDA kernels need cuda-bindings (pip install 'irnn[cuda]')"
+    return ""
+
+
+def suits(config: Config) -> bool:
+    """Say whether this configuration's network has CUDA kernels and is to use them."""
+    runtime, model = config.runtime, config.model
+    wanted = runtime.kernel is KernelName.auto and runtime.dtype is Dtype.float32
+    one_plain_layer = model.name not in GATED and model.num_layers == 1
+    return wanted and one_plain_layer and model.hidden_size <= LARGEST_H
+
+
+def fits(H: int, F: int) -> bool:
+    """Say whether there are kernels for H units and F inputs."""
+    return H <= LARGEST_H and F <= LARGEST_F
+
+
 def choose(H: int, F: int, *, tanh: bool = False, bias: bool = True, packed: bool = False) -> Plan:
     """Lay out a network of H units and F inputs; `packed` where many runs share the GPU.
 
@@ -59,9 +89,9 @@ def choose(H: int, F: int, *, tanh: bool = False, bias: bool = True, packed: boo
     Raises:
         ValueError: the network is too large for the kernels.
     """
-    if H > LARGEST_H or F > 32:
+    if not fits(H, F):
         raise ValueError(
-            f"the CUDA kernels take up to {LARGEST_H} units and 32 input features, not {H} and {F}"
+            f"the CUDA kernels take up to {LARGEST_H} units and {LARGEST_F} input features, not {H} and {F}"
         )
     share = 8
     while share < 32 and not _fits(H, F, share):

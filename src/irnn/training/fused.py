@@ -1,0 +1,64 @@
+"""Stretches by the CUDA kernels: a plain ReLU or tanh layer with a squared error of the last state."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from irnn.kernels.cuda.pack import Machine, Pack, numbers
+from irnn.kernels.cuda.plan import Plan
+from irnn.training import stretch
+from irnn.training.step import Update, Updater
+from irnn.training.stretch import Batch
+
+GRAPHS = (64, 8, 1)  # updates of each
+
+
+class FusedStretch:
+    """A `Stretch`: a pack of one run whose parameters are the updater's.
+
+    Args:
+        updater: of a network that `Updater.cuda_plan` has a plan for.
+        machine: runs the kernels of this plan.
+        plan: of the kernels.
+    """
+
+    kernel = "cuda"
+
+    def __init__(self, updater: Updater, machine: Machine, plan: Plan) -> None:
+        self._updater, self._machine, self._plan = updater, machine, plan
+        self._pack: Pack | None = None
+        self._repeat: Callable[[int], None]
+
+    def __call__(self, batches: Sequence[Batch], rates: Sequence[float]) -> list[Update]:
+        """See `Stretch`."""
+        optimizer, count = self._updater.optimizer, len(batches)
+        pack = self._pack or self._make(batches[0][0])
+        torch.stack([inputs for inputs, _ in batches], out=pack.inputs[:count, 0])
+        torch.stack([targets for _, targets in batches], out=pack.targets[:count, 0])
+        pack.rates[:count, 0] = torch.tensor(rates, dtype=torch.float32)
+        pack.begin([optimizer.count])
+        self._repeat(count)
+        made = [outcome for (outcome,) in pack.outcomes(count) if outcome is not None]
+        optimizer.count += sum(outcome.applied for outcome in made)
+        self._updater.flat.publish()
+        return [Update(one.loss, one.grad_norm, one.clipped, one.applied) for one in made]
+
+    def _make(self, inputs: Tensor) -> Pack:
+        updater, device = self._updater, inputs.device
+        steps, batch, _ = inputs.shape
+        slots = stretch.slots_for(inputs)
+        pack = Pack(
+            self._plan, self._machine, runs=1, steps=steps, batch=batch, slots=slots, device=device
+        )
+        settings = updater.optimizer.compiled()
+        pack.adopt(
+            updater.flat.vector, updater.flat.gradient, updater.optimizer.scale, settings["state"]
+        )
+        amsgrad = settings["rule"] == "adam" and settings.pop("state")[2] is not None
+        settings.pop("state", None)
+        pack.set_numbers([numbers(max_norm=updater.max_norm, amsgrad=amsgrad, **settings)])
+        pack.begin([0], halted=True)  # what is tried out before it is captured changes nothing
+        self._repeat = stretch.repeated(pack.update, device, GRAPHS)
+        self._pack = pack
+        return pack
