@@ -65,7 +65,7 @@ def weights(plan: Plan, generator: torch.Generator) -> list[Tensor]:
 
     H = plan.H
     biases = [0.02 * draw(H), 0.02 * draw(H)] if plan.bias else []
-    recurrent = 0.97 * torch.eye(H) + 0.1 * draw(H, H) / math.sqrt(H)
+    recurrent = 0.95 * torch.eye(H) + 0.05 * draw(H, H) / math.sqrt(H)
     return [0.1 * draw(H, plan.F), recurrent, *biases, 0.1 * draw(1, H), draw(1)]
 
 

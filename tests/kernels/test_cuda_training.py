@@ -1,9 +1,9 @@
-"""Training in stretches, as on a GPU: by the CUDA kernels run as fibers, and by the updates that are captured there."""
+"""Training in stretches, as on a GPU: by the CUDA kernels run as fibers, and by what is captured there."""
 
 import json
 import math
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -38,7 +38,7 @@ def machine(tmp_path_factory):
 
 
 @pytest.fixture(params=["fused", "captured"])
-def lengths(request, monkeypatch) -> Iterator[Lengths]:
+def lengths(request, monkeypatch) -> Lengths:
     """Train in stretches, and list how many updates each was asked for."""
     asked: Lengths = []
     if request.param == "fused" and COMPILER is None:
@@ -59,7 +59,7 @@ def lengths(request, monkeypatch) -> Iterator[Lengths]:
     monkeypatch.setattr(plan, "why_unavailable", lambda: "")
     monkeypatch.setattr(stretch, "of", of)
     monkeypatch.setattr(Updater, "several", counted)
-    yield asked
+    return asked
 
 
 def left(config: Config) -> object:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from irnn.kernels.cuda.layout import Call, Numbers, Record, Sizes
-from irnn.kernels.cuda.plan import CHUNK_STEPS, Plan
+from irnn.kernels.cuda.plan import Plan, chunks_of
 
 RULES = ("sgd", "adam", "rmsprop")  # in the order of `Rule` of source/call.cuh
 
@@ -86,7 +86,7 @@ class Pack:
         sizes = machine.sizes
         self.count = sizes.parameters
         self.groups, self.walks = -(-batch // plan.group), -(-batch // plan.rows)
-        self.chunks = -(-steps // CHUNK_STEPS)
+        self.chunks = chunks_of(steps)
         self.blocks = -(-sizes.parameters // sizes.workers)
         width = -(-sizes.parameters // 4) * 4
 

@@ -9,7 +9,6 @@ from irnn.choices import Dtype, KernelName
 from irnn.config import Config
 
 SOURCE = Path(__file__).parent / "source"
-CHUNK_STEPS = 100  # at most, whose products are summed in one go
 REGISTERS = 65536  # of a multiprocessor
 LARGEST_H, LARGEST_F = 256, 32
 
@@ -54,6 +53,11 @@ class Plan:
     def terms(self) -> int:
         """Weights of a lane for each of its units."""
         return -(-(self.H + self.F + 1) // self.share)
+
+
+def chunks_of(steps: int) -> int:
+    """Say in how many chunks of steps products are summed: many, but few for memory; 100 steps at most."""
+    return max(min(-(-steps // 25), 16), -(-steps // 100))
 
 
 def why_unavailable() -> str:

@@ -44,7 +44,8 @@ extern "C" __global__ void __launch_bounds__(ADDERS) sum_products(const __grid_c
     const bool working = tile < TOGETHER;
     fetch(0);
     for (Index part = 0; part * AHEAD < count; ++part) {
-        await_copies();
+        commit_copies();
+        await_copies<0>();
         __syncthreads();
         fetch(part + 1);
         const Index here = count - part * AHEAD;

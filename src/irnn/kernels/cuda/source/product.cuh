@@ -23,10 +23,10 @@ template <int TERMS> __device__ __forceinline__ int place(int term) {
     return term / TERMS * pitch(TERMS) + term % TERMS;
 }
 
-template <int TERMS> __device__ __forceinline__ void read(float (&v)[up(TERMS, 4)], const float *from, int lane) {
+template <int TERMS> __device__ __forceinline__ void read(float (&v)[up(TERMS, 4)], const float *from) {
 #pragma unroll
     for (int q = 0; q < up(TERMS, 4) / 4; ++q) {
-        const float4 word = *reinterpret_cast<const float4 *>(from + lane * pitch(TERMS) + 4 * q);
+        const float4 word = *reinterpret_cast<const float4 *>(from + 4 * q);
         v[4 * q] = word.x, v[4 * q + 1] = word.y, v[4 * q + 2] = word.z, v[4 * q + 3] = word.w;
     }
 }
@@ -71,22 +71,11 @@ struct Matrix {
     }
 };
 
-__device__ __forceinline__ void stage(const float *parameters, float *staged) {
-    if (!STAGED) return;
-#pragma unroll 8
-    for (int e = threadIdx.x; e < H * H; e += blockDim.x)
-        staged[e / H * STAGE + e % H] = parameters[W_HH + e];
-    for (int e = threadIdx.x; e < H * F; e += blockDim.x)
-        staged[e / F * STAGE + H + e % F] = parameters[W_IH + e];
-    for (int e = threadIdx.x; e < H; e += blockDim.x)
-        staged[e * STAGE + H + F] = BIAS ? parameters[B_IH + e] + parameters[B_HH + e] : 0.f;
-    __syncthreads();
-}
-
 // Copies that go on while the kernel computes, where the GPU has them.
 __device__ __forceinline__ void copy4(float *to, const float *from) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"((unsigned)__cvta_generic_to_shared(to)), "l"(from));
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"((unsigned)__cvta_generic_to_shared(to)), "l"(from)
+                 : "memory");
 #else
     *to = *from;
 #endif
@@ -99,8 +88,27 @@ __device__ __forceinline__ void copy16(float *to, const float *from) {
     *reinterpret_cast<float4 *>(to) = *reinterpret_cast<const float4 *>(from);
 #endif
 }
-__device__ __forceinline__ void await_copies() {
+// Copies begun since the last such call are a group; `await_copies<N>` waits for all but the last N groups.
+__device__ __forceinline__ void commit_copies() {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.wait_all;" ::: "memory");
+    asm volatile("cp.async.commit_group;" ::: "memory");
 #endif
+}
+template <int LEFT> __device__ __forceinline__ void await_copies() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.wait_group %0;" ::"n"(LEFT) : "memory");
+#endif
+}
+
+__device__ __forceinline__ void stage(const float *parameters, float *staged) {
+    if (!STAGED) return;
+    for (int e = threadIdx.x; e < H * H; e += blockDim.x)
+        copy4(staged + e / H * STAGE + e % H, parameters + W_HH + e);
+    for (int e = threadIdx.x; e < H * F; e += blockDim.x)
+        copy4(staged + e / F * STAGE + H + e % F, parameters + W_IH + e);
+    for (int e = threadIdx.x; e < H; e += blockDim.x)
+        staged[e * STAGE + H + F] = BIAS ? parameters[B_IH + e] + parameters[B_HH + e] : 0.f;
+    commit_copies();
+    await_copies<0>();
+    __syncthreads();
 }

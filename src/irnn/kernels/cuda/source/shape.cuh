@@ -30,9 +30,6 @@ __host__ __device__ constexpr int pitch(int terms) { return 4 * (up(terms, 4) / 
 constexpr int VECTOR = S * larger(pitch(FORTH), pitch(BACK));
 constexpr int STAGE = up(K + 1, 4) + 2;  // floats from one staged row to the next
 
-constexpr int INPUTS_AHEAD = F <= 8 ? 32 : 4;  // steps whose inputs are fetched together
-constexpr int HISTORY_AHEAD = 8;
-
 // Where the parameters of a run begin.
 constexpr int W_IH = 0, W_HH = H * F, B_IH = W_HH + H * H, B_HH = B_IH + H * IRNN_BIAS;
 constexpr int W_OUT = B_HH + H * IRNN_BIAS, B_OUT = W_OUT + H, PARAMETERS = B_OUT + 1;

@@ -12,7 +12,11 @@ struct Place {  // which sequences of which run a block has
     }
 };
 
-constexpr int INPUT_RING = up(2 * INPUTS_AHEAD * R * F, 4), HISTORY_RING = 2 * HISTORY_AHEAD * R * KP;
+// What is read from device memory is fetched AHEAD steps before it is used, into rings of twice as many slots.
+constexpr int AHEAD_OF_USE = 8, SLOTS = 2 * AHEAD_OF_USE;
+constexpr int CARRIED = up(R * (F + 1), THREADS) / THREADS;    // of a row's inputs and 1, by a thread
+constexpr int COPIED = up(R * KP / 4, THREADS) / THREADS;      // words of the rows' history, by a thread
+constexpr int INPUT_RING = up(SLOTS * R * F, 4), HISTORY_RING = SLOTS * R * KP;
 constexpr int SLOPES = up(R, 4);
 
 struct Room {  // shared memory
@@ -27,23 +31,18 @@ struct Room {  // shared memory
 constexpr int ROOM_FORWARD = 2 * R * VECTOR + SLOPES + STAGED * up(H * STAGE, 4) + INPUT_RING;
 constexpr int ROOM_WALK = ROOM_FORWARD - INPUT_RING + larger(INPUT_RING, HISTORY_RING);
 
-struct Inputs {  // of a block's rows, fetched INPUTS_AHEAD steps at a time into the two halves of a ring
+struct Inputs {  // of a block's rows
     const float *from;
-    Index time, batch, feature, steps;
-    int rows;
+    Index time, batch, feature;
     float *ring;
-    __device__ void fetch(Index part) const {
-        const Index first = part * INPUTS_AHEAD;
-        float *const to = ring + (part & 1) * INPUTS_AHEAD * R * F;
-        for (int e = threadIdx.x; e < INPUTS_AHEAD * R * F; e += THREADS) {
-            const Index t = first + e / (R * F);
-            const int row = e / F % R;
-            if (t < steps && row < rows) copy4(to + e, from + t * time + row * batch + e % F * feature);
-        }
-    }
-    __device__ float read(Index t, int row, int f) const {
-        return ring[((t / INPUTS_AHEAD & 1) * INPUTS_AHEAD + t % INPUTS_AHEAD) * R * F + row * F + f];
-    }
+};
+
+struct Turns {  // vectors 0 and 1 are read and written by turns
+    const float *from;
+    float *to;
+    int way = R * VECTOR;
+    __device__ Turns(const float *from, float *to) : from(from), to(to) {}
+    __device__ void change() { from += way, to -= way, way = -way; }
 };
 
 // Walks forward; leaves the last states in `h` and in vector 0 or 1, and returns which.
@@ -58,51 +57,81 @@ __device__ __forceinline__ int walk_forward(
             const int unit = me.unit_of(u), term = FORTH * me.lane + i;
             w[u][i] = unit < H && term < K ? matrix.read(unit, term) : 0.f;
         }
-    float *const kept = KEEP ? call.history + (at.run * call.batch + at.first) * call.steps * KP : nullptr;
-    // The threads from the last one down bring the inputs and the 1 of each row to where they are multiplied.
-    const int carrier = THREADS - 1 - me.thread;
-    const auto carry = [&](Index t, int which) {
-        for (int e = carrier; e < R * (F + 1); e += THREADS) {
-            const int row = e / (F + 1), f = e % (F + 1);
-            if (row >= at.rows) continue;
-            const float value = f < F ? inputs.read(t, row, f) : 1.f;
-            room.vector(which, row)[place<FORTH>(H + f)] = value;
-            if (KEEP) kept[(row * call.steps + t) * KP + H + f] = value;
-        }
+    const int T = (int)call.steps;
+    const Index row_of_history = (Index)T * KP, time = inputs.time;
+    float *const kept = KEEP ? call.history + (at.run * call.batch + at.first) * row_of_history : nullptr;
+    // The threads from the last one down bring the inputs and the 1 of each row to where they are multiplied; each
+    // fetches what it brings.
+    int spot[CARRIED], seat[CARRIED];  // in the ring; in the vector, -1 without a row
+    const float *source[CARRIED];
+    float *shelf[CARRIED];
+#pragma unroll
+    for (int c = 0; c < CARRIED; ++c) {
+        const int e = THREADS - 1 - me.thread + c * THREADS, row = e / (F + 1), f = e % (F + 1);
+        seat[c] = row < at.rows ? row * VECTOR + place<FORTH>(H + f) : -1;
+        spot[c] = f < F ? row * F + f : -1;
+        source[c] = inputs.from + row * inputs.batch + f * inputs.feature;
+        shelf[c] = kept + row * row_of_history + H + f;
+    }
+    const auto fetch = [&](int t) {
+#pragma unroll
+        for (int c = 0; c < CARRIED; ++c)
+            if (seat[c] >= 0 && spot[c] >= 0 && t < T) {
+                copy4(inputs.ring + t % SLOTS * (R * F) + spot[c], source[c]);
+                source[c] += time;
+            }
+        commit_copies();
+    };
+    const auto fetched = [&](int t, float (&values)[CARRIED]) {
+#pragma unroll
+        for (int c = 0; c < CARRIED; ++c)
+            values[c] = seat[c] >= 0 && spot[c] >= 0 ? inputs.ring[t % SLOTS * (R * F) + spot[c]] : 1.f;
+    };
+    const auto carry = [&](int which, const float (&values)[CARRIED]) {
+#pragma unroll
+        for (int c = 0; c < CARRIED; ++c)
+            if (seat[c] >= 0) {
+                room.vectors[which * R * VECTOR + seat[c]] = values[c];
+                if (KEEP) *shelf[c] = values[c], shelf[c] += KP;
+            }
     };
     room.clear();
-    inputs.fetch(0);
-    await_copies();
+    for (int t = 0; t <= AHEAD_OF_USE; ++t) fetch(t);
+    await_copies<0>();
     __syncthreads();
-    inputs.fetch(1);
-    carry(0, 0);
+    float carried[CARRIED];
+    fetched(0, carried);
+    carry(0, carried);
+    float *states[R];
 #pragma unroll
     for (int r = 0; r < R; ++r) {
         h[r] = 0.f;
-        if (KEEP && me.owner && r < at.rows) kept[r * call.steps * KP + me.unit] = 0.f;
+        states[r] = kept + r * row_of_history + me.unit;
+        if (KEEP && me.owner && r < at.rows) *states[r] = 0.f;
     }
     __syncthreads();
-    const int own = place<FORTH>(me.unit);
+    Turns turns(room.vector(0, 0) + me.lane * pitch(FORTH), room.vector(1, 0) + place<FORTH>(me.unit));
     int current = 0;
-    for (Index t = 0; t < call.steps; ++t, current ^= 1) {
-        const bool more = t + 1 < call.steps;
-        if (more && (t + 1) % INPUTS_AHEAD == 0) {
-            await_copies();
-            __syncthreads();
-            inputs.fetch((t + 1) / INPUTS_AHEAD + 1);
-        }
-        if (more) carry(t + 1, current ^ 1);
+    for (int t = 0; t < T; ++t, current ^= 1) {
+        const bool more = t + 1 < T;
+        float v[up(FORTH, 4)];  // is asked for before anything else, since all wait for it
+        read<FORTH>(v, turns.from);
+        fetch(t + 1 + AHEAD_OF_USE);
+        await_copies<AHEAD_OF_USE>();
+        if (more) fetched(t + 1, carried);
 #pragma unroll
         for (int r = 0; r < R; ++r) {
-            float v[up(FORTH, 4)];
-            read<FORTH>(v, room.vector(current, r), me.lane);
+            if (r) read<FORTH>(v, turns.from + r * VECTOR);
             h[r] = activation(multiply<FORTH>(w, v));
-            if (me.owner) {
-                room.vector(current ^ 1, r)[own] = h[r];
-                if (KEEP && more && r < at.rows) kept[(r * call.steps + t + 1) * KP + me.unit] = h[r];
-            }
+            if (me.owner) turns.to[r * VECTOR] = h[r];
         }
+        if (more) carry(current ^ 1, carried);
+        turns.change();
         __syncthreads();
+        if (KEEP && more && me.owner)  // after the barrier: nobody waits for it
+#pragma unroll
+            for (int r = 0; r < R; ++r)
+                if (r < at.rows) *(states[r] += KP) = h[r];
     }
     return current;
 }
@@ -136,7 +165,7 @@ struct Walk {
           parameters(call.parameters + at.run * call.parameters_run) {}
     __device__ Inputs inputs() const {
         const float *from = call.inputs + slot * call.input_slot + at.run * call.input_run + at.first * call.input_batch;
-        return {from, call.input_time, call.input_batch, call.input_feature, call.steps, at.rows, room.ring};
+        return {from, call.input_time, call.input_batch, call.input_feature, room.ring};
     }
     __device__ const float *targets() const { return call.targets + slot * call.target_slot + at.run * call.target_run; }
 };
@@ -153,7 +182,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, IRNN_BLOCKS) evaluate(cons
 }
 
 // The walk back; FUSED sums the gradient of [w_hh | w_ih | b] on the way, else the deltas are kept for it.
-__device__ __forceinline__ void walk_back(const Walk &walk, const Matrix &matrix, const float (&h)[R], int current) {
+__device__ __forceinline__ void walk_back(const Walk &walk, const Matrix &matrix, const float (&h)[R]) {
     const Call &call = walk.call;
     const Place &at = walk.at;
     const Lane &me = walk.me;
@@ -166,16 +195,22 @@ __device__ __forceinline__ void walk_back(const Walk &walk, const Matrix &matrix
             const int unit = me.unit_of(u), term = BACK * me.lane + i;
             w[u][i] = unit < H && term < H ? matrix.read(term, unit) : 0.f;
         }
-    const float *const kept = call.history + (at.run * call.batch + at.first) * call.steps * KP;
-    float *const deltas = FUSED ? nullptr : call.deltas + (at.run * call.batch + at.first) * call.steps * HP;
-    const Index T = call.steps;
-    const auto fetch = [&](Index part) {
-        float *const to = room.ring + (part & 1) * HISTORY_AHEAD * R * KP;
-        for (int e = me.thread; e < HISTORY_AHEAD * R * KP / 4; e += THREADS) {
-            const Index t = T - 1 - part * HISTORY_AHEAD - e / (R * KP / 4);
-            const int row = e / (KP / 4) % R;
-            if (t >= 0 && row < at.rows) copy16(to + 4 * e, kept + (row * T + t) * KP + e % (KP / 4) * 4);
-        }
+    const int T = (int)call.steps;
+    const float *const kept = call.history + (at.run * call.batch + at.first) * T * KP;
+    const float *source[COPIED];  // of step T - 1
+#pragma unroll
+    for (int c = 0; c < COPIED; ++c) {
+        const int e = me.thread + c * THREADS, row = e / (KP / 4);
+        source[c] = row < at.rows ? kept + ((Index)row * T + T - 1) * KP + e % (KP / 4) * 4 : nullptr;
+    }
+    const auto fetch = [&](int s) {
+#pragma unroll
+        for (int c = 0; c < COPIED; ++c)
+            if (source[c] && s < T) {
+                copy16(room.ring + s % SLOTS * (R * KP) + (me.thread + c * THREADS) * 4, source[c]);
+                source[c] -= KP;
+            }
+        commit_copies();
     };
     const int own = place<BACK>(me.unit);
     float *const last = call.last + (at.run * call.batch + at.first) * H;
@@ -187,12 +222,18 @@ __device__ __forceinline__ void walk_back(const Walk &walk, const Matrix &matrix
     }
     __syncthreads();  // the ring and the vectors get new contents
     room.clear();
-    fetch(0);
+    for (int s = 0; s <= AHEAD_OF_USE; ++s) fetch(s);
+    await_copies<0>();
     __syncthreads();
-    current = 0;
+    Turns turns(room.vector(0, 0) + me.lane * pitch(BACK), room.vector(1, 0) + own);
+    const int seen = me.owner ? me.unit : 0;
+    float *changes[R];
 #pragma unroll
-    for (int r = 0; r < R; ++r)
+    for (int r = 0; r < R; ++r) {
         if (me.owner) room.vector(0, r)[own] = d[r];
+        changes[r] = FUSED ? nullptr : call.deltas + ((at.run * call.batch + at.first + r) * T + T - 1) * HP + me.unit;
+    }
+    __syncthreads();
     float sums[FUSED ? M : 1][FUSED ? BACK : 1];
     if (FUSED)
 #pragma unroll
@@ -200,19 +241,17 @@ __device__ __forceinline__ void walk_back(const Walk &walk, const Matrix &matrix
 #pragma unroll
             for (int i = 0; i < (FUSED ? BACK : 1); ++i) sums[u][i] = 0.f;
     float *const partials = call.partials + (at.run * call.groups + blockIdx.x) * (Index)H * KP * (FUSED ? 1 : call.chunks);
-    for (Index s = 0; s < T; ++s, current ^= 1) {
-        const Index t = T - 1 - s;
-        if (s % HISTORY_AHEAD == 0) {
-            await_copies();
-            __syncthreads();
-            fetch(s / HISTORY_AHEAD + 1);
-        }
-        const float *const history = room.ring + ((s / HISTORY_AHEAD & 1) * HISTORY_AHEAD + s % HISTORY_AHEAD) * R * KP;
+    for (int s = 0; s < T; ++s) {
+        const float *const history = room.ring + s % SLOTS * (R * KP);
+        float v[up(BACK, 4)];
+        read<BACK>(v, turns.from);
+        float state = history[seen];
+        fetch(s + 1 + AHEAD_OF_USE);
+        await_copies<AHEAD_OF_USE>();  // the barrier below then shows the next step's to all
 #pragma unroll
         for (int r = 0; r < R; ++r) {
-            if (r >= at.rows) continue;
-            float v[up(BACK, 4)];
-            read<BACK>(v, room.vector(current, r), me.lane);
+            if (r > 0 && r >= at.rows) continue;
+            if (r) read<BACK>(v, turns.from + r * VECTOR), state = history[r * KP + seen];
             if (FUSED) {
                 float states[M];
 #pragma unroll
@@ -226,15 +265,15 @@ __device__ __forceinline__ void walk_back(const Walk &walk, const Matrix &matrix
 #pragma unroll
                     for (int u = 0; u < (FUSED ? M : 1); ++u) sums[u][i] = fmaf(v[i], states[u], sums[u][i]);
             } else if (me.owner) {
-                deltas[(r * T + t) * HP + me.unit] = d[r];
+                *changes[r] = d[r], changes[r] -= HP;
             }
             const float product = multiply<BACK>(w, v);
             if (me.owner) {
-                d[r] = through(history[r * KP + me.unit], product);
-                room.vector(current ^ 1, r)[own] = d[r];
+                d[r] = through(state, product);
+                turns.to[r * VECTOR] = d[r];
             }
         }
-        if (FUSED && ((s + 1) % call.chunk == 0 || s + 1 == T)) {
+        if (FUSED && ((s + 1) % (int)call.chunk == 0 || s + 1 == T)) {
             const bool first = s < call.chunk;
 #pragma unroll
             for (int i = 0; i < (FUSED ? BACK : 1); ++i)
@@ -248,6 +287,7 @@ __device__ __forceinline__ void walk_back(const Walk &walk, const Matrix &matrix
                     sums[u][i] = 0.f;
                 }
         }
+        turns.change();
         __syncthreads();
     }
 }
@@ -261,5 +301,5 @@ extern "C" __global__ void __launch_bounds__(THREADS, IRNN_BLOCKS) walk(const __
     const int current = walk_forward<true>(call, walk.at, walk.me, walk.room, walk.inputs(), matrix, h);
     read_out(call, walk.at, walk.room, walk.parameters, walk.targets(), current, call.errors + walk.at.run * call.batch, 1.f / (float)call.batch);
     __syncthreads();
-    walk_back(walk, matrix, h, current);
+    walk_back(walk, matrix, h);
 }

@@ -1,0 +1,162 @@
+"""Train real runs on this machine's GPU: how fast, whether killed ones go on, whether the CPU agrees.
+
+PYTHONPATH=src python benchmarks/gpu_runs.py [--out DIR]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+SHORT = ("task.seq_len=150", "seed=1", "tracker=none", "evaluate.every=250", "checkpoint.every=250")
+KINDS = {
+    "irnn, CUDA kernels": (),
+    "irnn, T=1000": ("task.seq_len=1000",),
+    "irnn, no bookkeeping": ("evaluate.every=100000", "checkpoint.every=100000"),
+    "irnn by PyTorch": ("runtime.kernel=torch",),
+    "irnn, two layers": ("model.num_layers=2",),
+    "lstm": ("model=lstm",),
+    "gru": ("model=gru",),
+    "irnn, float64": ("runtime.dtype=float64",),
+}
+CLOCKS = ("seconds", "steps_per_second")
+
+
+def start(out: Path, *words: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "irnn.train", *SHORT, f"runs_dir={out}", *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def train(out: Path, *words: str) -> tuple[float, Path]:
+    """Give the seconds of the whole process and the run's folder."""
+    begun = time.perf_counter()
+    process = start(out, *words)
+    said, _ = process.communicate(timeout=120)
+    if process.returncode:
+        raise RuntimeError(said[-1500:])
+    (folder,) = [path.parent for path in out.rglob("result.json")]
+    return time.perf_counter() - begun, folder
+
+
+def records(folder: Path) -> list[dict]:
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    kept = [json.loads(line) for line in lines]
+    return [{k: v for k, v in each.items() if k not in CLOCKS} for each in kept]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return torch.load(folder / "checkpoints" / "last.pt", map_location="cpu", weights_only=True)[
+        "weights"
+    ]["model"]
+
+
+def rates(out: Path) -> dict[str, object]:
+    rows: dict[str, object] = {}
+    for name, words in KINDS.items():
+        row = {}
+        for device, updates in (("cuda", 2000), ("cpu", 250)):
+            if device == "cpu" and name not in ("irnn, CUDA kernels", "lstm", "gru"):
+                continue
+            try:
+                place = out / f"{name} {device}".replace(" ", "_").replace(",", "")
+                more = (f"runtime.device={device}", f"budget.updates={updates}")
+                wall, folder = train(place, *words, *more)
+            except (RuntimeError, ValueError, subprocess.TimeoutExpired) as error:
+                row[device] = f"{type(error).__name__}: {error}"
+                print(name, device, row[device], flush=True)
+                continue
+            result = json.loads((folder / "result.json").read_text())
+            us = 1e6 / result["steps_per_second"]
+            row[device] = {
+                "update us": us, "whole us": 1e6 * result["seconds"] / updates, "process s": wall
+            }  # fmt: skip
+            print(
+                f"{name:22s} {device:5s} {us:8.1f} us an update, {row[device]['whole us']:8.1f} with all "
+                f"else, {wall:5.1f} s the process",
+                flush=True,
+            )
+        rows[name] = row
+    return rows
+
+
+def resumed(out: Path) -> dict[str, object]:
+    """Kill runs in the middle, continue them, and compare with undisturbed ones."""
+    rows = {}
+    for name, words in {"kernels": (), "lstm": ("model=lstm",)}.items():
+        own = ("runtime.device=cuda", "budget.updates=3000", *words)
+        _, whole = train(out / name / "whole", *own)
+        place = out / name / "killed"
+        process = start(place, *own)
+        for number, seen in ((signal.SIGTERM, 2), (signal.SIGKILL, 4)):
+            while (
+                process.poll() is None
+                and sum(len(path.read_text().splitlines()) for path in place.rglob("metrics.jsonl"))
+                < seen
+            ):
+                time.sleep(0.01)
+            asked = time.perf_counter()
+            process.send_signal(number)
+            process.communicate()
+            print(
+                f"{name}: ended {time.perf_counter() - asked:.2f} s after {number.name}", flush=True
+            )
+            process = start(place, *own)
+        process.communicate()
+        (folder,) = [path.parent for path in place.rglob("result.json")]
+        same = all(torch.equal(x, weights(folder)[k]) for k, x in weights(whole).items())
+        rows[name] = {"weights": same, "records": records(whole) == records(folder)}
+        print(name, "killed twice and continued, bitwise as undisturbed:", rows[name], flush=True)
+    return rows
+
+
+def agrees(out: Path) -> dict[str, object]:
+    """Compare the first updates on the GPU with the CPU's, and where a run explodes."""
+    rows: dict[str, object] = {}
+    for name, words in {
+        "kernels": ("budget.updates=100", "evaluate.every=20"),
+        "lstm": ("model=lstm", "budget.updates=100", "evaluate.every=20"),
+        "explodes": (
+            "optim=sgd", "optim.lr=0.5", "clip=100", "init.input_std=0.3", "budget.updates=300",
+            "evaluate.every=20", "divergence.grace=40",
+        ),
+    }.items():  # fmt: skip
+        found = {}
+        for device in ("cpu", "cuda"):
+            _, folder = train(out / name / device, *words, f"runtime.device={device}")
+            result = json.loads((folder / "result.json").read_text())
+            found[device] = (
+                [(each["step"], each["test_mse"]) for each in records(folder)],
+                result["status"],
+                [(each["step"], each["reason"]) for each in result["divergences"]],
+            )
+        rows[name] = found
+        print(name, json.dumps(found), flush=True)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--out", type=Path, default=Path("results"))
+    out = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    report: dict[str, object] = {"gpu": torch.cuda.get_device_name()}
+    for stage in (agrees, rates, resumed):
+        begun = time.perf_counter()
+        try:
+            report[stage.__name__] = stage(out / "runs" / stage.__name__)
+        except Exception as error:  # what was found before is kept
+            report[stage.__name__] = f"{type(error).__name__}: {error}"
+            print(report[stage.__name__], flush=True)
+        print(f"--- {stage.__name__}: {time.perf_counter() - begun:.0f} s", flush=True)
+        (out / "gpu_runs.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
