@@ -1,6 +1,6 @@
 """Train real runs on this machine's GPU: how fast, whether killed ones go on, whether the CPU agrees.
 
-PYTHONPATH=src python benchmarks/gpu_runs.py [--out DIR]
+PYTHONPATH=src python benchmarks/gpu_runs.py [--out DIR] [STAGE ...]
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
@@ -26,6 +27,14 @@ KINDS = {
     "gru": ("model=gru",),
     "irnn, float64": ("runtime.dtype=float64",),
 }
+AGREEING = {
+    "kernels": ("budget.updates=100",),
+    "lstm": ("model=lstm", "budget.updates=100"),
+    "explodes": (
+        "optim=sgd", "optim.lr=0.5", "clip=100", "init.input_std=0.3", "budget.updates=300",
+        "divergence.grace=40",
+    ),
+}  # fmt: skip
 CLOCKS = ("seconds", "steps_per_second")
 
 
@@ -88,66 +97,75 @@ def rates(out: Path) -> dict[str, object]:
 
 def resumed(out: Path) -> dict[str, object]:
     """Kill runs in the middle, continue them, and compare with undisturbed ones."""
-    rows = {}
-    for name, words in {"kernels": (), "lstm": ("model=lstm",)}.items():
+
+    def one(name: str, *words: str) -> dict[str, object]:
         own = ("runtime.device=cuda", "budget.updates=3000", *words)
         _, whole = train(out / name / "whole", *own)
         place = out / name / "killed"
-        process = start(place, *own)
+        process, waited = start(place, *own), []
         for number, seen in ((signal.SIGTERM, 2), (signal.SIGKILL, 4)):
-            while (
-                process.poll() is None
-                and sum(len(path.read_text().splitlines()) for path in place.rglob("metrics.jsonl"))
-                < seen
-            ):
+            while process.poll() is None and _lines(place) < seen:
                 time.sleep(0.01)
             asked = time.perf_counter()
             process.send_signal(number)
             process.communicate()
-            print(
-                f"{name}: ended {time.perf_counter() - asked:.2f} s after {number.name}", flush=True
-            )
+            waited.append(time.perf_counter() - asked)
             process = start(place, *own)
         process.communicate()
         (folder,) = [path.parent for path in place.rglob("result.json")]
         same = all(torch.equal(x, weights(folder)[k]) for k, x in weights(whole).items())
-        rows[name] = {"weights": same, "records": records(whole) == records(folder)}
-        print(name, "killed twice and continued, bitwise as undisturbed:", rows[name], flush=True)
+        return {"weights": same, "records": records(whole) == records(folder), "waited": waited}
+
+    with ThreadPoolExecutor() as pool:
+        first, second = pool.submit(one, "kernels"), pool.submit(one, "lstm", "model=lstm")
+        rows: dict[str, object] = {"kernels": first.result(), "lstm": second.result()}
+    print("killed twice and continued, bitwise as undisturbed:", rows, flush=True)
     return rows
+
+
+def _lines(place: Path) -> int:
+    return sum(len(path.read_text().splitlines()) for path in place.rglob("metrics.jsonl"))
 
 
 def agrees(out: Path) -> dict[str, object]:
     """Compare the first updates on the GPU with the CPU's, and where a run explodes."""
-    rows: dict[str, object] = {}
-    for name, words in {
-        "kernels": ("budget.updates=100", "evaluate.every=20"),
-        "lstm": ("model=lstm", "budget.updates=100", "evaluate.every=20"),
-        "explodes": (
-            "optim=sgd", "optim.lr=0.5", "clip=100", "init.input_std=0.3", "budget.updates=300",
-            "evaluate.every=20", "divergence.grace=40",
-        ),
-    }.items():  # fmt: skip
-        found = {}
-        for device in ("cpu", "cuda"):
-            _, folder = train(out / name / device, *words, f"runtime.device={device}")
-            result = json.loads((folder / "result.json").read_text())
-            found[device] = (
-                [(each["step"], each["test_mse"]) for each in records(folder)],
-                result["status"],
-                [(each["step"], each["reason"]) for each in result["divergences"]],
-            )
-        rows[name] = found
-        print(name, json.dumps(found), flush=True)
+
+    def one(name: str, device: str) -> tuple[object, ...]:
+        own = (
+            *AGREEING[name],
+            "evaluate.every=20",
+            f"runtime.device={device}",
+            "runtime.threads=2",
+        )
+        _, folder = train(out / name / device, *own)
+        result = json.loads((folder / "result.json").read_text())
+        events = [(each["step"], each["reason"]) for each in result["divergences"]]
+        return (
+            [(each["step"], each["test_mse"]) for each in records(folder)],
+            result["status"],
+            events,
+        )
+
+    cases = [(name, device) for name in AGREEING for device in ("cpu", "cuda")]
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(lambda case: one(*case), cases))
+    rows: dict[str, object] = {
+        " ".join(case): each for case, each in zip(cases, found, strict=True)
+    }
+    for name, each in rows.items():
+        print(name, json.dumps(each), flush=True)
     return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("results"))
-    out = parser.parse_args().out
+    parser.add_argument("stages", nargs="*", default=["rates", "agrees", "resumed"])
+    chosen = parser.parse_args()
+    out = chosen.out
     out.mkdir(parents=True, exist_ok=True)
     report: dict[str, object] = {"gpu": torch.cuda.get_device_name()}
-    for stage in (agrees, rates, resumed):
+    for stage in [{"rates": rates, "agrees": agrees, "resumed": resumed}[s] for s in chosen.stages]:
         begun = time.perf_counter()
         try:
             report[stage.__name__] = stage(out / "runs" / stage.__name__)
@@ -155,7 +173,7 @@ def main() -> None:
             report[stage.__name__] = f"{type(error).__name__}: {error}"
             print(report[stage.__name__], flush=True)
         print(f"--- {stage.__name__}: {time.perf_counter() - begun:.0f} s", flush=True)
-        (out / "gpu_runs.json").write_text(json.dumps(report, indent=1) + "\n")
+        (out / f"gpu_runs_{stage.__name__}.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":
