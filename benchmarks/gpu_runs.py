@@ -47,7 +47,10 @@ def train(out: Path, *words: str) -> tuple[float, Path]:
     """Give the seconds of the whole process and the run's folder."""
     begun = time.perf_counter()
     process = start(out, *words)
-    said, _ = process.communicate(timeout=120)
+    try:
+        said, _ = process.communicate(timeout=120)
+    finally:
+        process.kill()
     if process.returncode:
         raise RuntimeError(said[-1500:])
     (folder,) = [path.parent for path in out.rglob("result.json")]
