@@ -12,6 +12,7 @@ from cuda_on_cpu import COMPILER, OnCpu
 from irnn.choices import Device
 from irnn.composition import compose_config
 from irnn.config import Config
+from irnn.kernels import native
 from irnn.kernels.cuda import plan
 from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
@@ -56,6 +57,7 @@ def lengths(request, monkeypatch) -> Lengths:
         asked.append(len(batches))
         return several(self, batches, factors)
 
+    monkeypatch.setattr(session.curve, "draw", lambda *_: None)  # takes longer than to train
     monkeypatch.setattr(plan, "why_unavailable", lambda: "")
     monkeypatch.setattr(stretch, "of", of)
     monkeypatch.setattr(Updater, "several", counted)
@@ -218,6 +220,7 @@ def test_a_stretch_is_as_long_as_answers_to_signals_allow():
 
 def test_auto_takes_the_gpu_where_it_is_faster_and_says_why(small, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(native, "is_available", lambda: True)
     kinds = {}
     for words in ((), ("model.hidden_size=100", "batch_size=16"), ("model=lstm",)):
         config = small(*words)

@@ -145,8 +145,10 @@ class Updater:
     def cuda_plan(self) -> Plan | None:
         """Lay out the CUDA kernels that compute exactly this network; None if there are none."""
         layer: Any = self.model.recurrent
-        plain = _is_one_plain_layer(self.model) and len(self._places) == len(self.flat)
-        if not plain or self.flat.vector.dtype != torch.float32 or layer._kernel != "auto":
+        plain = isinstance(layer, RNN) and _is_one_plain_layer(self.model)
+        if not plain or len(self._places) != len(self.flat):
+            return None  # another cell, or a parameter that is not trained
+        if self.flat.vector.dtype != torch.float32 or layer._kernel != "auto":
             return None
         from irnn.kernels.cuda import plan
 
