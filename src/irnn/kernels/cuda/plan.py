@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from irnn.checks import GATED
-from irnn.choices import Dtype, KernelName
+from irnn.choices import Dtype, KernelName, TaskName
 from irnn.config import Config
 
 SOURCE = Path(__file__).parent / "source"
@@ -77,7 +77,8 @@ def suits(config: Config) -> bool:
     runtime, model = config.runtime, config.model
     wanted = runtime.kernel is KernelName.auto and runtime.dtype is Dtype.float32
     one_plain_layer = model.name not in GATED and model.num_layers == 1
-    return wanted and one_plain_layer and model.hidden_size <= LARGEST_H
+    squared = config.task.name in (TaskName.adding, TaskName.multiplication)
+    return wanted and squared and one_plain_layer and model.hidden_size <= LARGEST_H
 
 
 def fits(H: int, F: int) -> bool:
