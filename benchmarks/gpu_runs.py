@@ -139,6 +139,7 @@ def agrees(out: Path) -> dict[str, object]:
             "evaluate.every=20",
             f"runtime.device={device}",
             "runtime.threads=2",
+            "task.test_size=1000",
         )
         _, folder = train(out / name / device, *own)
         result = json.loads((folder / "result.json").read_text())
