@@ -101,7 +101,6 @@ def test_what_cannot_work_is_refused_by_key_value_and_remedy(override: str) -> N
     ("overrides", "remedy"),
     [
         (["model=lstm", "init=identity"], "use init=pytorch"),
-        (["model=lstm", "runtime.kernel=native"], "use auto or torch"),
         (["init=pytorch", "init_scale=0.5"], "init=pytorch has no such option"),
         (["task.marks=first_ten", "seq_len=19"], "at least 20"),
         (["task.train_size=8", "batch_size=9"], "at most task.train_size"),

@@ -5,7 +5,7 @@ import operator
 from typing import Any
 
 from irnn import tasks
-from irnn.choices import Data, Device, Dtype, InitName, KernelName, ModelName
+from irnn.choices import Data, Device, Dtype, InitName, ModelName
 from irnn.config import Config, ConfigError, total_updates
 from irnn.options import Setting, plain, settings
 
@@ -112,15 +112,6 @@ def _check_model(config: Config) -> None:
             config.init.name,
             f"model={config.model.name.value} has {gates} recurrent matrices side by side, none of "
             "which can be an identity; use init=pytorch, init=gaussian or init=orthogonal",
-        )
-    if config.model.name in GATED and config.runtime.kernel in (
-        KernelName.native,
-        KernelName.reference,
-    ):
-        raise SettingError(
-            "runtime.kernel",
-            config.runtime.kernel,
-            f"model={config.model.name.value} runs through PyTorch only; use auto or torch",
         )
 
 

@@ -160,7 +160,7 @@ def test_what_computes_the_recurrence_is_named(
     assert Updater(model, config.optim, config.clip).kernel == kernel
 
 
-@pytest.mark.parametrize("kernel", ["auto", "torch"])
+@pytest.mark.parametrize("kernel", ["auto", "torch", "reference"])
 @pytest.mark.parametrize("model", ["irnn", "rnn_tanh", "lstm", "gru"])
 def test_provenance_names_what_the_network_of_a_run_uses(
     small: Small, model: str, kernel: str

@@ -5,7 +5,6 @@ A run says them when it starts and keeps them in `provenance.json`; a sweep says
 
 import os
 
-from irnn.checks import GATED
 from irnn.choices import KernelName
 from irnn.config import Config
 from irnn.kernels.cuda import plan
@@ -25,7 +24,7 @@ def reasons(config: Config, device: str) -> list[str]:
         missing = plan.why_unavailable() if plan.suits(config) else ""
         return [f"slow: PyTorch trains this run, since {missing}"] if missing else []
     wanted = config.runtime.kernel
-    by_pytorch = config.model.name in GATED or wanted not in (KernelName.auto, KernelName.native)
+    by_pytorch = wanted not in (KernelName.auto, KernelName.native)
     if device != "cpu" or by_pytorch:
         return []
     library = load()

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 
 from irnn import kernels, screen, tasks
-from irnn.checks import GATED
 from irnn.config import SCHEMA, Config, ConfigError
 from irnn.display import Display, summary
 from irnn.kernels import slow
@@ -98,8 +97,6 @@ def kernel_name(config: Config, device: torch.device) -> str:
     Raises:
         ConfigError: The kernel asked for by name is not available.
     """
-    if config.model.name in GATED:
-        return "torch"
     if device.type == "cuda" and plan.suits(config) and not plan.why_unavailable():
         return "cuda"
     dtype = DTYPES[config.runtime.dtype]
