@@ -113,7 +113,7 @@ def report(claim: Claim) -> str:
     loaded = select([str(claim.folder)])
     summary = summarise(loaded.runs)
     command = f"python -m irnn.report {claim.folder.relative_to(ROOT).as_posix()}"
-    return render_page(loaded, summary, None, chart_data(summary), claim.folder, command)
+    return render_page(loaded, [summary], None, chart_data(summary), claim.folder, command)
 
 
 def same_report(one: str, other: str) -> bool:

@@ -17,7 +17,7 @@ from irnn.reporting.goals import parse_threshold
 from irnn.reporting.provenance import warnings
 from irnn.reporting.run import Loaded, Run
 from irnn.reporting.select import check_found, select
-from irnn.reporting.summary import Summary, summarise
+from irnn.reporting.summary import Summary, summarise_tasks
 from irnn.reporting.write import write_report
 from irnn.runs.finding import runs_root
 from irnn.version import ShowVersion
@@ -52,9 +52,10 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--threshold",
-        metavar="MSE",
+        metavar="SCORE",
         type=_threshold,
-        help="a run succeeds below this held-out MSE (default: at its own goal, stop.test_mse)",
+        help="a run succeeds beyond this held-out score: below an MSE, above an accuracy (default: at its "
+        "own goal, stop.test_mse and the like)",
     )
     parser.add_argument(
         "--watch", metavar="SECONDS", type=_seconds, help="refresh the table until all runs finish"
@@ -89,16 +90,16 @@ def _report(argv: Sequence[str] | None) -> int:
     try:
         loaded = _watch(arguments, console) if arguments.watch else _load(arguments)
         check_found(loaded, arguments.paths, arguments.where)
-        summary = summarise(loaded.runs, arguments.threshold)
+        summaries = summarise_tasks(loaded.runs, arguments.threshold)
         comparison = _compare(loaded, arguments)
         if not (arguments.watch and screen.is_live()):
-            console.print(table.render(loaded, summary, warnings(loaded), console.width))
+            console.print(table.render(loaded, summaries, warnings(loaded), console.width))
         for line in sentences(comparison) if comparison else []:
             console.print(line)
         if arguments.out:
             words = sys.argv[1:] if argv is None else argv
             command = shlex.join(["python", "-m", "irnn.report", *words])
-            lines = _write(arguments.out, loaded, summary, comparison, command)
+            lines = _write(arguments.out, loaded, summaries, comparison, command)
             for line in lines:
                 console.print(line, soft_wrap=True)
     except ValueError as error:
@@ -147,9 +148,9 @@ def _watch(arguments: argparse.Namespace, console: Console) -> Loaded:
             loaded = _load(arguments, cache)
             headline = table.headline(loaded)
             if screen.is_live():
-                summary = summarise(loaded.runs, arguments.threshold)
+                summaries = summarise_tasks(loaded.runs, arguments.threshold)
                 live.update(
-                    table.render(loaded, summary, warnings(loaded), console.width), refresh=True
+                    table.render(loaded, summaries, warnings(loaded), console.width), refresh=True
                 )
             elif headline != shown:
                 screen.say(headline)
@@ -160,10 +161,14 @@ def _watch(arguments: argparse.Namespace, console: Console) -> Loaded:
 
 
 def _write(
-    out: Path, loaded: Loaded, summary: Summary, comparison: Comparison | None, command: str
+    out: Path,
+    loaded: Loaded,
+    summaries: Sequence[Summary],
+    comparison: Comparison | None,
+    command: str,
 ) -> list[str]:
     try:
-        return write_report(out, loaded, summary, comparison, command)
+        return write_report(out, loaded, summaries, comparison, command)
     except OSError as error:
         raise ValueError(f"--out={out} cannot be written: {error.strerror or error}") from error
 

@@ -141,14 +141,14 @@ def test_thinning_keeps_spikes_ends_and_first_crossings(tmp_path):
     assert broken == 0
     assert curve.step.size <= 310
     assert {0, 123_400, 424_200, 499_900} <= set(curve.step.tolist())
-    assert curve.first_below == {"0.1": 123_400, "0.05": 123_400, "0.01": 123_400, "0.001": 123_400}
-    assert curve.test_mse.max() == 3
-    assert curve.test_mse.min() == 1e-7
+    assert curve.first_past == {"0.1": 123_400, "0.05": 123_400, "0.01": 123_400, "0.001": 123_400}
+    assert curve.test_loss.max() == 3
+    assert curve.test_loss.min() == 1e-7
 
 
 def test_a_loss_that_is_null_is_not_finite_and_survives_thinning(tmp_path):
     run = load(write_run(tmp_path, status="diverged", finish=False)).runs[0]
-    assert math.isnan(run.curve.test_mse[-1])
+    assert math.isnan(run.curve.test_loss[-1])
     assert run.divergences[0].reason == "gradient norm is inf"
     assert run.divergences[0].step == run.steps
 

@@ -165,7 +165,7 @@ def test_the_command_takes_a_threshold_through_to_every_file(report, tmp_path):
 def test_a_threshold_that_is_none_is_refused(report, sweep, text):
     status, _, errors = report(sweep, f"--threshold={text}")
     assert status == 2
-    assert "no held-out MSE; give a positive number, as in 0.01" in errors
+    assert "no held-out score; give a positive number, as in 0.01" in errors
 
 
 def test_a_narrow_screen_keeps_the_goal_and_no_empty_column(report, tmp_path, monkeypatch):

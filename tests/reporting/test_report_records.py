@@ -46,7 +46,7 @@ def test_a_record_says_of_its_runs_what_their_folders_say(tmp_path, record):
     for run in runs:
         for name in ("status", "seed", "steps", "solved_at", "schema", "command", "divergences"):
             assert getattr(run, name) == getattr(there[run.run_id], name), name
-        for name in ("test_mse", "best_test_mse", "train_mse", "seconds"):
+        for name in ("value", "best_value", "test_loss", "train_loss", "seconds"):
             assert getattr(run, name) == pytest.approx(
                 getattr(there[run.run_id], name), nan_ok=True
             ), name
@@ -94,11 +94,11 @@ def test_a_run_folder_with_a_file_of_that_name_is_still_a_run(tmp_path, folders)
         ('{"status": "solved", "steps": 1, "config": {"seed": 1}}', "line 2: it lacks solved_at"),
         (
             '{"status": "solved", "steps": 1, "solved_at": {}, "config": {"seed": 1}, "curve": [3]}',
-            "line 2: curve is not a list of [update, MSE]",
+            "line 2: curve is not a list of [update, number]",
         ),
         (
             '{"status": "solved", "steps": 1, "solved_at": {}, "config": {"seed": 1}, "curve": 3}',
-            "line 2: curve is not a list of [update, MSE]",
+            "line 2: curve is not a list of [update, number]",
         ),
     ],
 )

@@ -50,8 +50,8 @@ def made(place, tmp_path):
         (damaged / name).write_bytes(content)
         loaded = select([str(root)])
         summary = summarise(loaded.runs)
-        Console(file=io.StringIO()).print(table.render(loaded, summary, warnings(loaded), 100))
-        page = render_page(loaded, summary, None, chart_data(summary), tmp_path)
+        Console(file=io.StringIO()).print(table.render(loaded, [summary], warnings(loaded), 100))
+        page = render_page(loaded, [summary], None, chart_data(summary), tmp_path)
         page.encode()
         assert "\x1b" not in page
         export.write_csv(export.rows(loaded.runs), tmp_path / "summary.csv")

@@ -11,8 +11,9 @@ import numpy as np
 
 from irnn.reporting import wording
 from irnn.reporting.curve import MOST_STEPS, Array
-from irnn.reporting.published import LABELS, PublishedRow, published_rows
+from irnn.reporting.published import LABELS, PublishedRow, rows_of
 from irnn.reporting.run import Run
+from irnn.reporting.scoring import Scoring
 from irnn.reporting.summary import Group, Summary, crossing, time_to
 
 SEQ_LEN = "task.seq_len"
@@ -23,45 +24,86 @@ DRAWN = 8
 _MEDIAN_POINTS = 300
 
 
+MOST_BASELINES = 6
+"""Lines of trivial answers on a chart."""
+
+
+def page_data(summaries: Sequence[Summary]) -> dict[str, Any]:
+    """Everything the page draws: of one task its own data, of several {"tasks": [...]}."""
+    each = [chart_data(summary) for summary in summaries]
+    return each[0] if len(each) == 1 else {"tasks": each}
+
+
 def chart_data(summary: Summary) -> dict[str, Any]:
-    """Everything the page draws; None where a number is missing or not finite."""
+    """Everything the page draws of a task; None where a number is missing or not finite."""
     return {
-        "groups": [_group(summary.name(group), group) for group in summary.groups],
+        "mark": summary.mark,
+        "metric": _metric(summary),
+        "groups": [_group(summary.name(group), group, summary.scoring) for group in summary.groups],
         "lengths": {name: lengths(summary, name) for name in (*summary.thresholds, RATE)},
         "threshold": summary.drawn,
         "success": summary.success,
-        "published": published_points(),
+        "published": published_points(summary.scoring.task),
         "near": NEAR,
         "drawn": DRAWN,
         "overfit": overfit_points(summary),
     }
 
 
-def _group(name: str, group: Group) -> dict[str, Any]:
+def _metric(summary: Summary) -> dict[str, Any]:
+    """What the score is called, and the lines that trivial answers draw: one for each that differs."""
+    scoring = summary.scoring
+    lines = {
+        one.baseline: {
+            "at": one.baseline,
+            "label": f"{one.trivial()}: always {one.baseline_meaning}",
+        }
+        for one in summary.scorings
+        if math.isfinite(one.baseline)
+    }
+    return {
+        "name": scoring.label,
+        "loss": scoring.loss_label,
+        "higher": scoring.higher,
+        "sign": scoring.sign,
+        "baselines": list(lines.values())[:MOST_BASELINES],
+    }
+
+
+def _group(name: str, group: Group, scoring: Scoring) -> dict[str, Any]:
     steps, held_out, training = median_curve(group.runs)
+    median = {
+        "s": _whole(steps),
+        "h": _rounded(held_out, 4 if scoring.higher else 3),
+        "t": _rounded(training),
+    }
+    if not scoring.is_loss:
+        median["l"] = _rounded(median_of(group.runs, steps, "test_loss"))
     return {
         "name": name,
         "runs": [_run(run) for run in group.runs],
-        "median": {"s": _whole(steps), "h": _rounded(held_out), "t": _rounded(training)},
+        "median": median,
     }
 
 
 def _run(run: Run) -> dict[str, Any]:
+    lost = {} if run.scoring.is_loss else {"l": _rounded(run.curve.test_loss)}
     return {
         "id": run.run_id,
         "seed": run.seed,
         "status": run.status,
         "s": _whole(run.curve.step),
-        "h": _rounded(run.curve.test_mse),
-        "t": _rounded(run.curve.train_mse),
+        "h": _rounded(run.curve.value, 4 if run.scoring.higher else 3),
+        "t": _rounded(run.curve.train_loss),
+        **lost,
         "e": [[event.step, event.reason] for event in run.divergences],
     }
 
 
 def median_curve(runs: Sequence[Run]) -> tuple[Array, Array, Array]:
-    """Median over seeds at common updates: (steps, held-out, training), each (points,).
+    """Median over seeds at common updates: (steps, held-out score, training loss), each (points,).
 
-    A run that solved keeps its last loss from then on, one that diverged counts as worse than
+    A run that solved keeps its last value from then on, one that diverged counts as worse than
     any; the curve ends where the first run was given up on or has not got to yet, since a median
     over the rest would flatter. NaN where the median run is one that diverged.
     """
@@ -74,9 +116,16 @@ def median_curve(runs: Sequence[Run]) -> tuple[Array, Array, Array]:
     grid = grid[grid <= end]
     if grid.size > _MEDIAN_POINTS:
         grid = grid[np.linspace(0, grid.size - 1, _MEDIAN_POINTS).astype(int)]
-    held_out = _median([_held(run, run.curve.test_mse, grid) for run in runs])
-    training = _median([_held(run, run.curve.train_mse, grid) for run in runs])
-    return grid, held_out, training
+    return grid, median_of(runs, grid, "value"), median_of(runs, grid, "train_loss")
+
+
+def median_of(runs: Sequence[Run], grid: Array, name: str) -> Array:
+    """Median over seeds of one of a curve's columns, at the updates of `median_curve`: (points,)."""
+    drawn = [run for run in runs if run.curve.step.size]
+    if not drawn:
+        return np.empty(0)
+    turn = -1.0 if name == "value" and drawn[0].scoring.higher else 1.0
+    return turn * _median([_held(run, turn * getattr(run.curve, name), grid) for run in drawn])
 
 
 def _held(run: Run, values: Array, grid: Array) -> Array:
@@ -105,7 +154,7 @@ def lengths(summary: Summary, threshold: str) -> list[dict[str, Any]]:
             continue
         series = summary.name(group, without=(SEQ_LEN,), nothing="these runs")
         if threshold == RATE:
-            of, told = group.tried, _rate(group, summary.asked)
+            of, told = group.tried, _rate(group, summary)
         else:
             of, told = (
                 sum(run.sought(threshold) for run in finished),
@@ -116,10 +165,10 @@ def lengths(summary: Summary, threshold: str) -> list[dict[str, Any]]:
     return sorted(points, key=lambda point: (point["series"], point["T"]))
 
 
-def _rate(group: Group, asked: str | None) -> dict[str, Any]:
-    rate = group.rate
+def _rate(group: Group, summary: Summary) -> dict[str, Any]:
+    rate, asked = group.rate, summary.asked
     ends = {"median": rate.estimate, "low": rate.low, "high": rate.high}
-    words = f"{'solved' if asked is None else f'below {asked}'} {wording.rate(rate)}"
+    words = f"{'solved' if asked is None else summary.success} {wording.rate(rate)}"
     return {**ends, "words": words, "crossed": group.succeeded, "runs": []}
 
 
@@ -153,10 +202,10 @@ def near(
     return [row for row in published if row["threshold"] == threshold and low <= row["T"] <= high]
 
 
-def published_points() -> list[dict[str, Any]]:
-    """Published rows to draw: updates to a threshold or that none got there, and success rates."""
+def published_points(task: str) -> list[dict[str, Any]]:
+    """Published rows of a task to draw: updates to a threshold or that none got there, and success rates."""
     points = []
-    for row in published_rows():
+    for row in rows_of(task):
         if row.updates is not None or row.never:
             points.append(_published(row, row.threshold, row.updates))
         if row.solved is not None and row.runs is not None:
@@ -186,12 +235,12 @@ def overfit_points(summary: Summary) -> list[dict[str, Any]]:
             "group": index,
             "id": run.run_id,
             "seed": run.seed,
-            "train": _significant(run.train_mse),
-            "test": _significant(run.test_mse),
+            "train": _significant(run.train_loss),
+            "test": _significant(run.test_loss),
         }
         for index, group in enumerate(summary.groups)
         for run in group.finished
-        if 0 < run.train_mse < 10 and 0 < run.test_mse < 10
+        if 0 < run.train_loss < 10 and 0 < run.test_loss < 10
     ]
 
 
@@ -213,6 +262,8 @@ def _whole(values: Array) -> list[int]:
     return whole
 
 
-def _rounded(values: Array) -> list[float | None]:
-    """Three significant digits are more than a chart shows and keep the page small."""
-    return [None if math.isnan(value) else float(f"{value:.3g}") for value in values.tolist()]
+def _rounded(values: Array, digits: int = 3) -> list[float | None]:
+    """Few significant digits are more than a chart shows and keep the page small."""
+    return [
+        None if math.isnan(value) else float(f"{value:.{digits}g}") for value in values.tolist()
+    ]

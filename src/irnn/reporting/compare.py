@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnn.reporting import wording
-from irnn.reporting.goals import GOAL, common_goal, end_of, name_of, told_goals
+from irnn.reporting.goals import common_goal, end_of, name_of, told_goals
 from irnn.reporting.run import Run
+from irnn.reporting.scoring import one_task
 from irnn.reporting.settings import (
     ABSENT,
     Value,
@@ -37,7 +38,7 @@ SIGNIFICANT = 0.05
 class Side:
     """The finished runs on one side of a comparison.
 
-    `solved` counts those that solved the task, or got below the threshold asked for.
+    `solved` counts those that solved the task, or got past the threshold asked for.
     """
 
     name: str
@@ -51,9 +52,9 @@ class Comparison:
     """A against B over the settings that both have runs for.
 
     `strata` names those settings with (runs of A, runs of B); runs without a counterpart are only
-    counted in `left_out`. `threshold` is the held-out MSE that counts: the goal of all these runs, or
-    what was `asked` for. `difference` is A's success rate minus B's; `pairs` counts pairs in which A
-    solves first, B does, and neither can be said.
+    counted in `left_out`. `threshold` is the held-out score that counts, on the side `past`: the goal of all
+    these runs, or what was `asked` for. `difference` is A's success rate minus B's; `pairs` counts
+    pairs in which A solves first, B does, and neither can be said.
     """
 
     a: Side
@@ -61,6 +62,7 @@ class Comparison:
     strata: tuple[tuple[str, int, int], ...]
     left_out: int
     threshold: str
+    past: str
     asked: bool
     difference: Interval
     rate_p: float
@@ -76,8 +78,8 @@ def compare(
 
     Runs are compared within settings that differ in nothing else: every further setting that
     varies defines a stratum, and labels are permuted inside strata only. One stratum uses Fisher's
-    exact test for the rates. Success is reaching the goal that all of them have, or getting below
-    `threshold`. Raises ValueError when a side is empty, the sides overlap or goals are mixed.
+    exact test for the rates. Success is reaching the goal that all of them have, or getting past
+    `threshold`. Raises ValueError when a side is empty, the sides overlap, or tasks or goals are mixed.
     """
     known = list(dict.fromkeys(key for run in runs for key in run.settings))
     conditions = [parse_condition(name, known) for name in (name_a, name_b)]
@@ -90,6 +92,7 @@ def compare(
         raise ValueError(
             f"--compare {name_a} {name_b}: a run is on both sides; make them exclusive"
         )
+    one_task((run.scoring for run in (*side_a, *side_b)), f"--compare {name_a} {name_b}")
     chosen = {key for condition in conditions for key in condition}
     strata_keys = _strata_keys(side_a, side_b, chosen)
     matched_a, matched_b, strata = _match(side_a, side_b, strata_keys)
@@ -133,6 +136,7 @@ def compare(
         strata=tuple(named),
         left_out=len(side_a) + len(side_b) - len(both),
         threshold=level,
+        past=both[0].scoring.past,
         asked=asked is not None,
         difference=newcombe(*margins),
         rate_p=fisher_exact(*margins) if len(strata) == 1 else stratified_exact(tables),
@@ -152,38 +156,43 @@ def _side(name: str, runs: Sequence[Run], level: str, asked: str | None) -> Side
 
 
 def _threshold(runs: Sequence[Run], asked: float | None) -> str:
-    """The held-out MSE at which these runs have solved their task, by its name."""
+    """The held-out score at which these runs have solved their task, by its name."""
     if asked is not None:
         return _sought(runs, name_of(asked))
-    settings = [run.settings for run in runs]
-    goal = common_goal(settings)
+    settings, scoring = [run.settings for run in runs], runs[0].scoring
+    key, score = scoring.goal_key, f"held-out {scoring.label}"
+    goal = common_goal(settings, scoring)
     if goal is not None:
         return name_of(goal)
-    goals = told_goals(settings)
+    goals = told_goals(settings, scoring)
     if all(run.goal is None for run in runs):
         raise ValueError(
-            f"--compare: these runs have no goal ({GOAL} is null), so none can solve; say with "
-            "--threshold below which held-out MSE a run has succeeded, as in --threshold 0.01"
+            f"--compare: these runs have no goal ({key} is null), so none can solve; say with "
+            f"--threshold {scoring.past} which {score} a run has succeeded, as in --threshold "
+            f"{0.9 if scoring.higher else 0.01}"
         )
-    highest = max(run.goal for run in runs if run.goal is not None)
+    first = scoring.easiest_first(run.goal for run in runs if run.goal is not None)[0]
     raise ValueError(
-        f"--compare: the runs have different goals, {GOAL} is {goals}; compare all of them at one "
-        f"held-out MSE with --threshold {name_of(highest)}, or keep one goal with --where {GOAL}=..."
+        f"--compare: the runs have different goals, {key} is {goals}; compare all of them at one "
+        f"{score} with --threshold {name_of(first)}, or keep one goal with --where {key}=..."
     )
 
 
 def _sought(runs: Sequence[Run], level: str) -> str:
-    """Give the threshold that all runs could have got below; raise ValueError where some ended before."""
+    """Give the threshold that all runs could have got past; raise ValueError where some ended before."""
     ended = [run for run in runs if not run.sought(level)]
     if not ended:
         return level
-    highest = max(end for run in ended if (end := end_of(run.settings)) is not None)
+    scoring = runs[0].scoring
+    ends = [end for run in ended if (end := end_of(run.settings, scoring)) is not None]
+    first = name_of(scoring.easiest_first(ends)[0])
+    side, or_beyond = ("below", "less") if scoring.higher else ("above", "more")
     who = "every run" if len(ended) == len(runs) else f"{len(ended)} of the {len(runs)} runs"
     nobody = "Nobody could have reached it: " if len(ended) == len(runs) else ""
     raise ValueError(
-        f"--threshold {level}: {nobody}{who} ended at a goal above it, {GOAL} being "
-        f"{told_goals(run.settings for run in ended)}; compare at {name_of(highest)} or more, or train "
-        f"with stop.test_mse={level}"
+        f"--threshold {level}: {nobody}{who} ended at a goal {side} it, {scoring.goal_key} being "
+        f"{told_goals((run.settings for run in ended), scoring)}; compare at {first} or {or_beyond}, or "
+        f"train with {scoring.goal_key}={level}"
     )
 
 
@@ -248,7 +257,7 @@ def sentences(comparison: Comparison) -> list[str]:
     """The comparison in words, the verdicts first in each line."""
     a, b, diff = comparison.a, comparison.b, comparison.difference
     first_a, first_b, unknown = comparison.pairs
-    below = f"below {comparison.threshold}"
+    below = f"{comparison.past} {comparison.threshold}"
     done, rates, times = (
         (f"got {below}", f"gets {below} more often", f"gets {below} sooner")
         if comparison.asked
@@ -278,9 +287,10 @@ def sentences(comparison: Comparison) -> list[str]:
 def _nobody(comparison: Comparison) -> str:
     """Say why there is no time to compare, where no run of either side got there."""
     runs = [*comparison.a.runs, *comparison.b.runs]
-    if any(run.solved_at.get(comparison.threshold) is not None for run in runs):
+    if any(run.reached(comparison.threshold) is not None for run in runs):
         return ""
-    return f"No run of either side got below {comparison.threshold}: there is no time to compare."
+    where = f"{comparison.past} {comparison.threshold}"
+    return f"No run of either side got {where}: there is no time to compare."
 
 
 def _verdict(p: float, claim: str) -> str:

@@ -12,7 +12,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from irnn.reporting.goals import THRESHOLDS, goal_of, name_of
+from irnn.reporting.goals import goal_of, name_of
+from irnn.reporting.scoring import UNKNOWN, Scoring
 from irnn.reporting.settings import flatten
 from irnn.reporting.text import one_line
 from irnn.runs.reading import MEGABYTE, read_bytes
@@ -29,12 +30,14 @@ class Record(msgspec.Struct, gc=False):
     step: float
     test_mse: float | None = None
     train_mse: float | None = None
+    test_loss: float | None = None
+    train_loss: float | None = None
+    test_accuracy: float | None = None
     seconds: float | None = None
     steps_per_second: float | None = None
     event: Any = None
 
 
-_COLUMNS = attrgetter("step", "test_mse", "train_mse")
 _DECODER = msgspec.json.Decoder(Record)
 
 
@@ -57,44 +60,50 @@ class Event:
 
 @dataclass(frozen=True)
 class Curve:
-    """Loss against updates, thinned; the scalars come from all records, before thinning.
+    """Scores and losses against updates, thinned; the scalars come from all records, before thinning.
 
-    `step`, `test_mse` and `train_mse` are (points,), NaN where not finite.
+    `step`, `value` (the task's metric on the held-out set), `test_loss` and `train_loss` are (points,),
+    NaN where not finite; a task whose metric is its loss has that twice. `first_past` maps a threshold to
+    the first update evaluated beyond it.
     """
 
     step: Array
-    test_mse: Array
-    train_mse: Array
+    value: Array
+    test_loss: Array
+    train_loss: Array
     events: tuple[Event, ...] = ()
     last_step: int = 0
-    final_test_mse: float = math.nan
-    final_train_mse: float = math.nan
-    best_test_mse: float = math.nan
+    final_value: float = math.nan
+    final_test_loss: float = math.nan
+    final_train_loss: float = math.nan
+    best_value: float = math.nan
     seconds: float = math.nan
     steps_per_second: float = math.nan
-    first_below: Mapping[str, int] = field(default_factory=dict)
+    first_past: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Extent:
-    """How much of a curve to keep: about `points` records, and of which losses the first crossing.
+    """How much of a curve to keep: about `points` records, and of which thresholds the first crossing.
 
-    `threshold` is the one asked for; `levels` are held-out MSEs beside the usual thresholds.
+    `threshold` is the one asked for; `levels` are values of the metric beside the usual thresholds.
     """
 
     points: int = 300
     threshold: float | None = None
     goal: float | None = None
+    scoring: Scoring = UNKNOWN
 
     @property
     def levels(self) -> tuple[float, ...]:
-        """The losses whose first crossing is wanted beside the usual ones."""
+        """The values whose first crossing is wanted beside the usual ones."""
         return tuple(level for level in (self.threshold, self.goal) if level is not None)
 
-    def of(self, config: Mapping[str, Any]) -> "Extent":
+    def of(self, config: Mapping[str, Any], scoring: Scoring) -> "Extent":
         """The same for a run of this configuration, its goal among the levels."""
         stop = config.get("stop")
-        return replace(self, goal=goal_of(flatten({"stop": stop})) if stop else None)
+        goal = goal_of(flatten({"stop": stop}), scoring) if stop else None
+        return replace(self, goal=goal, scoring=scoring)
 
 
 def read_curve(path: Path, extent: Extent) -> tuple[Curve, int]:
@@ -110,28 +119,33 @@ def make_curve(records: Sequence[Record], extent: Extent) -> Curve:
     """Thin records, after taking the scalars and the first crossings from all of them."""
     if not records:
         empty = np.empty(0)
-        return Curve(empty, empty, empty)
-    table = np.array(list(map(_COLUMNS, records)), dtype=np.float64)
+        return Curve(empty, empty, empty, empty)
+    scoring = extent.scoring
+    columns = ("step", scoring.key, f"test_{scoring.suffix}", f"train_{scoring.suffix}")
+    if not set(columns) <= set(Record.__struct_fields__):
+        raise ValueError(f"nothing here knows the metric {scoring.name}")
+    table = np.array(list(map(attrgetter(*columns), records)), dtype=np.float64)
     if (np.diff(table[:, 0]) < 0).any():
         table = table[np.argsort(table[:, 0], kind="stable")]
     table[~np.isfinite(table)] = np.nan
-    step, test, train = table.T
+    step, value, test, train = table.T
     last = records[-1]
-    finite = test[np.isfinite(test)]
-    below = _first_below(test, extent.levels)
-    keep = _thin(test, extent.points, list(below.values()))
+    past = _first_past(value, extent)
+    keep = _thin(-value if scoring.higher else value, extent.points, list(past.values()))
     return Curve(
         step=step[keep],
-        test_mse=test[keep],
-        train_mse=train[keep],
+        value=value[keep],
+        test_loss=test[keep],
+        train_loss=train[keep],
         events=_events(records),
         last_step=int(step[-1]),
-        final_test_mse=float(test[-1]),
-        final_train_mse=float(train[-1]),
-        best_test_mse=float(finite.min()) if finite.size else math.nan,
+        final_value=float(value[-1]),
+        final_test_loss=float(test[-1]),
+        final_train_loss=float(train[-1]),
+        best_value=scoring.best(value[np.isfinite(value)].tolist()),
         seconds=_finite(last.seconds),
         steps_per_second=_finite(last.steps_per_second),
-        first_below={name: int(step[at]) for name, at in below.items()},
+        first_past={name: int(step[at]) for name, at in past.items()},
     )
 
 
@@ -176,26 +190,33 @@ def _events(records: Sequence[Record]) -> tuple[Event, ...]:
     return tuple(Event.from_json(event, step) for event, step in found if isinstance(event, dict))
 
 
-def _first_below(test: Array, levels: Sequence[float]) -> dict[str, int]:
-    """The index of the first record below each of the usual thresholds and `levels`."""
-    names = {**{name: float(name) for name in THRESHOLDS}, **{name_of(v): v for v in levels}}
-    below = {name: np.flatnonzero(test < level) for name, level in names.items()}
-    return {name: int(hits[0]) for name, hits in below.items() if hits.size}
+def _first_past(value: Array, extent: Extent) -> dict[str, int]:
+    """The index of the first record beyond each of the usual thresholds and the extent's levels."""
+    scoring = extent.scoring
+    names = {name: float(name) for name in scoring.thresholds}
+    names |= {name_of(level): level for level in extent.levels}
+    past = {
+        name: np.flatnonzero(value > level if scoring.higher else value < level)
+        for name, level in names.items()
+    }
+    return {name: int(hits[0]) for name, hits in past.items() if hits.size}
 
 
-def _thin(test: Array, points: int, crossings: Sequence[int]) -> NDArray[np.intp]:
+def _thin(values: Array, points: int, crossings: Sequence[int]) -> NDArray[np.intp]:
     """Choose records to keep: extremes of each bucket, both ends, each first crossing.
 
-    NaN ranks as highest, so that a divergence inside a bucket survives.
+    `values` are the lower the better. NaN ranks as highest, so that a divergence inside a bucket survives.
     """
-    size = test.size
+    size = values.size
     if size <= points:
         return np.arange(size)
     width = math.ceil(size / (points // 2))
-    ranked = np.where(np.isnan(test), np.inf, test)
+    ranked = np.where(np.isnan(values), np.inf, values)
     padding = -size % width
     lowest = np.pad(ranked, (0, padding), constant_values=np.inf).reshape(-1, width).argmin(axis=1)
-    highest = np.pad(ranked, (0, padding), constant_values=-1.0).reshape(-1, width).argmax(axis=1)
+    highest = (
+        np.pad(ranked, (0, padding), constant_values=-np.inf).reshape(-1, width).argmax(axis=1)
+    )
     starts = np.arange(lowest.size) * width
     keep = np.concatenate([[0, size - 1, *crossings], starts + lowest, starts + highest])
     return np.unique(keep[keep < size]).astype(np.intp)

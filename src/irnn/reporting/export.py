@@ -7,7 +7,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from irnn.reporting.goals import THRESHOLDS, name_of
+from irnn.metric import IRNN_0_1
+from irnn.reporting.goals import name_of
 from irnn.reporting.run import Run
 from irnn.reporting.settings import Value
 from irnn.reporting.text import printable
@@ -20,9 +21,12 @@ def rows(runs: Sequence[Run], asked: str | None = None) -> list[dict[str, Value]
     """Flatten every run: results first, then its settings under their full keys, then provenance.
 
     An update count of a threshold never crossed, and a loss that is not finite, is None. `asked` is a
-    threshold beside the usual ones.
+    threshold beside the usual ones. Where some run is scored by another metric than the MSE, the metric has
+    columns of its own for all.
     """
-    thresholds = dict.fromkeys((*THRESHOLDS, *([asked] if asked else [])))
+    recorded = [name for run in runs for name in run.scoring.thresholds]
+    thresholds = dict.fromkeys((*recorded, *([asked] if asked else [])))
+    others = any(run.scoring.name != IRNN_0_1.name for run in runs)
     table = []
     for run in runs:
         row: dict[str, Value] = {
@@ -32,10 +36,11 @@ def rows(runs: Sequence[Run], asked: str | None = None) -> list[dict[str, Value]
             "steps": run.steps,
             "seconds": _known(run.seconds),
             "steps_per_second": _known(run.steps_per_second),
-            "test_mse": _known(run.test_mse),
-            "best_test_mse": _known(run.best_test_mse),
-            "train_mse": _known(run.train_mse),
+            **_scores(run),
         }
+        if others:
+            row.update(metric=run.scoring.name, better="higher" if run.scoring.higher else "lower")
+            row.update(value=_known(run.value), best_value=_known(run.best_value))
         row.update({f"updates_to_{name}": run.solved_at.get(name) for name in thresholds})
         row["updates_to_goal"] = None if run.goal is None else run.solved_at.get(name_of(run.goal))
         row.update(restarts=run.restarts, divergences=len(run.divergences), schema=run.schema)
@@ -44,6 +49,13 @@ def rows(runs: Sequence[Run], asked: str | None = None) -> list[dict[str, Value]
         row["folder"] = printable(str(run.path))
         table.append(row)
     return table
+
+
+def _scores(run: Run) -> dict[str, Value]:
+    suffix = run.scoring.suffix
+    best = {"best_test_mse": _known(run.best_value)} if suffix == "mse" else {}
+    losses = {f"test_{suffix}": _known(run.test_loss), **best}
+    return {**losses, f"train_{suffix}": _known(run.train_loss)}
 
 
 def _known(value: float) -> float | None:

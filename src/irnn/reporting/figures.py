@@ -30,6 +30,8 @@ from irnn.reporting.heatmap import Heatmap, heatmaps, ramp
 from irnn.reporting.settings import show
 from irnn.reporting.summary import Summary
 
+_VARYING = ("grid_[0-9]", "updates_to_*")
+_NAMES = ("learning_curves", "training_against_held_out", *_VARYING)
 _TOP = 10.0
 _MANY_RUNS = 60
 _MOST_GRIDS = 4
@@ -42,14 +44,19 @@ _STYLE: dict[Any, Any] = {
 _STYLE |= {"axes.spines.right": False, "grid.linewidth": 0.4, "legend.frameon": False}
 
 
+def clear_figures(folder: Path, names: Sequence[str] = _NAMES) -> None:
+    """Remove the pictures of a report that had more of them, other tasks or another threshold."""
+    for name in names:
+        for old in folder.glob(f"{name}.*"):
+            old.unlink()
+
+
 def write_figures(summary: Summary, data: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Draw every figure the runs allow into `folder`, as PNG and SVG; give back their paths."""
+    """Draw every figure the runs of a task allow into `folder`, as PNG and SVG; give back their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    # Of a report that had more of them, or drew another threshold.
-    for old in (*folder.glob("grid_[0-9].*"), *folder.glob("updates_to_*.*")):
-        old.unlink()
-    draw: dict[str, Callable[[], Figure]] = {"learning_curves": lambda: _curves(data["groups"])}
-    if data["lengths"][summary.drawn]:
+    clear_figures(folder, _VARYING)
+    draw: dict[str, Callable[[], Figure]] = {"learning_curves": lambda: _curves(data)}
+    if data["lengths"].get(summary.drawn):
         draw[f"updates_to_{summary.drawn}"] = lambda: _lengths(data)
     if data["overfit"]:
         draw["training_against_held_out"] = lambda: _overfitting(data)
@@ -76,7 +83,9 @@ def _line(steps: Sequence[float], values: Sequence[float | None]) -> list[tuple[
     return [(s, nan if v is None else min(v, _TOP)) for s, v in zip(steps, values, strict=True)]
 
 
-def _curves(groups: Sequence[Mapping[str, Any]]) -> Figure:
+def _curves(data: Mapping[str, Any]) -> Figure:
+    groups: Sequence[Mapping[str, Any]] = data["groups"]
+    metric = data["metric"]
     names = [group["name"] for group in groups[:MOST_SERIES]]
     figure, axes = new_axes(names=names, title=left_out(len(groups)))
     groups = groups[:MOST_SERIES]
@@ -104,12 +113,14 @@ def _curves(groups: Sequence[Mapping[str, Any]]) -> Figure:
             finite = [min(value, _TOP) for value in run["h"] if value is not None]
             for at, _ in run["e"]:
                 axes.plot([at], finite[-1:] or [_TOP], "x", color=colour, markersize=5)
-    axes.axhline(1 / 6, color="black", linewidth=0.8, linestyle=(0, (5, 3)))
-    axes.set_yscale("log")
+    for line in metric["baselines"]:
+        axes.axhline(line["at"], color="black", linewidth=0.8, linestyle=(0, (5, 3)))
+    if not metric["higher"]:
+        axes.set_yscale("log")
     axes.autoscale_view()
     axes.set_xlim(left=0)
     axes.set_xlabel("updates")
-    axes.set_ylabel("held-out MSE")
+    axes.set_ylabel(f"held-out {metric['name']}")
     whole_numbers(axes.xaxis)
     plain_numbers(axes.yaxis)
     add_legend(figure, names)
@@ -167,7 +178,8 @@ def _lengths(data: Mapping[str, Any]) -> Figure:
     whole_numbers(axes.xaxis)
     whole_numbers(axes.yaxis)
     axes.set_xlabel("sequence length T")
-    axes.set_ylabel(f"updates to held-out MSE < {threshold}")
+    metric = data["metric"]
+    axes.set_ylabel(f"updates to held-out {metric['name']} {metric['sign']} {threshold}")
     add_legend(figure, names)
     return figure
 
@@ -209,8 +221,9 @@ def _overfitting(data: Mapping[str, Any]) -> Figure:
         )
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xlabel("final training MSE")
-    axes.set_ylabel("final held-out MSE")
+    loss = data["metric"]["loss"]
+    axes.set_xlabel(f"final training {loss}")
+    axes.set_ylabel(f"final held-out {loss}")
     plain_numbers(axes.xaxis)
     plain_numbers(axes.yaxis)
     add_legend(figure, names)

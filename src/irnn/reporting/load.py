@@ -12,9 +12,13 @@ from irnn.reporting.curve import Curve, Extent, make_curve, read_curve
 from irnn.reporting.find import MARKERS, is_record
 from irnn.reporting.record import read_record
 from irnn.reporting.run import Loaded, Run, Skipped, check_result, make_run
+from irnn.reporting.scoring import score_by
 from irnn.reporting.settings import IN_A_FILE, Settings, check_config, flatten
 from irnn.reporting.text import one_line
 from irnn.runs.reading import read_json, read_yaml
+
+_NO_PLACE = ("task", "metric", "thresholds")
+"""What provenance.json says about the run itself, for reports of one that has no result yet."""
 
 
 def load_runs(
@@ -101,13 +105,16 @@ def read_run(folder: Path, extent: Extent, notes: list[str]) -> Run:
     if result is not None:
         check_result(result, "result.json")
     config = _config(folder, result)
-    provenance, *later = _sessions(folder, notes)
-    curve = _curve(folder, extent.of(config), notes)
+    described = _provenance(folder, notes)
+    provenance, *later = _sessions(described)
+    said = result or described
+    scoring = score_by(config, said.get("metric"), said.get("solved_at"), said.get("thresholds"))
+    curve = _curve(folder, extent.of(config, scoring), notes)
     if result is not None and curve.step.size == 0:
         notes.append(f"{folder.name}: no metrics.jsonl to draw its curve from")
     written = math.nan if result is not None else _modified(folder)
     return make_run(
-        folder, result or {}, config, provenance, curve, later=later, last_written=written
+        folder, result or {}, config, provenance, curve, scoring, later=later, last_written=written
     )
 
 
@@ -144,16 +151,24 @@ def _config(folder: Path, result: Mapping[str, Any] | None) -> dict[str, Any]:
     return check_config(config, "config.yaml", IN_A_FILE)
 
 
-def _sessions(folder: Path, notes: list[str]) -> list[Settings]:
-    """Where each session of the run was made, the first one with what is of the whole run."""
+def _provenance(folder: Path, notes: list[str]) -> dict[str, Any]:
+    """Read provenance.json; one that cannot be read costs the run no more than what it says."""
     try:
-        provenance = _read_json(folder / "provenance.json") or {}
+        return _read_json(folder / "provenance.json") or {}
     except (ValueError, OSError) as error:
         notes.append(f"{folder.name}: {one_line(error)}")
-        return [{}]
+        return {}
+
+
+def _sessions(provenance: Mapping[str, Any]) -> list[Settings]:
+    """Where each session of the run was made, the first one with what is of the whole run."""
     sessions = provenance.get("sessions")
     later = sessions[1:] if isinstance(sessions, list) else []
-    return [flatten(provenance), *(flatten(each) for each in later if isinstance(each, dict))]
+    return [_place(provenance), *(_place(each) for each in later if isinstance(each, dict))]
+
+
+def _place(session: Mapping[str, Any]) -> Settings:
+    return flatten({key: value for key, value in session.items() if key not in _NO_PLACE})
 
 
 def _modified(folder: Path) -> float:

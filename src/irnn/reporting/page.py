@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from irnn.metric import IRNN_0_1
 from irnn.reporting import run_lists, sections
 from irnn.reporting.compare import Comparison, Side, sentences
 from irnn.reporting.provenance import warnings
@@ -24,7 +25,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inli
 
 def render_page(
     loaded: Loaded,
-    summary: Summary,
+    summaries: Sequence[Summary],
     comparison: Comparison | None,
     data: Mapping[str, Any],
     out: Path,
@@ -32,18 +33,14 @@ def render_page(
 ) -> str:
     """Write the whole page as it lies in `out`, from which links to run folders are relative.
 
-    `data` is what `chart_data` computed from `summary`, `command` what was typed to get the page.
+    Each task has its own tables and charts. `data` is what `page_data` computed from `summaries`,
+    `command` what was typed to get the page.
     """
-    parts = [
-        ("groups", "Results", sections.groups(summary)),
-        ("comparison", "Comparison", _comparison(comparison)),
-        ("curves", "Learning curves", sections.curves(summary)),
-        ("length", "Updates against T", sections.length(summary)),
-        ("heatmaps", "Grids", sections.heat(summary)),
-        ("overfitting", "Training against held-out loss", sections.overfitting()),
-        ("runs", "Runs and commands", run_lists.runs(loaded, summary, out)),
+    parts = [part for summary in summaries for part in _of_task(summary, comparison, summaries)]
+    parts += [
+        ("runs", "Runs and commands", run_lists.runs(loaded, summaries, out)),
         ("provenance", "Provenance", run_lists.provenance(loaded)),
-        ("methods", "How to read this", sections.methods()),
+        ("methods", "How to read this", sections.methods(summaries)),
     ]
     shown = [part for part in parts if part[2]]
     links = "".join(f'<a href="#{name}">{title}</a>' for name, title, _ in shown)
@@ -63,6 +60,27 @@ def render_page(
         f'<nav aria-label="Sections">{links}</nav></header><main>{_warnings(warnings(loaded))}'
         f"{body}</main>{_script(data)}</body></html>\n"
     )
+
+
+def _of_task(
+    summary: Summary, comparison: Comparison | None, summaries: Sequence[Summary]
+) -> list[tuple[str, str, str]]:
+    """What is said of one task: names, titles and texts of its sections."""
+    told, of = "", ""
+    if len(summaries) > 1:
+        of = f" of {html.escape(summary.scoring.task)}"
+    if of or summary.scoring.name != IRNN_0_1.name:
+        told = f"<p class=note>{html.escape(summary.scoring.told())}.</p>"
+    compared = comparison is not None and comparison.a.runs[0] in summary.runs
+    parts = [
+        ("groups", "Results", told + sections.groups(summary)),
+        ("comparison", "Comparison", _comparison(comparison) if compared else ""),
+        ("curves", "Learning curves", sections.curves(summary)),
+        ("length", "Updates against T", sections.length(summary)),
+        ("heatmaps", "Grids", sections.heat(summary)),
+        ("overfitting", "Training against held-out loss", sections.overfitting(summary)),
+    ]
+    return [(f"{name}{summary.mark}", f"{title}{of}", text) for name, title, text in parts]
 
 
 def _asset(name: str) -> str:

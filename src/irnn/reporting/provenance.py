@@ -10,7 +10,6 @@ from irnn.reporting.text import printable
 
 _MIXED: dict[str, str] = {
     "schema": "results of different schema numbers may mean different things by the same name",
-    "task": "these are different tasks",
     "marks": "where the marks lie changes how hard the task is; published numbers differ by it",
     "data": "fixed and fresh data are different tasks: only a fixed set can be overfitted",
     "kernel": "kernels agree only to rounding, and their speeds are not comparable",
@@ -21,6 +20,8 @@ _MIXED: dict[str, str] = {
     "commit": "the code changed between runs",
     "torch": "results may differ between versions",
 }
+_OF_A_TASK = ("marks", "data")
+"""Settings of a task: that two tasks differ in them misleads nobody."""
 
 
 Reader = Callable[[Run], Iterable[str]]
@@ -88,10 +89,13 @@ def warnings(loaded: Loaded) -> list[str]:
     facts = census(loaded.runs)
     lines = []
     for fact, reason in _MIXED.items():
-        values = {value: n for value, n in facts.get(fact, {}).items() if value != "not recorded"}
-        if len(values) > 1:
-            mix = ", ".join(f"{_short(fact, value)} ({n} runs)" for value, n in values.items())
-            lines.append(f"Mixed {fact.replace('_', ' ')}: {mix}; {reason}.")
+        for counts in (
+            _pooled(loaded.runs, fact) if fact in _OF_A_TASK else [facts.get(fact, Counter())]
+        ):
+            values = {value: n for value, n in counts.items() if value != "not recorded"}
+            if len(values) > 1:
+                mix = ", ".join(f"{_short(fact, value)} ({n} runs)" for value, n in values.items())
+                lines.append(f"Mixed {fact.replace('_', ' ')}: {mix}; {reason}.")
     if loaded.sweep is not None and loaded.sweep.schema != SWEEP_SCHEMA:
         lines.append(
             f"The file of sweep {loaded.sweep.name} has schema {loaded.sweep.schema}, and this "
@@ -115,6 +119,14 @@ def warnings(loaded: Loaded) -> list[str]:
     for skipped in loaded.skipped:
         lines.append(f"Skipped {skipped.path.name}: {skipped.reason}.")
     return [printable(line) for line in (*lines, *(f"{note}." for note in loaded.notes))]
+
+
+def _pooled(runs: Sequence[Run], fact: str) -> list[Counter[str]]:
+    """Count the values of a fact among the runs of each task: those of two tasks are never pooled."""
+    tasks: dict[tuple[str, str, bool], list[Run]] = {}
+    for run in runs:
+        tasks.setdefault(run.scoring.kind, []).append(run)
+    return [census(part).get(fact, Counter()) for part in tasks.values()]
 
 
 def _short(fact: str, value: str) -> str:

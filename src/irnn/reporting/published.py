@@ -31,6 +31,7 @@ class PublishedRow:
     solved: int | None
     runs: int | None
     label: str
+    task: str
 
     @property
     def never(self) -> bool:
@@ -44,6 +45,11 @@ class PublishedRow:
         if self.solved is not None and self.runs is not None:
             words.append(f"{self.solved} of {self.runs} runs")
         return ", ".join(words)
+
+
+def rows_of(task: str) -> tuple[PublishedRow, ...]:
+    """Give the rows of one task; a threshold of theirs is a mean squared error."""
+    return tuple(row for row in published_rows() if row.task == task)
 
 
 @cache
@@ -70,4 +76,5 @@ def _row(record: dict[str, str]) -> PublishedRow:
         solved=whole("solved"),
         runs=whole("runs"),
         label=record["label"],
+        task=record["task"],
     )

@@ -2,7 +2,8 @@
 
 A line is what `result.json` holds, and of the rest of the run folder: `command`, `process`, `kernel`,
 `instruction_set`, `threads`, `machine`, `versions`, `commit`, and `curve` and `train_curve`, lists of
-[update, MSE], thinned. `later_sessions` has these facts of sessions that continued the run elsewhere.
+[update, score] and [update, loss], thinned; where the score is no loss, `loss_curve` too.
+`later_sessions` has these facts of sessions that continued the run elsewhere.
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import Any
 from irnn.reporting.curve import MOST, Curve, Extent, Record, make_curve
 from irnn.reporting.find import RECORD
 from irnn.reporting.run import COUNTED, Run, Skipped, check_result, make_run
+from irnn.reporting.scoring import Scoring, score_by
 from irnn.reporting.settings import Settings, check_config, flatten
 from irnn.reporting.text import one_line
 from irnn.runs.reading import read_text
@@ -49,22 +51,24 @@ def _run(folder: Path, row: Any, extent: Extent) -> Run:
         raise ValueError("it holds no run with its config")
     check_result(row, "it", COUNTED)
     config = check_config(row["config"], "its config")
-    curve = _curve(row, extent.of(config))
+    scoring = score_by(config, row.get("metric"), row.get("solved_at"))
+    curve = _curve(row, extent.of(config, scoring), scoring)
     sessions = row.get("later_sessions")
     later = [_facts(each) for each in sessions or () if isinstance(each, dict)]
-    return make_run(folder, row, config, _facts(row), curve, later=later, log=RECORD)
+    return make_run(folder, row, config, _facts(row), curve, scoring, later=later, log=RECORD)
 
 
 def _facts(said: Mapping[str, Any]) -> Settings:
     return flatten({name: said[key] for key, name in _FACTS.items() if key in said})
 
 
-def _curve(row: Mapping[str, Any], extent: Extent) -> Curve:
-    trained = dict(_pairs(row, "train_curve"))
-    records = [
-        Record(step=step, test_mse=mse, train_mse=trained.get(step))
-        for step, mse in _pairs(row, "curve")
-    ]
+def _curve(row: Mapping[str, Any], extent: Extent, scoring: Scoring) -> Curve:
+    trained, lost = (dict(_pairs(row, name)) for name in ("train_curve", "loss_curve"))
+    records = []
+    for step, value in _pairs(row, "curve"):
+        loss = value if scoring.is_loss else lost.get(step)
+        values = {f"test_{scoring.suffix}": loss, f"train_{scoring.suffix}": trained.get(step)}
+        records.append(Record(step=step, **{**values, scoring.key: value}))
     return make_curve(records, extent)
 
 
@@ -74,4 +78,4 @@ def _pairs(row: Mapping[str, Any], name: str) -> Sequence[tuple[float, float | N
             (float(step), None if mse is None else float(mse)) for step, mse in row.get(name, ())
         ]
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} is not a list of [update, MSE]") from error
+        raise ValueError(f"{name} is not a list of [update, number]") from error

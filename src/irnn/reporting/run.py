@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from irnn.reporting.curve import MOST_STEPS, Curve, Event
-from irnn.reporting.goals import THRESHOLDS, end_of, goal_of, name_of
+from irnn.reporting.goals import end_of, goal_of, name_of
+from irnn.reporting.scoring import Scoring
 from irnn.reporting.settings import Settings, flatten
 from irnn.reporting.sweeps import Job, Sweep
 from irnn.reporting.text import one_line, printable
@@ -21,9 +22,10 @@ COUNTED = (*STATUSES, UNFINISHED)
 class Run:
     """One run, read from its folder or from a record.
 
-    `status` is solved, exhausted, diverged, or unfinished (no result.json). Losses are held-out or
-    training mean squared errors, NaN where none is finite; `steps` counts updates; `solved_at`
-    maps a threshold to the first update evaluated below it, or None; `last_written` is when an
+    `status` is solved, exhausted, diverged, or unfinished (no result.json). `scoring` says what its task
+    is scored by; `value` is the metric at the end and `best_value` at its best, on the held-out set,
+    beside the losses that training lowers, NaN where none is finite; `steps` counts updates; `solved_at`
+    maps a threshold to the first update evaluated beyond it, or None; `last_written` is when an
     unfinished run last wrote, in seconds since 1970, and NaN once nothing will write any more. `log`
     names the file in `path` that its curve was read from. `provenance` is of the first session, and
     `later` of those that continued it.
@@ -35,12 +37,14 @@ class Run:
     status: str
     seed: int | None
     settings: Settings
+    scoring: Scoring
     steps: int
     seconds: float
     steps_per_second: float
-    test_mse: float
-    train_mse: float
-    best_test_mse: float
+    value: float
+    best_value: float
+    test_loss: float
+    train_loss: float
     solved_at: Mapping[str, int | None]
     restarts: int
     divergences: tuple[Event, ...]
@@ -63,13 +67,26 @@ class Run:
 
     @property
     def goal(self) -> float | None:
-        """The held-out MSE at which the run ends as solved, None where it has no such goal."""
-        return goal_of(self.settings)
+        """The held-out score at which the run ends as solved, None where it has no such goal."""
+        return goal_of(self.settings, self.scoring)
+
+    def reached(self, threshold: str) -> int | None:
+        """The first update evaluated beyond `threshold`, None if there was none.
+
+        Of a threshold that the run did not record its curve tells, which is thinned: a little late at worst.
+        """
+        if threshold in self.solved_at:
+            return self.solved_at[threshold]
+        level, curve = float(threshold), self.curve
+        past = curve.value > level if self.scoring.higher else curve.value < level
+        return int(curve.step[past.argmax()]) if past.any() else None
 
     def sought(self, threshold: str) -> bool:
-        """Whether the run got below `threshold`, or would have gone on until it did."""
-        end = end_of(self.settings)
-        return self.solved_at.get(threshold) is not None or end is None or float(threshold) >= end
+        """Whether the run got past `threshold`, or would have gone on until it did."""
+        end = end_of(self.settings, self.scoring)
+        if self.reached(threshold) is not None or end is None:
+            return True
+        return not self.scoring.is_past(float(threshold), end)
 
     @property
     def seq_len(self) -> float:
@@ -106,6 +123,7 @@ def make_run(
     config: Mapping[str, Any],
     provenance: Settings,
     curve: Curve,
+    scoring: Scoring,
     *,
     later: Sequence[Settings] = (),
     last_written: float = math.nan,
@@ -125,13 +143,15 @@ def make_run(
         status=data.get("status", UNFINISHED),
         seed=_seed(seed),
         settings=settings,
+        scoring=scoring,
         steps=_count(data.get("steps", curve.last_step)),
         seconds=number(data.get("seconds", curve.seconds)),
         steps_per_second=number(data.get("steps_per_second", curve.steps_per_second)),
-        test_mse=number(data.get("test_mse", curve.final_test_mse)),
-        train_mse=curve.final_train_mse,
-        best_test_mse=number(data.get("best_test_mse", curve.best_test_mse)),
-        solved_at=_solved_at(data, curve, goal_of(settings)),
+        value=number(data.get("value", data.get(scoring.key, curve.final_value))),
+        best_value=number(data.get("best_value", data.get("best_test_mse", curve.best_value))),
+        test_loss=number(data.get(f"test_{scoring.suffix}", curve.final_test_loss)),
+        train_loss=curve.final_train_loss,
+        solved_at=_solved_at(data, curve, goal_of(settings, scoring), scoring.thresholds),
         restarts=_count(data.get("restarts", 0)),
         divergences=_divergences(data, curve),
         schema=one_line(data.get("schema", "")),
@@ -179,19 +199,21 @@ def _command(provenance: Settings) -> str:
     return command if isinstance(command, str) else ""
 
 
-def _solved_at(data: Mapping[str, Any], curve: Curve, goal: float | None) -> dict[str, int | None]:
-    """First updates below each threshold: as the result states them, else as its curve shows them."""
+def _solved_at(
+    data: Mapping[str, Any], curve: Curve, goal: float | None, thresholds: Sequence[str]
+) -> dict[str, int | None]:
+    """First updates past each threshold: as the result states them, else as its curve shows them."""
     stated = data.get("solved_at")
     stated = stated if isinstance(stated, dict) else {}
     found: dict[str, int | None] = {}
-    for name in dict.fromkeys((*THRESHOLDS, *curve.first_below)):
+    for name in dict.fromkeys((*thresholds, *curve.first_past)):
         at = number(stated.get(name))
-        if name in stated or (stated and name in THRESHOLDS):
+        if name in stated or (stated and name in thresholds):
             found[name] = int(at) if 0 <= at <= MOST_STEPS else None
         else:
-            found[name] = curve.first_below.get(name)
+            found[name] = curve.first_past.get(name)
     if goal is not None and data.get("status") == "solved":
-        name = name_of(goal)  # a loss that is the goal exactly is solved, and below nothing
+        name = name_of(goal)  # a score that is the goal exactly is solved, and past nothing
         found[name] = found.get(name) or _count(data.get("steps"))
     return found
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from irnn.metric import IRNN_0_1
 from irnn.reporting import wording
 from irnn.reporting.charts import relative_link
 from irnn.reporting.markup import cell, sort_key, table
@@ -18,20 +19,30 @@ _MOST_COMMANDS = 12
 _UNESCAPED = "!*'()"  # by encodeURIComponent
 
 
-def runs(loaded: Loaded, summary: Summary, out: Path) -> str:
+def runs(loaded: Loaded, summaries: Sequence[Summary], out: Path) -> str:
     """What to type to get all runs again, then every run folder by group, with its own command."""
-    parts = [_asked(loaded)]
+    return "".join(
+        (_asked(loaded), *(_of_task(each, out, len(summaries) > 1) for each in summaries))
+    )
+
+
+def _of_task(summary: Summary, out: Path, several: bool) -> str:
+    parts = []
+    scoring = summary.scoring
+    scores = ["held-out", "best", "training"]
+    if scoring.name != IRNN_0_1.name:
+        scores = [f"held-out {scoring.label}", "best", f"training {scoring.loss_label}"]
     names = [("run", True), ("status", True), ("seed", False), ("updates", False)]
     names += [(f"to {threshold}", False) for threshold in summary.thresholds]
-    names += [(n, False) for n in ("held-out", "best", "training", "time", "updates/s")]
+    names += [(n, False) for n in (*scores, "time", "updates/s")]
     names += [("command", True)]
     for number, group in enumerate(summary.groups):
         listed = "".join(_command(line) for line in commands(group.runs))
         rows = [_run_row(run, out, summary.thresholds) for run in group.runs]
-        name = summary.name(group)
+        name = f"task={scoring.task}, " * several + summary.name(group)
         plural = "s" * (len(group.runs) != 1)
         parts.append(
-            f'<details id="runs-{number}"><summary>{html.escape(name)}: {len(group.runs)} '
+            f'<details id="runs{summary.mark}-{number}"><summary>{html.escape(name)}: {len(group.runs)} '
             f"run{plural}</summary>{listed or '<p class=note>No command recorded.</p>'}"
             f"{table(names, rows, f'Runs of {name}')}</details>"
         )
@@ -80,12 +91,13 @@ def _run_row(run: Run, out: Path, thresholds: Sequence[str]) -> str:
         cell(wording.count(run.steps), run.steps, f"{link}{run.log}"),
     ]
     for threshold in thresholds:
-        at = run.solved_at.get(threshold)
+        at = run.reached(threshold)
         cells.append(
             cell("-" if at is None else wording.count(at), sort_key(math.inf if at is None else at))
         )
-    for value in (run.test_mse, run.best_test_mse, run.train_mse):
-        cells.append(cell(wording.loss(value), sort_key(value)))
+    for value in (run.value, run.best_value):
+        cells.append(cell(wording.score(value, run.scoring), sort_key(value)))
+    cells.append(cell(wording.loss(run.train_loss), sort_key(run.train_loss)))
     cells.append(cell(wording.duration(run.seconds), sort_key(run.seconds)))
     cells.append(cell(wording.speed(run.steps_per_second), sort_key(run.steps_per_second)))
     command = f'<td class="text wrap"><code>{html.escape(run.command)}</code></td>'

@@ -2,12 +2,13 @@
 
 import html
 import math
+from collections.abc import Sequence
 
 from irnn.reporting import wording
-from irnn.reporting.charts import DRAWN, RATE, SEQ_LEN
+from irnn.reporting.charts import DRAWN, MOST_BASELINES, RATE, SEQ_LEN
 from irnn.reporting.heatmap import Heatmap, heatmaps, ramp
 from irnn.reporting.markup import TIP, cell, quantile_key, sort_key, table
-from irnn.reporting.published import LABELS, published_rows
+from irnn.reporting.published import LABELS, rows_of
 from irnn.reporting.settings import show
 from irnn.reporting.summary import Group, Summary
 
@@ -40,7 +41,7 @@ def groups(summary: Summary) -> str:
 
 
 def _group_row(number: int, group: Group, summary: Summary) -> str:
-    link = f"#runs-{number}"
+    link = f"#runs{summary.mark}-{number}"
     cells = [cell(show(value), css="text") for value in group.values]
     cells.append(cell(str(len(group.runs)), link=link))
     for status in summary.statuses:
@@ -52,8 +53,8 @@ def _group_row(number: int, group: Group, summary: Summary) -> str:
         middle, spread = wording.quantile(crossing.median), wording.quartiles(crossing)
         text = middle if spread == middle else f"{middle}\n{spread}"
         cells.append(cell(text, quantile_key(crossing.median), link))
-    best = "-" if math.isnan(group.best_test_mse) else wording.loss(group.best_test_mse)
-    cells.append(cell(best, sort_key(group.best_test_mse), link))
+    best = "-" if math.isnan(group.best) else wording.score(group.best, summary.scoring)
+    cells.append(cell(best, sort_key(group.best), link))
     cells.append(cell(wording.duration(group.seconds), sort_key(group.seconds), link))
     speed = group.steps_per_second
     cells.append(cell(wording.speed(speed), sort_key(speed), link))
@@ -68,32 +69,52 @@ def curves(summary: Summary) -> str:
         f" The first {DRAWN} groups are shown; tick more below ({len(later)} runs, {crossed} of "
         "which diverged at least once)."
     ) * bool(later)
+    mark, scoring = summary.mark, summary.scoring
+    kinds = {"h": "held-out loss", "t": "training loss", "both": "both"}
+    score = "loss"
+    if not scoring.is_loss:
+        score = html.escape(scoring.label)
+        kinds = {"h": f"held-out {score}", "l": "held-out loss", "t": "training loss"}
+        kinds["both"] = "both losses"
+    options = "".join(f'<option value="{kind}">{name}</option>' for kind, name in kinds.items())
+    buttons = {"in": "Zoom in", "out": "Zoom out", "reset": "Reset"}
+    buttons |= {"all": "All groups", "none": "No groups"}
+    tools = "".join(
+        f'<button type="button" id="curves-{name}{mark}">{text}</button>'
+        for name, text in buttons.items()
+    )
     return (
-        '<div class="tools"><label>Show <select id="curves-kind"><option value="h">held-out loss'
-        '</option><option value="t">training loss</option><option value="both">both</option>'
-        "</select></label>"
-        '<button type="button" id="curves-in">Zoom in</button>'
-        '<button type="button" id="curves-out">Zoom out</button>'
-        '<button type="button" id="curves-reset">Reset</button>'
-        '<button type="button" id="curves-all">All groups</button>'
-        '<button type="button" id="curves-none">No groups</button></div>'
-        '<figure id="curves-figure"><svg class="chart" tabindex="0" role="img" '
-        'aria-label="Loss against updates, one line per run; arrow keys read values"></svg>'
-        f'{TIP}<div class="legend" id="curves-legend"></div><figcaption>Thin: each seed. Thick: '
-        "median of the group. Crosses: divergences. Dashed line: 1/6, the loss of always answering "
-        "1. Losses above 10 run along the upper edge. Drag to zoom, double-click to reset, click for "
+        f'<div class="tools"><label>Show <select id="curves-kind{mark}">{options}'
+        f"</select></label>{tools}</div>"
+        f'<figure id="curves-figure{mark}"><svg class="chart" tabindex="0" role="img" '
+        f'aria-label="{score.capitalize()} against updates, one line per run; arrow keys read values">'
+        f'</svg>{TIP}<div class="legend" id="curves-legend{mark}"></div><figcaption>Thin: each seed. '
+        f"Thick: median of the group. Crosses: divergences. {_dashed(summary, score)}"
+        "Losses above 10 run along the upper edge. Drag to zoom, double-click to reset, click for "
         f"the run.{first}</figcaption></figure>{_NO_SCRIPT}"
     )
 
 
+def _dashed(summary: Summary, score: str) -> str:
+    """Say what the dashed lines are."""
+    known = [each for each in summary.scorings if math.isfinite(each.baseline)]
+    if not known:
+        return ""
+    values = ", ".join(dict.fromkeys(each.trivial() for each in known[:MOST_BASELINES]))
+    plural = "s" * (len({each.baseline for each in known}) > 1)
+    meaning = html.escape(known[0].baseline_meaning)
+    return f"Dashed line{plural}: {values}, the {score} of always {meaning}. "
+
+
 def length(summary: Summary) -> str:
     """Updates to a threshold against T, beside the published rows and their sources."""
+    mark, scoring = summary.mark, summary.scoring
     known = {**summary.constant, **dict.fromkeys(summary.keys)}
     if SEQ_LEN not in known or (SEQ_LEN not in summary.keys and len(summary.groups) > _MOST_AT_ONE):
         return ""
     options = "".join(
         f'<option value="{name}"{" selected" * (name == summary.drawn)}>'
-        f"updates to MSE &lt; {name}</option>"
+        f"updates to {html.escape(f'{scoring.label} {scoring.sign} {name}')}</option>"
         for name in summary.thresholds
     )
     options += f'<option value="{RATE}">{summary.success}</option>'
@@ -105,21 +126,30 @@ def length(summary: Summary) -> str:
         f"{cell(row.outcome, css='text')}{cell(row.hidden)}{cell(row.marks, css='text')}"
         f"{cell(str(row.batch))}{cell(row.optimizer, css='text')}"
         f"{cell(f'{row.source} ({LABELS[row.label]})', css='text')}</tr>"
-        for row in published_rows()
+        for row in rows_of(scoring.task)
     ]
+    choice = caution = sources = ""
+    if rows:
+        choice = (
+            f'<label>Published rows <select id="length-published{mark}"><option value="near" selected>'
+            'near these lengths</option><option value="all">all</option><option value="none">none'
+            "</option></select></label>"
+        )
+        caution = (
+            " Published rows differ in where the marks lie, batch size and data: compare with care."
+        )
+        sources = (
+            "<details><summary>Published rows and their sources</summary>"
+            f"{table(names, rows, 'Published results')}</details>"
+        )
     return (
-        f'<div class="tools"><label>Show <select id="length-threshold">{options}</select>'
-        '</label><label>Published rows <select id="length-published"><option value="near" selected>'
-        'near these lengths</option><option value="all">all</option><option value="none">none'
-        "</option></select></label></div>"
-        '<figure id="length-figure"><svg class="chart" tabindex="0" role="img" aria-label="Updates '
-        'to the threshold against sequence length; arrow keys read values"></svg>'
-        f'{TIP}<div class="legend" id="length-legend"></div><figcaption>Filled: median with '
+        f'<div class="tools"><label>Show <select id="length-threshold{mark}">{options}</select>'
+        f"</label>{choice}</div>"
+        f'<figure id="length-figure{mark}"><svg class="chart" tabindex="0" role="img" '
+        'aria-label="Updates to the threshold against sequence length; arrow keys read values"></svg>'
+        f'{TIP}<div class="legend" id="length-legend{mark}"></div><figcaption>Filled: median with '
         "quartiles, or success rate with its Wilson interval. Small: single runs. Triangles at the "
-        "top: not reached. Published rows differ in where the marks lie, batch size and data: "
-        "compare with care.</figcaption></figure>"
-        "<details><summary>Published rows and their sources</summary>"
-        f"{table(names, rows, 'Published results')}</details>"
+        f"top: not reached.{caution}</figcaption></figure>{sources}"
     )
 
 
@@ -132,10 +162,10 @@ def heat(summary: Summary) -> str:
     more = f"<p class=note>{left} more grids not shown.</p>" if left else ""
     below = f" Below the count: median updates {summary.to_goal}." * bool(summary.to_goal)
     note = f"<p class=note>Colour: {summary.success}, dark 0 % to bright 100 %.{below}</p>"
-    return note + "".join(_heat_table(grid, numbers) for grid in grids) + more
+    return note + "".join(_heat_table(grid, numbers, summary.mark) for grid in grids) + more
 
 
-def _heat_table(grid: Heatmap, numbers: dict[int, int]) -> str:
+def _heat_table(grid: Heatmap, numbers: dict[int, int], mark: str) -> str:
     axes = f"{grid.row_label} (down) by {grid.column_label} (across)"
     caption = f"{grid.title}: {axes}" if grid.title else axes
     head = "".join(f'<th scope="col">{html.escape(show(value))}</th>' for value in grid.columns)
@@ -150,7 +180,7 @@ def _heat_table(grid: Heatmap, numbers: dict[int, int]) -> str:
             back, text = ramp(group.rate.estimate)
             median = wording.quantile(group.crossings[group.goal].median) if group.goal else ""
             body += (
-                f'<td style="background:{back};color:{text}"><a href="#runs-{numbers[id(group)]}">'
+                f'<td style="background:{back};color:{text}"><a href="#runs{mark}-{numbers[id(group)]}">'
                 f"{group.succeeded} of {group.tried}</a><small>{median}</small></td>"
             )
         body += "</tr>"
@@ -160,26 +190,28 @@ def _heat_table(grid: Heatmap, numbers: dict[int, int]) -> str:
     )
 
 
-def overfitting() -> str:
+def overfitting(summary: Summary) -> str:
     """Frame of the scatter of final losses; the script draws it."""
+    mark = summary.mark
     return (
-        '<figure id="overfit-figure"><svg class="chart" tabindex="0" role="img" aria-label="Final '
+        f'<figure id="overfit-figure{mark}"><svg class="chart" tabindex="0" role="img" aria-label="Final '
         'held-out loss against final training loss, one point per run"></svg>'
-        f'{TIP}<div class="legend" id="overfit-legend"></div>'
+        f'{TIP}<div class="legend" id="overfit-legend{mark}"></div>'
         "<figcaption>One point for each finished run. Above the dashed "
         "line the held-out loss is larger: overfitting. Runs without two finite final losses below "
         "10 are not here.</figcaption></figure>"
     )
 
 
-def methods() -> str:
+def methods(summaries: Sequence[Summary]) -> str:
     """What the numbers mean, with sources."""
+    past = " or ".join(dict.fromkeys(summary.scoring.past for summary in summaries))
     return (
         "<ul><li>A run is solved when its stop rule was met, diverged when it blew up, exhausted "
         "when its budget ended first. Unfinished runs are counted apart and enter no rate.</li>"
         "<li>Success rates carry Wilson score intervals (Wilson 1927), differences of two rates "
         "Newcombe's hybrid score interval (1998, method 10) and Fisher's exact test.</li>"
-        "<li>Updates to a threshold are those of the first evaluation below it. Runs that never "
+        f"<li>Updates to a threshold are those of the first evaluation {past} it. Runs that never "
         "crossed stay in: &gt;20,000 means that the budget ended first, never that the run had "
         "diverged.</li><li>Time to solve is compared by a permutation log-rank test, labels "
         "shuffled within settings that differ in nothing else (Peto &amp; Peto 1972); a diverged "

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from irnn.reporting.goals import common_goal, drawn_threshold, name_of, shown_thresholds
 from irnn.reporting.run import COUNTED, Run
+from irnn.reporting.scoring import UNKNOWN, Scoring, one_task
 from irnn.reporting.settings import (
     ABSENT,
     Value,
@@ -22,9 +23,9 @@ from irnn.reporting.statistics import Interval, Quantile, censored_quantile, wil
 
 @dataclass(frozen=True)
 class Crossing:
-    """Updates until the held-out loss fell below a threshold: quartiles, and how many runs did.
+    """Updates until the held-out score passed a threshold: quartiles, and how many runs did.
 
-    Quartiles are NaN where runs that ended at a goal above the threshold leave them open.
+    Quartiles are NaN where runs that ended at a goal before the threshold leave them open.
     """
 
     crossed: int
@@ -37,9 +38,9 @@ class Crossing:
 class Group:
     """Runs that share every shown setting; all rates and times are over its finished runs.
 
-    `counts` maps each status to its number; `succeeded` counts those that solved, or got below the
-    threshold asked for, of those `tried` that did not end above it, and `rate` is their share with its
-    interval; `goal` names the loss at which a
+    `counts` maps each status to its number; `succeeded` counts those that solved, or got past the
+    threshold asked for, of those `tried` that did not end before it, and `rate` is their share with its
+    interval; `goal` names the score at which a
     run has succeeded, None where it has none; times are medians in seconds, speeds in updates a second.
     """
 
@@ -53,7 +54,7 @@ class Group:
     crossings: Mapping[str, Crossing]
     seconds: float
     steps_per_second: float
-    best_test_mse: float
+    best: float
 
     @property
     def finished(self) -> tuple[Run, ...]:
@@ -63,12 +64,14 @@ class Group:
 
 @dataclass(frozen=True)
 class Summary:
-    """The groups and the settings that tell them apart.
+    """The groups of runs of one task, and the settings that tell them apart.
 
     `keys` are full keys, `labels` their short names, `naming` those of the keys that a group's name
     needs, `constant` what all runs share, and `follows` lines on settings that vary only with a
     name already shown. `thresholds` are worth a column, `drawn` is the one to draw against T,
     `asked` the one asked for and `goal` the goal that all runs have in common, if there is one.
+    `scoring` is the task's, of its first run, and `scorings` are all of them: lengths may differ in what
+    the trivial answer scores. `mark` ends the names of this task's parts on a page of several.
     """
 
     keys: tuple[str, ...]
@@ -81,11 +84,19 @@ class Summary:
     drawn: str
     asked: str | None
     goal: str | None
+    scoring: Scoring
+    scorings: tuple[Scoring, ...]
+    mark: str = ""
 
     @property
     def success(self) -> str:
         """What a success rate counts."""
-        return "success rate" if self.asked is None else f"below {self.asked}"
+        return "success rate" if self.asked is None else f"{self.scoring.past} {self.asked}"
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """All runs, group by group."""
+        return tuple(run for group in self.groups for run in group.runs)
 
     @property
     def to_goal(self) -> str:
@@ -111,10 +122,28 @@ class Summary:
         return ", ".join(told) or nothing
 
 
-def summarise(runs: Sequence[Run], threshold: float | None = None) -> Summary:
-    """Group the runs by what varies between them, seeds and run-time settings aside.
+def summarise_tasks(runs: Sequence[Run], threshold: float | None = None) -> tuple[Summary, ...]:
+    """Summarise the runs of each task by itself, in the order of the tasks' names; one at least.
 
-    With a `threshold` a run succeeds when it gets below that held-out MSE, else when it solves.
+    Raises:
+        ValueError: A threshold was asked for of several tasks.
+    """
+    if threshold is not None:
+        one_task((run.scoring for run in runs), f"--threshold {name_of(threshold)}")
+    tasks: dict[tuple[str, str, bool], list[Run]] = {}
+    for run in runs:
+        tasks.setdefault(run.scoring.kind, []).append(run)
+    parts = [tasks[kind] for kind in sorted(tasks)] or [[]]
+    return tuple(
+        replace(summarise(part, threshold), mark=f"-task{number}" if number else "")
+        for number, part in enumerate(parts)
+    )
+
+
+def summarise(runs: Sequence[Run], threshold: float | None = None) -> Summary:
+    """Group the runs of one task by what varies between them, seeds and run-time settings aside.
+
+    With a `threshold` a run succeeds when it gets past that held-out score, else when it solves.
     """
     settings = [run.settings for run in runs]
     varying = varying_keys(settings)
@@ -126,9 +155,10 @@ def summarise(runs: Sequence[Run], threshold: float | None = None) -> Summary:
     ordered = sorted(pooled, key=lambda values: [order(value) for value in values])
     names = labels(keys)
     everything = dict.fromkeys(key for one in settings for key in one)
-    thresholds = shown_thresholds(settings, threshold)
+    scorings = tuple(run.scoring for run in runs) or (UNKNOWN,)
+    thresholds = shown_thresholds(settings, scorings, threshold)
     asked = None if threshold is None else name_of(threshold)
-    goal = common_goal(settings)
+    goal = common_goal(settings, scorings[0])
     constant = {key: settings[0].get(key) for key in everything if key not in varying}
     return Summary(
         keys=tuple(keys),
@@ -141,15 +171,17 @@ def summarise(runs: Sequence[Run], threshold: float | None = None) -> Summary:
         drawn=drawn_threshold(thresholds, threshold),
         asked=asked,
         goal=None if goal is None else name_of(goal),
+        scoring=scorings[0],
+        scorings=tuple(dict.fromkeys(scorings)),
     )
 
 
 def time_to(run: Run, threshold: str) -> tuple[float, bool]:
-    """When a run got below `threshold`, and whether it did.
+    """When a run got past `threshold`, and whether it did.
 
     A run that did not is censored at its last update; one that diverged never will (inf).
     """
-    at = run.solved_at.get(threshold)
+    at = run.reached(threshold)
     if at is not None:
         return float(at), True
     return (math.inf if run.status == "diverged" else float(run.steps)), False
@@ -180,8 +212,8 @@ def median(values: Sequence[float]) -> float:
 
 
 def succeeded(run: Run, asked: str | None) -> bool:
-    """Whether a run solved its task, or got below the threshold asked for."""
-    return run.status == "solved" if asked is None else run.solved_at.get(asked) is not None
+    """Whether a run solved its task, or got past the threshold asked for."""
+    return run.status == "solved" if asked is None else run.reached(asked) is not None
 
 
 def _group(
@@ -192,7 +224,7 @@ def _group(
     counts = {status: sum(run.status == status for run in runs) for status in COUNTED}
     tried = [run for run in finished if asked is None or run.sought(asked)]
     successes = sum(succeeded(run, asked) for run in tried)
-    own = common_goal([run.settings for run in runs])
+    own = common_goal([run.settings for run in runs], runs[0].scoring)
     goal = asked or (None if own is None else name_of(own))
     named = dict.fromkeys((*thresholds, *([goal] if goal else [])))
     return Group(
@@ -206,7 +238,7 @@ def _group(
         crossings={name: crossing(finished, name) for name in named},
         seconds=median([run.seconds for run in finished]),
         steps_per_second=median([run.steps_per_second for run in finished]),
-        best_test_mse=median([run.best_test_mse for run in finished]),
+        best=median([run.best_value for run in finished]),
     )
 
 

@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from irnn.metric import IRNN_0_1
 from irnn.reporting import wording
 from irnn.reporting.run import COUNTED, Loaded, Run
 from irnn.reporting.settings import show
@@ -17,23 +18,34 @@ from irnn.reporting.sweeps import Job
 _BETWEEN = 3  # a column's share of lines and blanks
 
 
-def render(loaded: Loaded, summary: Summary, warnings: Sequence[str], width: int) -> RenderableType:
-    """Build everything shown on screen: the shared settings, the table, what needs a caution.
+def render(
+    loaded: Loaded, summaries: Sequence[Summary], warnings: Sequence[str], width: int
+) -> RenderableType:
+    """Build everything shown on screen: for each task shared settings and table, then cautions.
 
     A screen narrower than `width` gets as many thresholds as fit, the goal first.
     """
     parts: list[RenderableType] = [Text(headline(loaded), style="bold")]
     if loaded.sweep is not None and loaded.sweep.command:
         parts += [Text(line, style="dim") for line in loaded.sweep.command.splitlines()]
+    for summary in summaries:
+        if len(summaries) > 1 or summary.scoring.name != IRNN_0_1.name:
+            parts.append(Text(("\n" * (len(summaries) > 1)) + summary.scoring.told(), style="bold"))
+        parts += _task(summary, width)
+    parts += [Text(line) for line in (*_unfinished(loaded.runs), *_left(loaded.left))]
+    parts += [Text(f"warning: {line}", style="yellow") for line in warnings]
+    return Stack(*parts)
+
+
+def _task(summary: Summary, width: int) -> list[RenderableType]:
+    """Build what is shown of one task."""
+    parts: list[RenderableType] = []
     known = {key: value for key, value in summary.constant.items() if value is not None}
     if known:
         constant = ", ".join(f"{key}={show(value)}" for key, value in known.items())
         parts.append(Text(f"all runs: {constant}", style="dim"))
     parts += [Text(line, style="dim") for line in summary.follows]
-    parts.append(_fitting(summary, width))
-    parts += [Text(line) for line in (*_unfinished(loaded.runs), *_left(loaded.left))]
-    parts += [Text(f"warning: {line}", style="yellow") for line in warnings]
-    return Stack(*parts)
+    return [*parts, _fitting(summary, width)]
 
 
 def headline(loaded: Loaded) -> str:
@@ -111,7 +123,7 @@ def _unfinished(runs: Sequence[Run], most: int = 8) -> list[str]:
     running += [run for run in runs if not run.finished and not run.awaited]
     lines = [
         f"unfinished: {run.run_id} at update {wording.count(run.steps)}, held-out "
-        f"{wording.loss(run.test_mse)}, {_last_written(run)}"
+        f"{wording.score(run.value, run.scoring)}, {_last_written(run)}"
         for run in running[:most]
     ]
     left = len(running) - most

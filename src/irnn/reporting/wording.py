@@ -2,6 +2,7 @@
 
 import math
 
+from irnn.reporting.scoring import Scoring
 from irnn.reporting.statistics import Interval, Quantile
 from irnn.reporting.summary import Crossing
 
@@ -55,6 +56,13 @@ def duration(seconds: float) -> str:
 def loss(value: float) -> str:
     """A loss to two significant digits, 'not finite' where there is none."""
     return f"{value:.2g}" if math.isfinite(value) else "not finite"
+
+
+def score(value: float, scoring: Scoring) -> str:
+    """A value of the metric: a loss to two significant digits, what is better higher to four."""
+    if not scoring.higher:
+        return loss(value)
+    return f"{value:.4g}" if math.isfinite(value) else "not finite"
 
 
 def p_value(p: float) -> str:

@@ -1,21 +1,26 @@
 """Write everything that --out asks for."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from irnn import pictures
 from irnn.atomic import replacing
 from irnn.reporting import export
-from irnn.reporting.charts import chart_data
+from irnn.reporting.charts import page_data
 from irnn.reporting.compare import Comparison
 from irnn.reporting.page import render_page
 from irnn.reporting.run import Loaded
 from irnn.reporting.summary import Summary
 
+_LONGEST_NAME = 80
+
 
 def write_report(
     out: Path,
     loaded: Loaded,
-    summary: Summary,
+    summaries: Sequence[Summary],
     comparison: Comparison | None,
     command: str = "",
 ) -> list[str]:
@@ -24,7 +29,7 @@ def write_report(
     `command` is what was typed, for the page to tell.
     """
     out.mkdir(parents=True, exist_ok=True)
-    rows = export.rows(loaded.runs, summary.asked)
+    rows = export.rows(loaded.runs, summaries[0].asked)
     with replacing(out / "summary.csv") as path:
         export.write_csv(rows, path)
     lines = [f"wrote {out / 'summary.csv'}"]
@@ -34,14 +39,28 @@ def write_report(
         lines.append(f"wrote {out / 'summary.parquet'}")
     else:
         lines.append(export.PARQUET_REMEDY)
-    data = chart_data(summary)
-    page = render_page(loaded, summary, comparison, data, out.resolve(), command)
+    data = page_data(summaries)
+    page = render_page(loaded, summaries, comparison, data, out.resolve(), command)
     with replacing(out / "report.html") as path:
         path.write_text(page, encoding="utf-8")
     lines.append(f"wrote {out / 'report.html'}")
     pictures.load()
-    from irnn.reporting.figures import write_figures  # matplotlib is slow to import
-
-    drawn = write_figures(summary, data, out / "figures")
-    lines.append(f"wrote {len(drawn)} pictures into {out / 'figures'}")
+    lines.append(_figures(summaries, data, out / "figures"))
     return lines
+
+
+def _figures(summaries: Sequence[Summary], data: dict[str, Any], folder: Path) -> str:
+    """Draw the pictures, of several tasks each into a folder of its own; say where they are."""
+    from irnn.reporting.figures import clear_figures, write_figures  # matplotlib is slow to import
+
+    if len(summaries) == 1:
+        drawn = write_figures(summaries[0], data, folder)
+        return f"wrote {len(drawn)} pictures into {folder}"
+    clear_figures(folder)
+    count = 0
+    for summary, part in zip(summaries, data["tasks"], strict=True):
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", summary.scoring.task)[:_LONGEST_NAME]
+        scored = sum(each.scoring.task == summary.scoring.task for each in summaries) > 1
+        place = folder / (f"{name}{summary.mark}" if scored else name)
+        count += len(write_figures(summary, part, place))
+    return f"wrote {count} pictures into {folder}, by task"

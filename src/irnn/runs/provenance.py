@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irnn.machine import available_cores
+
+if TYPE_CHECKING:
+    from irnn.tasks.base import Task
 
 PACKAGES = ("irnn", "torch", "numpy", "hydra-core", "omegaconf", "wandb")
 
@@ -57,6 +60,16 @@ def session(
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "pid": os.getpid(),
         "hostname": socket.gethostname(),
+    }
+
+
+def scored(task: "Task", goal: float | None) -> dict[str, Any]:
+    """Say how a run's task is scored, as `result.json` will: reports show a run before it ends."""
+    metric = task.metric
+    return {
+        "task": task.settings.name.value,
+        "metric": metric.plain(goal),
+        "thresholds": list(metric.thresholds),
     }
 
 

@@ -64,6 +64,7 @@ def run(
         if config.force:
             directory.clear()
         runtime = config.runtime
+        task = tasks.make(config.task)
         directory.describe(
             config,
             provenance.session(
@@ -77,7 +78,8 @@ def run(
                 threads=torch.get_num_threads(),
                 dtype=runtime.dtype.value,
                 deterministic=runtime.deterministic,
-            ),
+            )
+            | provenance.scored(task, getattr(config.stop, task.metric.key)),
         )
         return _train(config, directory, device, kernel, slow_because, display)
 

@@ -1,5 +1,8 @@
 // Shared by all charts: SVG elements, scales, axes, the value box that follows the pointer.
 const DATA = JSON.parse(document.getElementById("data").textContent);
+// One for each task: what its charts show; `mark` ends the names of its elements.
+const PARTS = DATA.tasks ?? [DATA];
+const within = (part, name) => document.getElementById(`${name}${part.mark}`);
 const COLOURS = 7;
 const DASHES = ["", "8 3", "2 3"];
 const colour = (index) => `var(--c${index % COLOURS})`;
@@ -17,6 +20,7 @@ function element(parent, name, attributes = {}, text = "") {
 
 const count = (value) => Math.round(value).toLocaleString("en");
 const loss = (value) => (value === null ? "not finite" : String(Number(value.toPrecision(3))));
+const score = (value) => (value === null ? "not finite" : String(Number(value.toPrecision(4))));
 
 function linearTicks([low, high], wanted) {
   const raw = (high - low) / wanted;

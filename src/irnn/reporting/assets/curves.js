@@ -1,18 +1,22 @@
 // Learning curves: every seed thin, the group's median thick, divergences crossed, zoom and hover.
-(() => {
-  const figure = document.getElementById("curves-figure");
+PARTS.forEach((part) => {
+  const figure = within(part, "curves-figure");
   if (!figure) return;
   const svg = figure.querySelector("svg.chart");
-  const kind = document.getElementById("curves-kind");
-  const shown = DATA.groups.map((_, index) => index < DATA.drawn);
+  const kind = within(part, "curves-kind");
+  const shown = part.groups.map((_, index) => index < part.drawn);
   const TOP = 10;
   let range = null;
   let plot = null;
   let focus = null;
   let dragFrom = null;
 
-  const columns = () => (kind.value === "both" ? ["h", "t"] : [kind.value]);
-  const visible = () => DATA.groups.map((g, i) => [g, i]).filter(([, i]) => shown[i]);
+  const { metric } = part;
+  const both = metric.higher ? ["l", "t"] : ["h", "t"]; // never two metrics on one axis
+  const columns = () => (kind.value === "both" ? both : [kind.value]);
+  const isScore = () => metric.higher && kind.value === "h"; // linear, and no loss
+  const baselines = () => (metric.higher && !isScore() ? [] : metric.baselines);
+  const visible = () => part.groups.map((g, i) => [g, i]).filter(([, i]) => shown[i]);
 
   function lastUpdate() {
     const ends = visible().flatMap(([group]) => group.runs.map((run) => run.s[run.s.length - 1] ?? 1));
@@ -22,19 +26,24 @@
   // The updates shown, and the losses there; of the evaluations around them too, whose lines cross the chart.
   function extent() {
     let low = Infinity;
-    let high = 0.2;
+    let high = isScore() ? 1 : 0;
+    for (const { at } of baselines()) high = Math.max(high, 1.2 * at);
     for (const [group] of visible()) for (const run of group.runs) {
       run.s.forEach((step, i) => {
         if (range && ((run.s[i + 1] ?? step) < range[0] || (run.s[i - 1] ?? step) > range[1])) return;
         for (const name of columns()) {
           const value = run[name][i];
-          if (value === null || value <= 0) continue;
+          if (value === null || (value <= 0 && !isScore())) continue;
           low = Math.min(low, value);
-          high = Math.max(high, Math.min(value, TOP));
+          high = Math.max(high, isScore() ? value : Math.min(value, TOP));
         }
       });
     }
-    return { x: range ?? [0, lastUpdate()], y: [Math.max(1e-9, Math.min(low, 0.1) * 0.8), high * 1.7] };
+    const x = range ?? [0, lastUpdate()];
+    if (isScore()) return { x, y: [Math.min(0, low), high * 1.03] };
+    for (const { at } of baselines()) low = Math.min(low, 0.6 * at);
+    if (!Number.isFinite(low)) low = 0.1;
+    return { x, y: [Math.max(1e-9, low * 0.8), Math.max(high, low) * 1.7] };
   }
 
   const clampY = (value) => plot.y(Math.min(Math.max(value, plot.y.domain[0]), plot.y.domain[1]));
@@ -60,15 +69,17 @@
 
   function draw() {
     const { x, y } = extent();
-    const yLabel = { h: "held-out MSE", t: "training MSE", both: "MSE" }[kind.value];
-    plot = frame(figure, { x: { domain: x }, y: { domain: y, log: true }, xLabel: "updates", yLabel });
+    const { name: said, loss: lost } = metric;
+    const yLabel = { h: `held-out ${said}`, l: `held-out ${lost}`, t: `training ${lost}`, both: lost }[kind.value];
+    plot = frame(figure, { x: { domain: x }, y: { domain: y, log: !isScore() }, xLabel: "updates", yLabel });
     const { box } = plot;
-    const clip = element(svg, "clipPath", { id: "curves-clip" });
+    const clip = element(svg, "clipPath", { id: `curves-clip${part.mark}` });
     const size = { x: box.left, y: 0, width: box.right - box.left, height: box.bottom };
     element(clip, "rect", size);
-    const layer = element(svg, "g", { "clip-path": "url(#curves-clip)" });
-    const line = plot.y(1 / 6);
-    element(layer, "line", { class: "baseline", x1: box.left, x2: box.right, y1: line, y2: line });
+    const layer = element(svg, "g", { "clip-path": `url(#curves-clip${part.mark})` });
+    for (const { at } of baselines()) {
+      element(layer, "line", { class: "baseline", x1: box.left, x2: box.right, y1: plot.y(at), y2: plot.y(at) });
+    }
     for (const [group, index] of visible()) for (const name of columns()) {
       const training = kind.value === "both" && name === "t";
       const style = { stroke: colour(index), "stroke-dasharray": training ? "2 3" : dash(index) };
@@ -82,8 +93,10 @@
       const d = marker("cross", plot.x(event[0]), clampY(at), 5);
       element(layer, "path", { class: "divergence", "data-group": index, d, stroke: colour(index), "stroke-width": 2.5 });
     }
-    const place = { class: "halo", x: box.right - 4, y: line - 12, "text-anchor": "end" };
-    element(svg, "text", place, "1/6: always answering 1");
+    for (const { at, label } of baselines()) {
+      const place = { class: "halo", x: box.right - 4, y: plot.y(at) - 12, "text-anchor": "end" };
+      element(svg, "text", place, label);
+    }
     hideTip(figure);
   }
 
@@ -115,8 +128,9 @@
 
   function describe({ group, run, name, i }) {
     const ends = run.e.map((event) => `${event[1]} at ${count(event[0])}`);
-    const words = { h: "held-out", t: "training" }[name];
-    const value = `update ${count(run.s[i])}: ${words} MSE ${loss(run[name][i])}`;
+    const words = name === "t" ? "training" : "held-out";
+    const what = name === "h" ? metric.name : metric.loss;
+    const value = `update ${count(run.s[i])}: ${words} ${what} ${(isScore() ? score : loss)(run[name][i])}`;
     return [value, `${group.name}, seed ${run.seed}`, `${run.id} (${run.status})`, ...ends];
   }
 
@@ -192,13 +206,13 @@
     draw();
   }
   svg.addEventListener("dblclick", reset);
-  document.getElementById("curves-in").addEventListener("click", () => scaleBy(0.5));
-  document.getElementById("curves-out").addEventListener("click", () => scaleBy(2));
-  document.getElementById("curves-reset").addEventListener("click", reset);
+  within(part, "curves-in").addEventListener("click", () => scaleBy(0.5));
+  within(part, "curves-out").addEventListener("click", () => scaleBy(2));
+  within(part, "curves-reset").addEventListener("click", reset);
   kind.addEventListener("change", reset);
 
-  const legend = document.getElementById("curves-legend");
-  const boxes = DATA.groups.map((group, index) => {
+  const legend = within(part, "curves-legend");
+  const boxes = part.groups.map((group, index) => {
     const label = document.createElement("label");
     const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: shown[index] });
     box.addEventListener("change", () => {
@@ -215,7 +229,7 @@
     return box;
   });
   for (const [id, on] of [["curves-all", true], ["curves-none", false]]) {
-    document.getElementById(id).addEventListener("click", () => {
+    within(part, id).addEventListener("click", () => {
       boxes.forEach((box, index) => {
         box.checked = on;
         shown[index] = on;
@@ -225,4 +239,4 @@
   }
   redraws.push(draw);
   draw();
-})();
+});

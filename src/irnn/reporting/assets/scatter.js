@@ -42,23 +42,23 @@ function padded(values, by) {
   return [low / by, high * by];
 }
 
-(() => {
-  const figure = document.getElementById("length-figure");
+PARTS.forEach((part) => {
+  const figure = within(part, "length-figure");
   if (!figure) return;
-  const choice = document.getElementById("length-threshold");
-  const published = document.getElementById("length-published");
-  const legend = document.getElementById("length-legend");
+  const choice = within(part, "length-threshold");
+  const published = within(part, "length-published");
+  const legend = within(part, "length-legend");
   const state = { points: [], plot: null };
 
 
   function draw() {
-    const chart = DATA.lengths[choice.value];
+    const chart = part.lengths[choice.value];
     const span = chart.length ? [chart[0], ...chart].map((p) => p.T) : [0];
-    const low = Math.min(...span) / DATA.near;
-    const high = Math.max(...span) * DATA.near;
-    const close = (row) => published.value === "all" || (row.T >= low && row.T <= high);
-    const theirs = published.value === "none" ? []
-      : DATA.published.filter((row) => row.threshold === choice.value && close(row));
+    const low = Math.min(...span) / part.near;
+    const high = Math.max(...span) * part.near;
+    const close = (row) => published?.value === "all" || (row.T >= low && row.T <= high);
+    const theirs = !published || published.value === "none" ? []
+      : part.published.filter((row) => row.threshold === choice.value && close(row));
     const all = [...chart.map((p) => p), ...theirs];
     const updates = all.flatMap((p) => [p.median, p.low, p.high, ...(p.runs ?? []).map((r) => r.at)]);
     const known = updates.filter((value) => typeof value === "number" && value > 0);
@@ -68,7 +68,7 @@ function padded(values, by) {
     if (!isRate) y[1] *= 1.5;
     const ticks = [...new Set(all.map((p) => p.T))].sort((a, b) => a - b);
     const axes = { x: { domain: x, log: true, ticks }, y: { domain: y, log: !isRate } };
-    const yLabel = isRate ? DATA.success : `updates to MSE < ${choice.value}`;
+    const yLabel = isRate ? part.success : `updates to ${part.metric.name} ${part.metric.sign} ${choice.value}`;
     const yText = isRate ? (value) => `${Math.round(100 * value)} %` : count;
     state.plot = frame(figure, { ...axes, xLabel: "sequence length T", yLabel, yText });
     state.points = [];
@@ -123,43 +123,43 @@ function padded(values, by) {
     hideTip(figure);
   }
   choice.addEventListener("change", draw);
-  published.addEventListener("change", draw);
+  published?.addEventListener("change", draw);
   hoverPoints(figure, state);
   redraws.push(draw);
   draw();
-})();
+});
 
-(() => {
-  const figure = document.getElementById("overfit-figure");
+PARTS.forEach((part) => {
+  const figure = within(part, "overfit-figure");
   if (!figure) return;
   const state = { points: [], plot: null };
 
   function draw() {
-    const values = DATA.overfit.flatMap((run) => [run.train, run.test]);
+    const values = part.overfit.flatMap((run) => [run.train, run.test]);
     const domain = padded(values.length ? values : [0.001, 0.2], 1.3);
     const axis = { domain, log: true };
-    const labels = { xLabel: "final training MSE", yLabel: "final held-out MSE" };
+    const labels = { xLabel: `final training ${part.metric.loss}`, yLabel: `final held-out ${part.metric.loss}` };
     state.plot = frame(figure, { x: axis, y: axis, xText: loss, ...labels });
     const { svg, x, y } = state.plot;
     const ends = { x1: x(domain[0]), x2: x(domain[1]), y1: y(domain[0]), y2: y(domain[1]) };
     element(svg, "line", { class: "baseline", ...ends });
-    state.points = DATA.overfit.map((run) => {
+    state.points = part.overfit.map((run) => {
       const px = x(run.train);
       const py = y(run.test);
       const stroke = colour(run.group);
       element(svg, "path", { d: marker(shape(run.group), px, py, 4), fill: "none", stroke, "stroke-width": 2 });
       const lines = [`training ${loss(run.train)}, held-out ${loss(run.test)}`];
-      lines.push(`${DATA.groups[run.group].name}, seed ${run.seed}`, run.id);
+      lines.push(`${part.groups[run.group].name}, seed ${run.seed}`, run.id);
       return { x: px, y: py, lines, id: run.id };
     });
-    const legend = document.getElementById("overfit-legend");
+    const legend = within(part, "overfit-legend");
     legend.replaceChildren();
-    for (const index of new Set(DATA.overfit.map((run) => run.group))) {
-      key(legend, index, shape(index), DATA.groups[index].name, colour(index));
+    for (const index of new Set(part.overfit.map((run) => run.group))) {
+      key(legend, index, shape(index), part.groups[index].name, colour(index));
     }
     hideTip(figure);
   }
   hoverPoints(figure, state);
   redraws.push(draw);
   draw();
-})();
+});
