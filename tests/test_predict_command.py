@@ -278,3 +278,16 @@ def test_the_answers_of_drawn_sequences_are_not_those_of_training(ask: Any) -> N
     )
     assert first != second
     assert torch.get_num_threads() == 1
+
+
+def test_weights_of_another_run_are_refused_though_they_fit(
+    ask: Any, trained: Path, tmp_path: Path
+) -> None:
+    folder = _copy(trained, tmp_path / "renamed")
+    assert ask(of=folder)[0] == 0
+    text = (folder / "config.yaml").read_text()
+    (folder / "config.yaml").write_text(text.replace("seed: 0", "seed: 1"))
+    status, _, errors = ask(of=folder)
+    assert status == 2
+    assert f"best.pt is of run {trained.name}" in errors
+    assert errors.count("\n") == 1

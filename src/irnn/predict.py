@@ -140,6 +140,7 @@ def load_run(folder: Path) -> tuple["Config", "Regressor"]:
     from irnn.models.regressor import build
     from irnn.runs import checkpoint
     from irnn.runs.directory import RunDirectory
+    from irnn.runs.identity import run_id
     from irnn.runs.reading import UnreadableError, read_yaml
     from irnn.seeding import generator
 
@@ -158,7 +159,8 @@ def load_run(folder: Path) -> tuple["Config", "Regressor"]:
     _check_size(directory.best, config)
     runtime = replace(config.runtime, device=Device.cpu, kernel=KernelName.auto)
     try:
-        saved = checkpoint.load(directory.best, torch.device("cpu"))["model"]
+        content = checkpoint.load(directory.best, torch.device("cpu"))
+        saved = content["model"]
     except (ConfigError, KeyError) as error:  # what a library says about it is for programmers
         raise InputError(
             f"{directory.best} is damaged, or no checkpoint of irnn; train the run again with force=true"
@@ -176,6 +178,14 @@ def load_run(folder: Path) -> tuple["Config", "Regressor"]:
             f"{directory.best} does not fit {directory.config}: its weights have other names or shapes; "
             "one of the two files is of another run"
         ) from error
+    saved_by = content.get(
+        "run_id"
+    )  # a folder may have another name by now, or an id of an older irnn
+    if saved_by not in (None, run_id(config), folder.resolve().name):
+        raise InputError(
+            f"{directory.best} is of run {saved_by}, and {directory.config} is not: put the run's own file "
+            "back, or train it again with force=true"
+        )
     return config, model.eval()
 
 
