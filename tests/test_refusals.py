@@ -75,6 +75,13 @@ def test_one_sentence_names_what_was_typed_and_the_word_that_is_right(override: 
     message.encode()
 
 
+def test_a_decimal_comma_is_told_in_a_sweep_too() -> None:
+    with pytest.raises(
+        ConfigError, match=r"optim\.lr=0: .*; a decimal number has a point: optim.lr=0.001"
+    ):
+        read_request(["optim.lr=0,001", "seed=1,2"], Composer())
+
+
 @pytest.mark.parametrize(
     ("overrides", "blamed"),
     [

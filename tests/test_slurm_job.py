@@ -13,11 +13,12 @@ import pytest
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 
-from irnn.composition import compose_config
+from irnn.composition import Composer
 from irnn.config import Config, ConfigError
 from irnn.runs.directory import RunDirectory
 from irnn.sweeps import slurm, slurm_job
 from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, Job
+from irnn.sweeps.request import read_request
 from irnn.training.loop import Interrupted
 from irnn.training.session import run
 from tests.command import sessions
@@ -176,7 +177,7 @@ def test_a_cluster_without_the_package_says_how_to_get_it(monkeypatch: pytest.Mo
     launchers.pop("submitit_slurm.yaml", None)
     monkeypatch.setitem(ConfigStore.instance().repo["hydra"], "launcher", launchers)
     with pytest.raises(ConfigError, match=r"pip install 'irnn\[slurm\]'"):
-        compose_config([*SMALL, "hydra/launcher=slurm"])
+        read_request([*SMALL, "hydra/launcher=slurm", "seed=0,1"], Composer())
     assert "submitit" not in sys.modules
 
 

@@ -165,12 +165,17 @@ def _wrong_by_itself(given: Given, groups: Groups, names: set[str], multirun: bo
 
 def _needs_multirun(given: Given) -> str:
     remedy = "several values are a sweep, which needs -m (--multirun)"
+    return f"{remedy}{meant_by_a_comma(given)}"
+
+
+def meant_by_a_comma(given: Given) -> str:
+    """Say how to write what a comma stands in and is no list of values; empty where it may be one."""
+    key, _, value = given.typed.partition("=")
     setting = known_settings().get(NUMERIC_GROUPS.get(given.key, given.key))
-    value = given.typed.partition("=")[2]
     if setting and "float" in str(setting.type) and re.fullmatch(r"[+-]?\d+,\d+", value):
-        written = f"{given.typed.partition('=')[0]}={value.replace(',', '.')}"
-        remedy += f"; a decimal number has a point: {pasted(written)}"
-    return remedy
+        written = f"{key}={value.replace(',', '.')}"
+        return f"; a decimal number has a point: {pasted(written)}"
+    return ""
 
 
 def _values(parsed: Override) -> Iterator[Any]:

@@ -1,14 +1,17 @@
 """Sweeps whose jobs fail, and sweeps that cannot work."""
 
 import os
-import resource
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from irnn.config import Config
+from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
+from irnn.sweeps import worker
+from irnn.training import session
 from tests.command import ENDLESS, LONG, folders, sessions, start, wait_until
 from tests.conftest import SMALL, Cli
 
@@ -47,33 +50,37 @@ def test_a_job_that_raises_leaves_its_traceback_in_its_log(cli: Cli, tmp_path: P
     assert len(list((tmp_path / "runs").glob("*/result.json"))) == 2
 
 
-@pytest.fixture
-def memory_ends_at_64_gib() -> Iterator[None]:
-    """Refuse larger allocations, of the commands that are started too, whatever the machine has."""
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    hard = before[1]
-    resource.setrlimit(
-        resource.RLIMIT_AS, (2**36 if hard == resource.RLIM_INFINITY else min(2**36, hard), hard)
-    )
-    yield
-    resource.setrlimit(resource.RLIMIT_AS, before)
-
-
-@pytest.mark.parametrize(
-    ("launcher", "error"), [("local", "RuntimeError: [enforce"), ("basic", "[enforce")]
-)
-def test_a_job_without_memory_leaves_its_traceback_in_its_log(
-    cli: Cli, tmp_path: Path, memory_ends_at_64_gib: None, launcher: str, error: str
+@pytest.mark.parametrize("launcher", ["local", "basic"])
+def test_a_job_that_is_too_large_for_the_machine_is_refused_and_the_others_go_on(
+    cli: Cli, tmp_path: Path, launcher: str
 ) -> None:
-    sizes = "model.hidden_size=8,100000"  # the recurrent matrix would take 80 GB
+    sizes = "model.hidden_size=8,100000"  # the weights and all that belongs to them: 1.5 TB
     asked = (*SMALL, "runtime=cpu", "runtime.dtype=float64", sizes, f"hydra/launcher={launcher}")
     finished = cli("train", "-m", *asked)
     assert finished.returncode == 1, finished.stdout + finished.stderr
-    assert f"FAILED model.hidden_size=100000: {error}" in finished.stderr
+    assert "model.hidden_size=100000: this run needs about 1.52 TB of memory" in finished.stderr
+    assert "make model.hidden_size smaller" in finished.stderr
     assert "1 of 2 jobs failed" in finished.stderr
-    logs = [(folder / "train.log").read_text() for folder in folders(tmp_path)]
-    (failed,) = [log for log in logs if "Traceback" in log]
-    assert "can't allocate memory" in failed
+    assert "Traceback" not in finished.stdout + finished.stderr
+    (made,) = folders(tmp_path)
+    assert (made / "result.json").exists()
+
+
+def test_a_job_whose_memory_ends_all_the_same_leaves_its_traceback_in_its_log(
+    small: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = small()
+
+    def without_memory(*_: object) -> None:
+        RunDirectory.of(config).path.mkdir(parents=True)
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] can't allocate memory")
+
+    monkeypatch.setattr(session, "run", without_memory)
+    told, why = worker._outcome(config, (), lambda message: None)
+    assert (told, why.partition(" fail")[0]) == ("failed", "RuntimeError: [enforce")
+    log = RunDirectory.of(config).log.read_text()
+    assert "Traceback" in log
+    assert "can't allocate memory" in log
 
 
 def test_fail_fast_stops_at_the_first_job_that_fails(tmp_path: Path) -> None:

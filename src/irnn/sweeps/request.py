@@ -12,7 +12,7 @@ from irnn import screen
 from irnn.composition import Composer, composed, explaining
 from irnn.config import Config, ConfigError
 from irnn.groups import Groups
-from irnn.overrides import Given, quoted, read
+from irnn.overrides import Given, meant_by_a_comma, quoted, read
 from irnn.sweeps import record
 from irnn.sweeps.grid import axes, combinations, each_value_once
 from irnn.sweeps.naming import sweep_folder, sweep_name
@@ -75,7 +75,11 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
         batch = combinations(axes(asked))
     else:
         batch = each_value_once(asked)
-    configs = compose_all(batch, composer)
+    try:
+        configs = compose_all(batch, composer)
+    except ConfigError as error:
+        blamed = [each for each in given if str(error).startswith(f"{each.key}=")]
+        raise ConfigError(f"{error}{''.join(map(meant_by_a_comma, blamed))}") from error
     name = sweep_name(configs[0], [each.parsed for each in given])
     folder = sweep_folder(configs[0], name)
     record.read(folder)
