@@ -168,8 +168,21 @@ def test_a_folder_that_is_no_trained_run_is_refused(tmp_path: Path, capsys: Any)
     assert "no checkpoint yet" in capsys.readouterr().err
 
 
-def test_a_run_of_another_task_is_not_shown_as_a_sum(small: Small, capsys: Any) -> None:
+def test_a_product_is_shown_as_a_product_also_of_a_file(
+    small: Small, capsys: Any, tmp_path: Path
+) -> None:
     config = small("task=multiplication", "task.seq_len=12", "budget.updates=10")
     run(config)
-    assert main([str(RunDirectory.of(config).path)]) == 2
-    assert "task=multiplication" in capsys.readouterr().err
+    folder = str(RunDirectory.of(config).path)
+    capsys.readouterr()
+    assert main([folder]) == 0
+    shown = capsys.readouterr().out
+    assert "product" in shown
+    assert "(answering 1/4 scores 0.0486)" in shown
+    steps = np.zeros((1, 12, 2))
+    steps[0, [2, 7]] = [[0.5, 1], [0.25, 1]]
+    np.save(tmp_path / "x.npy", steps)
+    out = tmp_path / "answers.csv"
+    assert main([folder, "--input", str(tmp_path / "x.npy"), "--output", str(out)]) == 0
+    [row] = csv.DictReader(out.read_text().splitlines())
+    assert float(row["product"]) == 0.125

@@ -15,6 +15,8 @@ from irnn.table_cells import neutral
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from irnn.tasks.adding import Adding
+
 SHOWN = 20  # rows of a table for the screen
 FIELDS = (
     "sequence",
@@ -28,6 +30,7 @@ FIELDS = (
     "predicted",
     "error",
 )
+"""Columns of a file of answers; of another task with marks, its own word stands for `sum`."""
 
 Row = dict[str, str | float | int | None]
 Write = Callable[[Sequence[Row]], None]
@@ -37,7 +40,12 @@ class InputError(ValueError):
     """What was asked for cannot be done; the message names place and remedy."""
 
 
-def row_of(name: str, sequence: "Tensor", answer: float) -> Row:
+def fields_of(task: "Adding") -> tuple[str, ...]:
+    """Name the columns of a file of answers."""
+    return tuple(task.answer_name if name == "sum" else name for name in FIELDS)
+
+
+def row_of(name: str, sequence: "Tensor", answer: float, task: "Adding") -> Row:
     """Put a sequence (T, 2) of (value, mask) and the network's answer into a row.
 
     Raises:
@@ -51,9 +59,9 @@ def row_of(name: str, sequence: "Tensor", answer: float) -> Row:
         )
     marked = [(int(step), float(values[step])) for step in mask.nonzero().flatten()]
     first, second = [*marked, (None, None), (None, None)][:2]
-    total = float((values * mask).sum())
+    total = task.target_of(values, mask)
     cells = (name, len(sequence), *first, *second, len(marked), total, answer, answer - total)
-    return dict(zip(FIELDS, cells, strict=True))
+    return dict(zip(fields_of(task), cells, strict=True))
 
 
 @dataclass
@@ -125,21 +133,25 @@ class Tally:
         return notes
 
 
-def screen_lines(tally: Tally) -> Iterator[str]:
+def screen_lines(tally: Tally, task: "Adding") -> Iterator[str]:
     """The table for the screen and the errors below it."""
-    yield f"{'sequence':>10} {'steps':>7}   first marked     second marked       sum  predicted   error"
+    answer = task.answer_name
+    yield (
+        f"{'sequence':>10} {'steps':>7}   first marked     second marked  {answer:>8}  predicted   error"
+    )
     for row in tally.shown:
         pairs = [_marked(row[f"{n}_value"], row[f"{n}_step"]) for n in ("first", "second")]
         name = "".join(c if c.isprintable() else "?" for c in str(row["sequence"]))
         yield (
             f"{name:>10} {row['steps']:>7}  {pairs[0]}  {pairs[1]}  "
-            f"{row['sum']:8.4f}  {row['predicted']:9.4f}  {row['error']:+.4f}"
+            f"{row[answer]:8.4f}  {row['predicted']:9.4f}  {row['error']:+.4f}"
         )
-    total = tally.total
+    total, metric = tally.total, task.metric
     if total.count > SHOWN:
         yield f"{'…':>10} and {total.count - SHOWN:,} more (--output FILE writes all)"
     yield (
-        f"\n{total.count:,} sequences: MSE {total.mse:.6f} (answering 1 scores 0.1667), "
+        f"\n{total.count:,} sequences: {metric.label} {total.mse:.6f} "
+        f"({metric.baseline_meaning} scores {metric.baseline:.4f}), "
         f"worst error {total.worst:.4f}"
     )
 
@@ -148,7 +160,7 @@ def _marked(value: object, step: object) -> str:
     return f"{value:6.4f} @ {step:<6}" if value is not None else " " * 15
 
 
-def check_target(path: Path) -> Path:
+def check_target(path: Path, fields: Sequence[str] = FIELDS) -> Path:
     """Give the file to write answers to; refuse what is something else than a table of answers.
 
     Raises:
@@ -160,7 +172,7 @@ def check_target(path: Path) -> Path:
             raise InputError(f"--output {path}: is a folder; name a file in it")
         if target.is_file() and target.stat().st_size:
             with target.open("rb") as stream:
-                if not stream.readline(1000).startswith(",".join(FIELDS).encode()):
+                if not stream.readline(1000).startswith(",".join(fields).encode()):
                     raise InputError(
                         f"--output {path}: there is another file, which is left as it is; give another name"
                     )
@@ -179,27 +191,27 @@ def output_error(path: Path, error: Exception) -> InputError:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Write]:
+def writing(path: Path, fields: Sequence[str] = FIELDS) -> Iterator[Write]:
     """Write answers beside `path` and rename them into place; a pipe or device is written to as it is.
 
     Raises:
         InputError: It cannot be written; an older table of that name is still whole.
     """
-    target = check_target(path)
+    target = check_target(path, fields)
     try:
         if target.exists() and not stat.S_ISREG(target.stat().st_mode):
             with target.open("w", newline="", encoding="utf-8") as stream:
-                yield _writer(stream)
+                yield _writer(stream, fields)
             return
         with replacing(target) as beside, beside.open("w", newline="", encoding="utf-8") as stream:
-            yield _writer(stream)
+            yield _writer(stream, fields)
             stream.flush()
     except OSError as error:
         raise output_error(path, error) from error
 
 
-def _writer(stream: TextIO) -> Write:
-    writer = csv.DictWriter(stream, FIELDS)
+def _writer(stream: TextIO, fields: Sequence[str]) -> Write:
+    writer = csv.DictWriter(stream, fields)
     writer.writeheader()
 
     def write(rows: Sequence[Row]) -> None:

@@ -1,4 +1,4 @@
-"""`python -m irnn.predict RUN`: let a trained network add, and show how well it does."""
+"""`python -m irnn.predict RUN`: let a trained network answer, and show how well it does."""
 
 import argparse
 import sys
@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from irnn import screen
-from irnn.answers import Errors, InputError, Tally, Write, row_of, screen_lines, writing
+from irnn.answers import Errors, InputError, Tally, Write, fields_of, row_of, screen_lines, writing
 from irnn.version import ShowVersion
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from irnn.config import Config
     from irnn.models.regressor import Regressor
+    from irnn.tasks.adding import Adding
+    from irnn.tasks.base import Drawn, Task
 
 _STATES = 1 << 24  # hidden values of one forward pass: bounds the memory of kernels that keep them
 _MOST_STATES = 1 << 30  # of one sequence: 4 GiB
@@ -24,8 +26,9 @@ _MOST_STEPS = 1 << 28  # of all sequences that are drawn
 _CHUNK_STEPS = 1 << 22  # drawn at once
 
 DESCRIPTION = """\
-Show that a trained network adds: sequences with their two marked numbers, the true sum and the
-network's. Sequences are drawn from a stream that training never saw, or read from a file."""
+Show what a trained network answers: sequences of its task with the right answer and the network's.
+Sequences are drawn from a stream that training never saw. Those of (value, mask), as of the adding
+problem, can be read from a file."""
 FORMAT = """\
 A CSV file has one row per step and the columns sequence,value,mask, and step where the rows are in
 another order; a sequence is known by any name; sequences may differ in length. Commas, semicolons or
@@ -63,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         "--seq-len", type=int, metavar="T", help="their length (default: as trained)"
     )
     parser.add_argument("--seed", type=int, default=0, help="which sequences to draw (default 0)")
-    parser.add_argument("--input", type=Path, metavar="FILE", help="add these: CSV or NPY")
+    parser.add_argument("--input", type=Path, metavar="FILE", help="answer these: CSV or NPY")
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="write all answers to a CSV file"
     )
@@ -73,10 +76,21 @@ def _parser() -> argparse.ArgumentParser:
 def _predict(arguments: argparse.Namespace) -> None:
     if arguments.input and (arguments.samples is not None or arguments.seq_len is not None):
         raise InputError("--input brings its own sequences: leave --samples and --seq-len out")
+    from irnn import tasks
     from irnn.runs.finding import find_run
+    from irnn.tasks.adding import Adding
 
     folder = find_run(arguments.run)
     config, model = load_run(folder)
+    task = tasks.make(config.task)
+    if not isinstance(task, Adding):
+        if arguments.input:
+            raise InputError(
+                f"--input: {folder} learned task={config.task.name.value}, whose sequences are no files of "
+                "(value, mask); leave --input out, and they are drawn"
+            )
+        _show(folder, config, model, arguments)
+        return
     notes: list[str] = []
     if arguments.input:
         from irnn.sequence_files import read_sequences
@@ -89,11 +103,12 @@ def _predict(arguments: argparse.Namespace) -> None:
         chunks = _drawn(config, arguments.seed, samples, longest)
     _check_memory(model, longest)
     tally = Tally(config.task.seq_len)
-    with writing(arguments.output) if arguments.output else nullcontext() as write:
+    output = arguments.output
+    with writing(output, fields_of(task)) if output else nullcontext() as write:
         for names, sequences in chunks:
-            _answer(model, names, sequences, tally, write)
+            _answer(model, task, names, sequences, tally, write)
     screen.say(f"{folder.absolute().name}: trained on T = {config.task.seq_len}\n")
-    for line in screen_lines(tally):
+    for line in screen_lines(tally, task):
         screen.say(line)
     at_trained = None
     if not arguments.input and longest > config.task.seq_len:
@@ -102,15 +117,43 @@ def _predict(arguments: argparse.Namespace) -> None:
         screen.say(f"note: {note}")
 
 
+def _show(
+    folder: Path, config: "Config", model: "Regressor", arguments: argparse.Namespace
+) -> None:
+    """Show what a network answers to sequences of a task without marks."""
+    from irnn import shown_answers, tasks
+
+    steps, samples = _check_drawn(config, arguments)
+    trained = tasks.make(config.task)
+    task = tasks.make(replace(config.task, seq_len=steps))
+    _check_memory(model, task.steps)
+    table, output = shown_answers.Table(), arguments.output
+    with writing(output, shown_answers.fields_of(task)) if output else nullcontext() as write:
+        for names, drawn in _chunks(task, arguments.seed, samples):
+            rows = shown_answers.answer(model, task, drawn, names, table.score)
+            table.add(rows)
+            if write is not None:
+                write(rows)
+    screen.say(f"{folder.absolute().name}: trained on T = {config.task.seq_len}\n")
+    for line in shown_answers.screen_lines(task, table):
+        screen.say(line)
+    if steps > config.task.seq_len:
+        beside = shown_answers.Score()
+        for names, drawn in _chunks(trained, arguments.seed, min(samples, 1000)):
+            shown_answers.answer(model, trained, drawn, names, beside)
+        screen.say(f"note: {shown_answers.longer(task, trained, table.score, beside)}")
+
+
 def _answer(
     model: "Regressor",
+    task: "Adding",
     names: Sequence[str],
     sequences: Sequence["Tensor"],
     tally: Tally,
     write: Write | None,
 ) -> None:
     answers = predict(model, sequences)
-    rows = [row_of(*each) for each in zip(names, sequences, answers, strict=True)]
+    rows = [row_of(*each, task) for each in zip(names, sequences, answers, strict=True)]
     for row, sequence in zip(rows, sequences, strict=True):
         values = sequence[:, 0]
         tally.add(row, outside=bool(((values < 0) | (values > 1)).any()))
@@ -120,10 +163,13 @@ def _answer(
 
 def _at_trained(config: "Config", model: "Regressor", seed: int, samples: int) -> Errors:
     """Measure the error at the length of training, on as many sequences, to hold another against."""
+    from irnn import tasks
+
+    task = cast("Adding", tasks.make(config.task))
     errors = Errors()
     for names, sequences in _drawn(config, seed, samples, config.task.seq_len):
         for each in zip(names, sequences, predict(model, sequences), strict=True):
-            errors.add(row_of(*each))
+            errors.add(row_of(*each, task))
     return errors
 
 
@@ -134,7 +180,7 @@ def load_run(folder: Path) -> tuple["Config", "Regressor"]:
         InputError: The folder is not that of a run with a checkpoint, or damaged.
     """
     from irnn import tasks
-    from irnn.choices import Device, KernelName, TaskName
+    from irnn.choices import Device, KernelName
     from irnn.composition import load_config
     from irnn.config import ConfigError
     from irnn.models.regressor import build
@@ -165,12 +211,9 @@ def load_run(folder: Path) -> tuple["Config", "Regressor"]:
         raise InputError(
             f"{directory.best} is damaged, or no checkpoint of irnn; train the run again with force=true"
         ) from error
-    if config.task.name is not TaskName.adding:
-        raise InputError(
-            f"{folder} learned task={config.task.name.value}; predictions can be shown for task=adding only"
-        )
-    features = tasks.make(config.task).input_size
-    model = build(replace(config, runtime=runtime), generator(config.seed, "init"), features)
+    task = tasks.make(config.task)
+    weights = generator(config.seed, "init")
+    model = build(replace(config, runtime=runtime), weights, task.input_size, task.head)
     try:
         model.load_state_dict(saved)
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
@@ -245,14 +288,24 @@ def _drawn(
     import torch
 
     from irnn import tasks
-    from irnn.seeding import stream_key
 
     task = tasks.make(replace(config.task, seq_len=steps))
-    rows = max(1, _CHUNK_STEPS // steps)
+    for names, drawn in _chunks(task, seed, samples):
+        inputs, _ = task.encode(drawn, torch.float32)
+        yield names, list(inputs.transpose(0, 1))
+
+
+def _chunks(task: "Task", seed: int, samples: int) -> Iterator[tuple[list[str], "Drawn"]]:
+    """Draw sequences in their compact form, some at a time, with their numbers."""
+    import torch
+
+    from irnn.seeding import stream_key
+
+    rows = max(1, _CHUNK_STEPS // task.steps)
     for start in range(0, samples, rows):
         index = torch.arange(start, min(start + rows, samples))
-        inputs, _ = task.encode(task.draw(stream_key(seed, "predict"), index), torch.float32)
-        yield [str(number) for number in index.tolist()], list(inputs.transpose(0, 1))
+        names = [str(number) for number in index.tolist()]
+        yield names, task.draw(stream_key(seed, "predict"), index)
 
 
 def predict(model: "Regressor", sequences: Sequence["Tensor"]) -> list[float]:

@@ -7,9 +7,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from irnn.metric import IRNN_0_1
 from irnn.reporting.goals import name_of
 from irnn.reporting.run import Run
+from irnn.reporting.scoring import UNKNOWN
 from irnn.reporting.settings import Value
 from irnn.reporting.text import printable
 from irnn.table_cells import neutral
@@ -21,12 +21,12 @@ def rows(runs: Sequence[Run], asked: str | None = None) -> list[dict[str, Value]
     """Flatten every run: results first, then its settings under their full keys, then provenance.
 
     An update count of a threshold never crossed, and a loss that is not finite, is None. `asked` is a
-    threshold beside the usual ones. Where some run is scored by another metric than the MSE, the metric has
+    threshold beside the usual ones. Where some run is of another task than the adding problem, the metric has
     columns of its own for all.
     """
     recorded = [name for run in runs for name in run.scoring.thresholds]
     thresholds = dict.fromkeys((*recorded, *([asked] if asked else [])))
-    others = any(run.scoring.name != IRNN_0_1.name for run in runs)
+    others = any(run.scoring.kind != UNKNOWN.kind for run in runs)
     table = []
     for run in runs:
         row: dict[str, Value] = {

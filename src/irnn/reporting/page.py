@@ -8,11 +8,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from irnn.metric import IRNN_0_1
 from irnn.reporting import run_lists, sections
 from irnn.reporting.compare import Comparison, Side, sentences
 from irnn.reporting.provenance import warnings
 from irnn.reporting.run import Loaded
+from irnn.reporting.scoring import UNKNOWN
 from irnn.reporting.summary import Summary
 from irnn.reporting.table import headline
 from irnn.reporting.text import printable
@@ -21,6 +21,8 @@ SCRIPTS = ("table.js", "chart.js", "curves.js", "scatter.js")
 
 # The browser itself then refuses any request, whatever a setting's text may contain.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+
+_WITHIN = ("curves", "length", "heatmaps", "overfitting")
 
 
 def render_page(
@@ -43,7 +45,11 @@ def render_page(
         ("methods", "How to read this", sections.methods(summaries)),
     ]
     shown = [part for part in parts if part[2]]
-    links = "".join(f'<a href="#{name}">{title}</a>' for name, title, _ in shown)
+    links = "".join(
+        f'<a href="#{name}">{title}</a>'
+        for name, title, _ in shown
+        if len(summaries) == 1 or not name.startswith(_WITHIN)  # one link to each of several tasks
+    )
     body = "".join(
         f'<section id="{name}"><h2>{title}</h2>{text}</section>' for name, title, text in shown
     )
@@ -69,7 +75,7 @@ def _of_task(
     told, of = "", ""
     if len(summaries) > 1:
         of = f" of {html.escape(summary.scoring.task)}"
-    if of or summary.scoring.name != IRNN_0_1.name:
+    if of or summary.scoring.kind != UNKNOWN.kind:
         told = f"<p class=note>{html.escape(summary.scoring.told())}.</p>"
     compared = comparison is not None and comparison.a.runs[0] in summary.runs
     parts = [

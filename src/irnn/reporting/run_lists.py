@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from irnn.metric import IRNN_0_1
 from irnn.reporting import wording
 from irnn.reporting.charts import relative_link
 from irnn.reporting.markup import cell, sort_key, table
 from irnn.reporting.provenance import census
 from irnn.reporting.reproduce import asked, commands
 from irnn.reporting.run import Loaded, Run
+from irnn.reporting.scoring import UNKNOWN
 from irnn.reporting.summary import Summary
 
 _MOST_COMMANDS = 12
@@ -30,7 +30,7 @@ def _of_task(summary: Summary, out: Path, several: bool) -> str:
     parts = []
     scoring = summary.scoring
     scores = ["held-out", "best", "training"]
-    if scoring.name != IRNN_0_1.name:
+    if scoring.kind != UNKNOWN.kind:
         scores = [f"held-out {scoring.label}", "best", f"training {scoring.loss_label}"]
     names = [("run", True), ("status", True), ("seed", False), ("updates", False)]
     names += [(f"to {threshold}", False) for threshold in summary.thresholds]

@@ -184,4 +184,4 @@ def one_task(scorings: Iterable[Scoring], what: str) -> None:
 
 
 UNKNOWN = score_by({}, None, None)
-"""How runs are scored of which there is none yet."""
+"""What is assumed where no folder says anything: that of irnn 0.1, whose reports need no explanation."""

@@ -8,9 +8,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from irnn.metric import IRNN_0_1
 from irnn.reporting import wording
 from irnn.reporting.run import COUNTED, Loaded, Run
+from irnn.reporting.scoring import UNKNOWN
 from irnn.reporting.settings import show
 from irnn.reporting.summary import Summary
 from irnn.reporting.sweeps import Job
@@ -29,7 +29,7 @@ def render(
     if loaded.sweep is not None and loaded.sweep.command:
         parts += [Text(line, style="dim") for line in loaded.sweep.command.splitlines()]
     for summary in summaries:
-        if len(summaries) > 1 or summary.scoring.name != IRNN_0_1.name:
+        if len(summaries) > 1 or summary.scoring.kind != UNKNOWN.kind:
             parts.append(Text(("\n" * (len(summaries) > 1)) + summary.scoring.told(), style="bold"))
         parts += _task(summary, width)
     parts += [Text(line) for line in (*_unfinished(loaded.runs), *_left(loaded.left))]
@@ -60,20 +60,24 @@ def headline(loaded: Loaded) -> str:
 
 
 def _fitting(summary: Summary, width: int) -> Table:
-    """The table with as many thresholds as fit into `width`: the goal first, then what is drawn."""
+    """The table with as many thresholds as fit into `width`: the goal first, then what is drawn.
+
+    Where one is too many, speeds are left out for it.
+    """
     order = dict.fromkeys(
         name
         for name in (summary.asked, summary.goal, summary.drawn, *summary.thresholds)
         if name in summary.thresholds
     )
-    table = _table(summary, summary.thresholds, fold=False)
+    shown: Sequence[str] = summary.thresholds
+    table = _table(summary, shown, fold=False)
     for count in range(len(order), 0, -1):
         if _width(table) <= width:
             break
         kept = list(order)[:count]
         shown = [name for name in summary.thresholds if name in kept]
         table = _table(summary, shown, fold=True)
-    return table
+    return table if _width(table) <= width else _table(summary, shown, fold=True, speed=False)
 
 
 def _width(table: Table) -> int:
@@ -88,7 +92,7 @@ def _width(table: Table) -> int:
     return 1 + sum(_BETWEEN + max(map(len, each), default=0) for each in words)
 
 
-def _table(summary: Summary, thresholds: Sequence[str], *, fold: bool) -> Table:
+def _table(summary: Summary, thresholds: Sequence[str], *, fold: bool, speed: bool = True) -> Table:
     table = Table(
         caption="rates and times are over finished runs; interval: Wilson 95 %; "
         "updates: median and quartiles, runs that never crossed counted as later than any",
@@ -103,7 +107,8 @@ def _table(summary: Summary, thresholds: Sequence[str], *, fold: bool) -> Table:
     for threshold in thresholds:
         table.add_column(f"updates to {threshold}", justify="right")
     table.add_column("time", justify="right", no_wrap=True)
-    table.add_column("updates/s", justify="right", no_wrap=True)
+    if speed:
+        table.add_column("updates/s", justify="right", no_wrap=True)
     for group in summary.groups:
         cells = [show(value) for value in group.values]
         cells += [str(len(group.runs)), *(str(group.counts[status]) for status in shown)]
@@ -113,7 +118,8 @@ def _table(summary: Summary, thresholds: Sequence[str], *, fold: bool) -> Table:
             crossing = group.crossings[threshold]
             middle, spread = wording.quantile(crossing.median), wording.quartiles(crossing)
             cells.append(middle if spread == middle else f"{middle}\n{spread}")
-        cells += [wording.duration(group.seconds), wording.speed(group.steps_per_second)]
+        cells.append(wording.duration(group.seconds))
+        cells += [wording.speed(group.steps_per_second)] if speed else []
         table.add_row(*map(Text, cells))
     return table
 

@@ -6,7 +6,7 @@ of T steps the input is (value, mask), value ~ U[0, 1), mask 1 at two distinct s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from irnn.choices import Marks
 from irnn.metric import Metric, squared_error
@@ -26,6 +26,8 @@ class Adding(Task):
     title = "Adding problem"
     learned = "the network adds"
     input_size = 2
+    answer_name: ClassVar[str] = "sum"
+    """What predictions call the target."""
 
     def refusal(self) -> tuple[str, str] | None:
         """Refuse marks that do not fit into the sequence."""
@@ -78,6 +80,10 @@ class Adding(Task):
     def answers(self, marked: Tensor) -> Tensor:
         """Add the two marked values: (N, 2) to (N,)."""
         return marked.sum(dim=1)
+
+    def target_of(self, values: Tensor, mask: Tensor) -> float:
+        """Give the target of one sequence, (T,) and (T,), with any number of marks."""
+        return float((values * mask).sum())
 
     def batches(
         self, drawn: Drawn, count: int, dtype: torch.dtype, rows: Tensor | None = None

@@ -7,6 +7,7 @@ settings are answered at once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from irnn.config import Task as TaskSettings
@@ -38,6 +39,11 @@ class Task(ABC):
     """What a network does that solved it, in the words of a verdict: "the network adds"."""
     input_size: ClassVar[int]
     """F, the input features of one step."""
+
+    described: ClassVar[tuple[str, ...]] = ()
+    """Columns in which predictions describe a sequence, see `describe`."""
+    spelled: ClassVar[int] = 1
+    """How many of the last answers of a sequence are shown, where they are classes."""
 
     def __init__(self, settings: TaskSettings) -> None:
         self.settings = settings
@@ -88,6 +94,14 @@ class Task(ABC):
         size = sequences // count
         cut = inputs.view(steps, count, size, features).transpose(0, 1).contiguous()
         return cut, targets.view(count, size, *targets.shape[1:])
+
+    def describe(self, drawn: Drawn) -> list[dict[str, str | float | int | None]]:
+        """Describe sequences to who reads predictions: for each the columns of `described`."""
+        return [{} for _ in drawn[0]]
+
+    def spell(self, classes: Sequence[int]) -> str:
+        """Write classes as a reader knows them: of one sequence, the last `spelled` that are answered."""
+        return " ".join(map(str, classes))
 
     def draws_in_place(self, positions: Tensor) -> bool:
         """Say whether `draw` needs no more memory than what it gives, so that a set is made in one go."""

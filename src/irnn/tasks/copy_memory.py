@@ -8,6 +8,7 @@ and then the ten symbols; the loss is the mean cross-entropy over all steps. `ta
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from irnn.metric import Metric, cross_entropy
@@ -31,6 +32,7 @@ class CopyMemory(Task):
     title = "Copy memory"
     learned = "the network remembers"
     input_size = SYMBOLS + 2
+    spelled = LENGTH
 
     @property
     def steps(self) -> int:
@@ -61,6 +63,10 @@ class CopyMemory(Task):
         from irnn.tasks.random import integers
 
         return (integers(key, positions, LENGTH, SYMBOLS).to(torch.uint8),)
+
+    def spell(self, classes: Sequence[int]) -> str:
+        """Write symbols as digits, a blank as a point."""
+        return "".join("." if each == BLANK else str(each) for each in classes)
 
     def encode(self, drawn: Drawn, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Lay sequences out: inputs (T + 20, N, 10), one of ten at each step; targets (N, T + 20)."""

@@ -24,6 +24,7 @@ class Multiplication(Adding):
 
     title = "Multiplication problem"
     learned = "the network multiplies"
+    answer_name = "product"
 
     @property
     def metric(self) -> Metric:
@@ -33,6 +34,10 @@ class Multiplication(Adding):
     def answers(self, marked: Tensor) -> Tensor:
         """Multiply the two marked values: (N, 2) to (N,)."""
         return marked.prod(dim=1)
+
+    def target_of(self, values: Tensor, mask: Tensor) -> float:
+        """Give the target of one sequence, (T,) and (T,), with any number of marks."""
+        return float(values[mask.bool()].prod())
 
     def batches(
         self, drawn: Drawn, count: int, dtype: torch.dtype, rows: Tensor | None = None

@@ -8,6 +8,7 @@ A or B stands. The class is the order of those: AA, AB, BA, BB.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from irnn.metric import Metric, accuracy
@@ -31,6 +32,7 @@ class TemporalOrder(Task):
     title = "Temporal order"
     learned = "the network tells the order"
     input_size = 2 + DISTRACTORS
+    described = ("symbols",)
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -69,6 +71,25 @@ class TemporalOrder(Task):
             place = first + integers(substream(key, f"place {number}"), positions, 1, end - first)
             symbols.scatter_(1, place, chosen[:, number : number + 1])
         return (symbols.to(torch.uint8),)
+
+    def describe(self, drawn: Drawn) -> list[dict[str, str | float | int | None]]:
+        """Say where A and B stand: "A @ 3, B @ 11"."""
+        return [
+            {
+                "symbols": ", ".join(
+                    f"{'AB'[int(row[step])]} @ {step}"
+                    for step in (row < 2).nonzero().flatten().tolist()
+                )
+            }
+            for row in drawn[0]
+        ]
+
+    def spell(self, classes: Sequence[int]) -> str:
+        """Write a class as the order that it is: AB."""
+        digits = f"0{len(self.places)}b"
+        return (
+            " ".join(format(each, digits) for each in classes).replace("0", "A").replace("1", "B")
+        )
 
     def encode(self, drawn: Drawn, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Lay sequences out: inputs (T, N, 6), one-hot; targets (N,), the first symbol counting most."""
