@@ -35,15 +35,10 @@ SINGLE_PLANS = {
     "16x8": replace(ALONE, share=16, units=8),
 }
 PACK_PLANS = {
-    "fused 8x8 r2 b2": PACKED,
-    "fused 8x8 r4 b2": replace(PACKED, group=4, rows=4),
-    "fused 8x4 r2 b2": replace(PACKED, units=4, blocks=2),
-    "apart 8x8 r1 b3": replace(ALONE, blocks=3),
-    "apart 8x8 r2 b3": replace(ALONE, rows=2, blocks=3),
-    "apart 8x8 r4 b3": replace(ALONE, rows=4, blocks=3),
-    "apart 8x4 r2 b2": replace(ALONE, units=4, rows=2, blocks=2),
-    "apart 8x4 r4 b2": replace(ALONE, units=4, rows=4, blocks=2),
-    "apart 4x4 r2 b2": replace(ALONE, share=4, units=4, rows=2, blocks=2),
+    "8x8 r1 b3": replace(ALONE, blocks=3),
+    "8x8 r2 b3": PACKED,
+    "8x8 r4 b3": replace(ALONE, rows=4, blocks=3),
+    "8x4 r4 b2": replace(ALONE, units=4, rows=4, blocks=2),
 }
 EVALUATIONS = {
     "8x8 r1 b3": replace(ALONE, blocks=3),
@@ -172,8 +167,8 @@ def time_parts(quick: bool) -> object:
         ("1 run T=150", ALONE, 1, 150),
         ("1 run T=1000", ALONE, 1, 1000),
         ("1 run T=150 8x4", replace(ALONE, units=4), 1, 150),
-        ("132 runs T=150 fused", PACKED, 132, 150),
-        ("132 runs T=150 apart", replace(ALONE, rows=2, blocks=3), 132, 150),
+        ("132 runs T=150", PACKED, 132, 150),
+        ("132 runs T=1000", PACKED, 132, 1000),
     ):
         pack = pack_for(plan, runs, T, BATCH, 2)
         machine = pack.machine

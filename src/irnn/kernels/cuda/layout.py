@@ -24,7 +24,7 @@ class Call(ctypes.Structure):
 
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("steps", "batch", "groups", "chunk", "chunks")),
-        *((name, ctypes.c_int64) for name in ("blocks", "runs", "parameters_run")),
+        *((name, ctypes.c_int64) for name in ("kept", "blocks", "runs", "parameters_run")),
         *((name, ctypes.c_int64) for name in ("input_slot", "input_run", "input_time")),
         *((name, ctypes.c_int64) for name in ("input_batch", "input_feature")),
         *((name, ctypes.c_int64) for name in ("target_slot", "target_run")),

@@ -16,6 +16,7 @@ from irnn.kernels.cuda.layout import Call, Numbers, Record, Sizes
 from irnn.kernels.cuda.plan import Plan, chunks_of
 
 RULES = ("sgd", "adam", "rmsprop")  # in the order of `Rule` of source/call.cuh
+_ENOUGH_BLOCKS = 128  # of `sum_products` that fill a GPU: from then on one adds up all chunks of a group
 
 
 class Machine(Protocol):
@@ -101,9 +102,9 @@ class Pack:
         self.rates = room(slots, runs)
         rows = (runs, batch, steps)
         self.history = room(*rows, sizes.history_row, zero=False)
-        kept = 1 if plan.fused else self.chunks
-        self.deltas = room(*(0,) if plan.fused else (*rows, sizes.delta_row), zero=False)
-        self.partials = room(runs, self.groups, kept, plan.H, sizes.history_row, zero=False)
+        self.kept = 1 if runs * self.groups >= _ENOUGH_BLOCKS else self.chunks
+        self.deltas = room(*rows, sizes.delta_row, zero=False)
+        self.partials = room(runs, self.groups, self.kept, plan.H, sizes.history_row, zero=False)
         self.last = room(runs, batch, plan.H, zero=False)
         self.errors = room(runs, batch, zero=False)
         self.measures = room(runs, self.blocks, 2, dtype=torch.float64, zero=False)
@@ -114,7 +115,8 @@ class Pack:
         self._call = self._make_call(steps, batch, width)
 
     def _make_call(self, steps: int, batch: int, width: int) -> Call:
-        call = Call(steps, batch, self.groups, -(-steps // self.chunks), self.chunks, self.blocks)
+        chunk = -(-steps // self.chunks)
+        call = Call(steps, batch, self.groups, chunk, self.chunks, self.kept, self.blocks)
         call.runs, call.parameters_run = self.runs, width
         point_at_batch(call, self.inputs, self.targets)
         names = ("parameters", "history", "deltas", "partials", "last", "errors", "gradient")
@@ -167,9 +169,8 @@ class Pack:
         walk, add = (sizes.threads, sizes.room_walk), (sizes.adders, sizes.room_gradient)
         work = (sizes.workers, sizes.room_descend)
         machine.launch("walk", (self.walks, self.runs, 1), *walk, call)
-        if not self.plan.fused:
-            grid = (sizes.parts, self.groups * self.chunks, self.runs)
-            machine.launch("sum_products", grid, *add, call)
+        grid = (sizes.parts, self.groups * self.kept, self.runs)
+        machine.launch("sum_products", grid, *add, call)
         machine.launch("gather", (self.blocks, self.runs, 1), *work, call)
         machine.launch("descend", (self.blocks, self.runs, 1), *work, call)
 

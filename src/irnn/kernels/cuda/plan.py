@@ -1,6 +1,6 @@
 """How a network's kernels are laid out on the GPU: what `source/shape.cuh` is compiled with."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,7 +26,6 @@ class Plan:
         units: units of such a group.
         group: sequences whose gradient is summed together.
         rows: sequences that a block walks together.
-        fused: whether the walk back sums the weight gradient; `rows` is then `group`.
         staged: whether weights reach registers through shared memory.
         blocks: blocks of the walk that a multiprocessor must hold at once; limits registers.
     """
@@ -39,7 +38,6 @@ class Plan:
     units: int = 8
     group: int = 2
     rows: int = 1
-    fused: bool = False
     staged: bool = True
     blocks: int = 1
 
@@ -105,7 +103,7 @@ def choose(H: int, F: int, *, tanh: bool = False, bias: bool = True, packed: boo
         share = 16  # some weights are then read from the first-level cache
     plan = Plan(H, F, tanh=tanh, bias=bias, share=share, staged=H * (H + F + 8) * 4 < 80_000)
     if packed and share == 8 and plan.terms <= 13:
-        return Plan(**{**plan.__dict__, "rows": plan.group, "fused": True, "blocks": 2})
+        return replace(plan, rows=2, blocks=3)  # see docs/gpu.md for what was measured
     return plan
 
 

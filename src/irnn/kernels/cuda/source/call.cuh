@@ -26,6 +26,7 @@ struct Record {
 struct Call {
     Index steps, batch, groups;  // T; B; groups of G rows
     Index chunk, chunks;         // steps whose gradient is summed in one go, and how many such there are
+    Index kept;                  // of these, sums in memory: each, or 1 where a block adds a group's chunks up
     Index blocks;                // of a run in `gather` and `descend`
     Index runs, parameters_run;  // N; floats from one run's parameters to the next
     // Elements from one input to the next along each axis; a slot is one update of a stretch.
@@ -34,7 +35,7 @@ struct Call {
     float *parameters;           // (N, P): w_ih, w_hh, b_ih, b_hh, w_out, b_out
     float *history;              // (N, B, T, KP): h_{t-1}, x_t, 1
     float *deltas;               // (N, B, T, HP): gradient before the nonlinearity
-    float *partials;             // (N, groups, chunks, H, KP): gradient of [w_hh | w_ih | b]
+    float *partials;             // (N, groups, kept, H, KP): gradient of [w_hh | w_ih | b]
     float *last;                 // (N, B, H): h_T
     float *errors;               // (N, B): answer minus target
     float *gradient;             // (N, P)

@@ -21,7 +21,7 @@ extern "C" __global__ void __launch_bounds__(WORKERS) gather(const __grid_consta
         int row = (p - W_HH) / H, column = (p - W_HH) % H;
         if (p < W_HH) row = p / F, column = H + p % F;
         if (p >= B_IH) row = (p - B_IH) % H, column = H + F;
-        const Index chunks = FUSED ? 1 : call.chunks, stride = (Index)H * KP;
+        const Index chunks = call.kept, stride = (Index)H * KP;
         const float *from = call.partials + run * call.groups * chunks * stride + row * KP + column;
         for (Index group = 0; group < call.groups; ++group, from += chunks * stride) {
             float sum = from[0];

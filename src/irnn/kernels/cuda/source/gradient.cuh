@@ -1,81 +1,105 @@
-// The gradient of [w_hh | w_ih | b] from deltas and history, where the walk back left that to us: for each group
-// of rows and chunk of steps a sum of products, in the order in which a FUSED walk adds them up.
+// The gradient of [w_hh | w_ih | b] from deltas and history: for each group of rows, sums of products over chunks of
+// steps. Of one run every chunk has a block of its own; where many runs fill the GPU, a block adds a group's chunks up.
 #pragma once
 #include "call.cuh"
 #include "product.cuh"
 
-constexpr int TILES = HP / TILE;                       // of 8 rows of the gradient
-constexpr int QUADS = KP / 4;                          // of 4 columns
-constexpr int TOGETHER = larger(1, larger(1, 128 / QUADS) < TILES ? larger(1, 128 / QUADS) : TILES);  // tiles of a block
-constexpr int PARTS = up(TILES, TOGETHER) / TOGETHER;  // blocks that share a group's chunk
-constexpr int ADDERS = up(TOGETHER * QUADS, 32);
-constexpr int AHEAD = 8;                               // steps fetched together
-constexpr int WIDTH = TOGETHER * TILE;
-constexpr int ROOM_GRADIENT = 2 * AHEAD * G * (KP + WIDTH);
+// A thread has 8 x 8 elements: two quads of rows and two of columns, half a width apart, so that neighbors read
+// neighboring words.
+constexpr int QUADS = KP / 4;
+constexpr int COLUMNS = up(QUADS, 2) / 2;      // threads beside each other
+constexpr int TILES = HP / TILE;               // and above each other
+constexpr int FITTING = larger(1, 256 / COLUMNS);
+constexpr int TOGETHER = FITTING < TILES ? FITTING : TILES;  // tiles of a block
+constexpr int PARTS = up(TILES, TOGETHER) / TOGETHER;        // blocks that share a group's chunk
+constexpr int ADDERS = up(TOGETHER * COLUMNS, 32);
+constexpr int AHEAD = G > 4 ? 2 : 16 / G;      // steps fetched together
+constexpr int DEPTH = AHEAD * G;
+constexpr int HISTORY = 8 * COLUMNS, WIDTH = TOGETHER * TILE;  // floats of a staged row of each
+constexpr int WORDS = QUADS + WIDTH / 4;       // copied of a row of both
+constexpr int ROOM_GRADIENT = 2 * DEPTH * (HISTORY + WIDTH);
 
-extern "C" __global__ void __launch_bounds__(ADDERS) sum_products(const __grid_constant__ Call call) {
+__device__ __forceinline__ void read_tile(float (&v)[TILE], const float *from, int apart) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+        const float4 word = *reinterpret_cast<const float4 *>(from + half * apart);
+        v[4 * half] = word.x, v[4 * half + 1] = word.y, v[4 * half + 2] = word.z, v[4 * half + 3] = word.w;
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(ADDERS, ADDERS > 192 ? 1 : 2) sum_products(const __grid_constant__ Call call) {
     IRNN_SHARED(all);
-    const Index T = call.steps, run = blockIdx.z, group = blockIdx.y / call.chunks, chunk = blockIdx.y % call.chunks;
-    const Index first = group * G, begin = chunk * call.chunk, left = T - begin;
-    const Index count = left < call.chunk ? left : call.chunk;
-    const int rows = call.batch - first < G ? (int)(call.batch - first) : G;
-    const int base = blockIdx.x * WIDTH, tile = threadIdx.x / QUADS, quad = threadIdx.x % QUADS;
-    const float *const history = call.history + (run * call.batch + first) * T * KP;
-    const float *const deltas = call.deltas + (run * call.batch + first) * T * HP;
-    float *const ours = all, *const theirs = all + 2 * AHEAD * G * KP;
-    const auto fetch = [&](Index part) {
-        float *const h = ours + (part & 1) * AHEAD * G * KP, *const d = theirs + (part & 1) * AHEAD * G * WIDTH;
-        for (int e = threadIdx.x; e < AHEAD * G * QUADS; e += ADDERS) {
-            const Index s = part * AHEAD + e / (G * QUADS), t = T - 1 - begin - s;
-            const int row = e / QUADS % G;
-            if (s < count && row < rows) copy16(h + 4 * e, history + (row * T + t) * KP + e % QUADS * 4);
+    const int T = (int)call.steps, run = blockIdx.z, group = blockIdx.y / (int)call.kept, chunk = blockIdx.y % (int)call.kept;
+    const Index first = (Index)run * call.batch + (Index)group * G;
+    const int others = (int)call.batch - group * G, rows = others < G ? others : G;
+    const int length = (int)call.chunk, begin = chunk * length;
+    const int count = call.kept == 1 || T - begin < length ? T - begin : length;  // steps of this block
+    const int base = blockIdx.x * WIDTH, tile = threadIdx.x / COLUMNS, column = threadIdx.x % COLUMNS;
+    const float *const history = call.history + first * T * KP, *const deltas = call.deltas + first * T * HP;
+    const auto fetch = [&](int part) {
+        float *const to = all + (part & 1) * DEPTH * (HISTORY + WIDTH);
+#pragma unroll 1  // registers are full of sums
+        for (int e = threadIdx.x; e < DEPTH * WORDS; e += ADDERS) {
+            const int d = e / WORDS, word = e % WORDS, row = d % G;
+            const int step = part * AHEAD + d / G, t = T - 1 - begin - step;
+            if (step >= count) break;
+            const bool states = word < QUADS;
+            const int from = states ? 4 * word : base + 4 * (word - QUADS);
+            float *const place = to + (states ? d * HISTORY + 4 * word : DEPTH * HISTORY + d * WIDTH + 4 * (word - QUADS));
+            if (row >= rows) *reinterpret_cast<float4 *>(place) = {0.f, 0.f, 0.f, 0.f};  // adds nothing
+            else if (states) copy16(place, history + ((Index)row * T + t) * KP + from);
+            else if (from < HP) copy16(place, deltas + ((Index)row * T + t) * HP + from);
         }
-        for (int e = threadIdx.x; e < AHEAD * G * WIDTH / 4; e += ADDERS) {
-            const Index s = part * AHEAD + e / (G * WIDTH / 4), t = T - 1 - begin - s;
-            const int row = e / (WIDTH / 4) % G, column = base + e % (WIDTH / 4) * 4;
-            if (s < count && row < rows && column < HP) copy16(d + 4 * e, deltas + (row * T + t) * HP + column);
-        }
+        commit_copies();
     };
-    float sums[TILE][4];
+    float sums[TILE][TILE], totals[TILE][TILE];
 #pragma unroll
     for (int u = 0; u < TILE; ++u)
 #pragma unroll
-        for (int i = 0; i < 4; ++i) sums[u][i] = 0.f;
-    const bool working = tile < TOGETHER;
+        for (int i = 0; i < TILE; ++i) sums[u][i] = totals[u][i] = 0.f;
+    const int ours = 4 * column, theirs = DEPTH * HISTORY + 4 * tile;
+    const bool working = tile < TOGETHER && base + 4 * tile < HP;
+    int boundary = length < count ? length : count;  // where a chunk ends
     fetch(0);
-    for (Index part = 0; part * AHEAD < count; ++part) {
-        commit_copies();
+    for (int part = 0; part * AHEAD < count; ++part) {
         await_copies<0>();
         __syncthreads();
-        fetch(part + 1);
-        const Index here = count - part * AHEAD;
-        const int steps = here < AHEAD ? (int)here : AHEAD;
-        const float *const h = ours + (part & 1) * AHEAD * G * KP + quad * 4;
-        const float *const d = theirs + (part & 1) * AHEAD * G * WIDTH + tile * TILE;
-        if (working)
-            for (int s = 0; s < steps; ++s)
+        fetch(part + 1);  // to where nobody reads any more
+        if (!working) continue;
+        const float *const here = all + (part & 1) * DEPTH * (HISTORY + WIDTH);
+        const int end = (part + 1) * AHEAD < count ? (part + 1) * AHEAD : count;
+        for (int step = part * AHEAD; step < end;) {
+            const int until = boundary < end ? boundary : end;
+#pragma unroll 1
+            for (; step < until; ++step)
 #pragma unroll
                 for (int r = 0; r < G; ++r) {
-                    if (r >= rows) continue;
-                    const float4 four = *reinterpret_cast<const float4 *>(h + (s * G + r) * KP);
-                    const float state[4] = {four.x, four.y, four.z, four.w};
-                    float delta[TILE];
-#pragma unroll
-                    for (int q = 0; q < TILE; q += 4) {
-                        const float4 word = *reinterpret_cast<const float4 *>(d + (s * G + r) * WIDTH + q);
-                        delta[q] = word.x, delta[q + 1] = word.y, delta[q + 2] = word.z, delta[q + 3] = word.w;
-                    }
+                    const int d = (step - part * AHEAD) * G + r;
+                    float state[TILE], delta[TILE];
+                    read_tile(state, here + ours + d * HISTORY, 4 * COLUMNS);
+                    read_tile(delta, here + theirs + d * WIDTH, 4 * TOGETHER);
 #pragma unroll
                     for (int u = 0; u < TILE; ++u)
 #pragma unroll
-                        for (int i = 0; i < 4; ++i) sums[u][i] = fmaf(delta[u], state[i], sums[u][i]);
+                        for (int i = 0; i < TILE; ++i) sums[u][i] = fmaf(delta[u], state[i], sums[u][i]);
                 }
-        __syncthreads();
+            if (step < boundary) continue;
+#pragma unroll
+            for (int u = 0; u < TILE; ++u)
+#pragma unroll
+                for (int i = 0; i < TILE; ++i) totals[u][i] += sums[u][i], sums[u][i] = 0.f;
+            boundary = boundary + length < count ? boundary + length : count;
+        }
     }
-    float *const to = call.partials + ((run * call.groups + group) * call.chunks + chunk) * (Index)H * KP;
+    if (!working) return;
+    float *const to = call.partials + (((Index)run * call.groups + group) * call.kept + chunk) * (Index)(H * KP);
 #pragma unroll
     for (int u = 0; u < TILE; ++u) {
-        const int row = base + tile * TILE + u;
-        if (working && row < H) *reinterpret_cast<float4 *>(to + row * KP + quad * 4) = {sums[u][0], sums[u][1], sums[u][2], sums[u][3]};
+        const int row = base + 4 * tile + u % 4 + u / 4 * 4 * TOGETHER;
+#pragma unroll
+        for (int half = 0; half < 2; ++half)
+            if (row < H && column + half * COLUMNS < QUADS)
+                *reinterpret_cast<float4 *>(to + row * KP + 4 * (column + half * COLUMNS)) = {
+                    totals[u][4 * half], totals[u][4 * half + 1], totals[u][4 * half + 2], totals[u][4 * half + 3]};
     }
 }

@@ -8,9 +8,7 @@ constexpr int S = IRNN_SHARE;     // lanes that share the products of a group of
 constexpr int M = IRNN_UNITS;     // units of such a group
 constexpr int G = IRNN_GROUP;     // sequences whose gradient is summed together; decides the order of sums
 constexpr int R = IRNN_ROWS;      // sequences that a block walks together
-constexpr bool FUSED = IRNN_FUSED;    // the walk back sums the weight gradient, too
 constexpr bool STAGED = IRNN_STAGED;  // weights reach registers through shared memory
-static_assert(!FUSED || R == G, "a fused walk sums over the rows that it walks");
 
 __host__ __device__ constexpr int up(int value, int unit) { return (value + unit - 1) / unit * unit; }
 __host__ __device__ constexpr int larger(int a, int b) { return a > b ? a : b; }
@@ -20,9 +18,9 @@ constexpr int KP = up(K, 4);            // of a row of history
 constexpr int HP = up(H, 8);            // of a row of deltas
 constexpr int FORTH = up(K, S) / S;     // terms of a lane, forward
 constexpr int BACK = up(H, S) / S;      // and back
-constexpr int GROUPS = up(FUSED ? K : H, M) / M;
+constexpr int GROUPS = up(H, M) / M;
 constexpr int THREADS = up(GROUPS * S, 32);
-constexpr int TILE = 8;                 // rows of the weight gradient that a thread of `sum_products` adds up
+constexpr int TILE = 8;                 // rows and columns of the weight gradient that a thread of `sum_products` adds up
 
 // Floats from one lane's terms to the next's: whole 16-byte words, an odd number of them, so that
 // the eight lanes of a quarter-warp read from different banks.

@@ -181,7 +181,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, IRNN_BLOCKS) evaluate(cons
     read_out(call, walk.at, walk.room, walk.parameters, walk.targets(), current, call.errors + walk.at.run * call.batch, 0.f);
 }
 
-// The walk back; FUSED sums the gradient of [w_hh | w_ih | b] on the way, else the deltas are kept for it.
+// The walk back; the deltas are kept for `sum_products`.
 __device__ __forceinline__ void walk_back(const Walk &walk, const Matrix &matrix, const float (&h)[R]) {
     const Call &call = walk.call;
     const Place &at = walk.at;
@@ -231,16 +231,9 @@ __device__ __forceinline__ void walk_back(const Walk &walk, const Matrix &matrix
 #pragma unroll
     for (int r = 0; r < R; ++r) {
         if (me.owner) room.vector(0, r)[own] = d[r];
-        changes[r] = FUSED ? nullptr : call.deltas + ((at.run * call.batch + at.first + r) * T + T - 1) * HP + me.unit;
+        changes[r] = call.deltas + ((at.run * call.batch + at.first + r) * T + T - 1) * HP + me.unit;
     }
     __syncthreads();
-    float sums[FUSED ? M : 1][FUSED ? BACK : 1];
-    if (FUSED)
-#pragma unroll
-        for (int u = 0; u < (FUSED ? M : 1); ++u)
-#pragma unroll
-            for (int i = 0; i < (FUSED ? BACK : 1); ++i) sums[u][i] = 0.f;
-    float *const partials = call.partials + (at.run * call.groups + blockIdx.x) * (Index)H * KP * (FUSED ? 1 : call.chunks);
     for (int s = 0; s < T; ++s) {
         const float *const history = room.ring + s % SLOTS * (R * KP);
         float v[up(BACK, 4)];
@@ -252,19 +245,7 @@ __device__ __forceinline__ void walk_back(const Walk &walk, const Matrix &matrix
         for (int r = 0; r < R; ++r) {
             if (r > 0 && r >= at.rows) continue;
             if (r) read<BACK>(v, turns.from + r * VECTOR), state = history[r * KP + seen];
-            if (FUSED) {
-                float states[M];
-#pragma unroll
-                for (int q = 0; q < M; q += 4) {
-                    float4 word = {0.f, 0.f, 0.f, 0.f};
-                    if (M * me.group + q < KP) word = *reinterpret_cast<const float4 *>(history + r * KP + M * me.group + q);
-                    states[q] = word.x, states[q + 1] = word.y, states[q + 2] = word.z, states[q + 3] = word.w;
-                }
-#pragma unroll
-                for (int i = 0; i < (FUSED ? BACK : 1); ++i)
-#pragma unroll
-                    for (int u = 0; u < (FUSED ? M : 1); ++u) sums[u][i] = fmaf(v[i], states[u], sums[u][i]);
-            } else if (me.owner) {
+            if (me.owner) {
                 *changes[r] = d[r], changes[r] -= HP;
             }
             const float product = multiply<BACK>(w, v);
@@ -272,20 +253,6 @@ __device__ __forceinline__ void walk_back(const Walk &walk, const Matrix &matrix
                 d[r] = through(state, product);
                 turns.to[r * VECTOR] = d[r];
             }
-        }
-        if (FUSED && ((s + 1) % (int)call.chunk == 0 || s + 1 == T)) {
-            const bool first = s < call.chunk;
-#pragma unroll
-            for (int i = 0; i < (FUSED ? BACK : 1); ++i)
-#pragma unroll
-                for (int u = 0; u < (FUSED ? M : 1); ++u) {
-                    const int row = BACK * me.lane + i, column = M * me.group + u;
-                    if (row < H && column < K) {
-                        float *const to = partials + row * KP + column;
-                        *to = first ? sums[u][i] : *to + sums[u][i];
-                    }
-                    sums[u][i] = 0.f;
-                }
         }
         turns.change();
         __syncthreads();
