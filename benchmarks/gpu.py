@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -40,7 +41,9 @@ PACK_PLANS = {
     "8x8 r4 b3": replace(ALONE, rows=4, blocks=3),
     "8x4 r4 b2": replace(ALONE, units=4, rows=4, blocks=2),
 }
+SMALL = ((20, 16, 150), (32, 16, 150), (50, 16, 150), (100, 1, 150), (100, 2, 150), (100, 16, 10))
 EVALUATIONS = {
+    "8x8 r1": ALONE,
     "8x8 r1 b3": replace(ALONE, blocks=3),
     "8x8 r2 b3": replace(ALONE, rows=2, blocks=3),
     "8x8 r4 b3": replace(ALONE, rows=4, blocks=3),
@@ -55,7 +58,13 @@ def main() -> None:
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    report: dict[str, object] = {"gpu": torch.cuda.get_device_name(), "torch": torch.__version__}
+    report: dict[str, object] = {
+        "gpu": torch.cuda.get_device_name(),
+        "driver": driver(),
+        "torch": torch.__version__,
+        "cores": os.cpu_count(),
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+    }
     start = time.perf_counter()
     stages = [
         compile_all,
@@ -65,6 +74,7 @@ def main() -> None:
         time_parts,
         time_evaluations,
         time_matrix,
+        time_small,
         compare,
     ]
     for stage in stages:
@@ -79,9 +89,18 @@ def main() -> None:
     print(f"--- {report['seconds']:.0f} s on {report['gpu']}")
 
 
+def driver() -> str:
+    """Give the version of NVIDIA's driver."""
+    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True).stdout.split()[0]
+    except (OSError, IndexError):
+        return "unknown"
+
+
 def compile_all(quick: bool) -> object:
     plans = [*SINGLE_PLANS.values(), *PACK_PLANS.values(), *EVALUATIONS.values()] if quick else []
-    plans = list(dict.fromkeys([ALONE, PACKED, *plans]))
+    plans = list(dict.fromkeys([ALONE, PACKED, *(choose(H, 2) for H, _, _ in SMALL), *plans]))
     major, minor = torch.cuda.get_device_capability()
     begun = time.perf_counter()
     with ThreadPoolExecutor(16) as pool:
@@ -223,14 +242,28 @@ def time_matrix(quick: bool) -> object:
     return rows
 
 
+def time_small(quick: bool) -> object:
+    """Time networks around the size from which auto takes the GPU, here and on the CPU."""
+    rows = {}
+    for H, B, T in SMALL:
+        us, cpu = time_update(choose(H, 2), 1, T, B), contenders.native_cpu(T, H, B)
+        cpu_us, threads = cpu or (None, 0)
+        rows[f"H={H} B={B} T={T}"] = {"GPU": us, "CPU": cpu_us, "threads": threads}
+        print(
+            f"H={H:3d} B={B:2d} T={T:4d}: {us:8.1f} us; CPU {cpu_us} ({threads} threads)",
+            flush=True,
+        )
+    return rows
+
+
 def compare(quick: bool) -> object:
     """Time other programs: PyTorch's layer, our kernel on this machine's CPU, JAX (in its own process)."""
     rows = {}
     for T in (150, 1000) if quick else (150, 400, 1000):
         rows[f"nn.RNN loop T={T}"] = contenders.torch_loop(T)
         rows[f"nn.RNN graph T={T}"] = contenders.torch_graph(T)
-        if (us := contenders.native_cpu(T)) is not None:
-            rows[f"irnn on the CPU T={T}"] = us
+        if (found := contenders.native_cpu(T)) is not None:
+            rows[f"irnn on the CPU T={T}"] = found[0]
     for name, us in rows.items():
         print(f"{name:28s} {us:10.1f} us", flush=True)
     torch.cuda.empty_cache()

@@ -66,17 +66,36 @@ def torch_graph(T: int) -> float:
     return 1e3 * median_ms(captured(update))
 
 
-def native_cpu(T: int) -> float | None:
-    """Microseconds of an update by the compiled kernel on this machine's CPU; None where it was not built."""
+def native_cpu(T: int, H: int = HIDDEN, B: int = BATCH) -> tuple[float, int] | None:
+    """Microseconds of an update by the compiled kernel on this machine's CPU, and the best number of threads.
+
+    None where the kernel was not built.
+    """
     from irnn.kernels import native
 
     if not native.is_available():
         return None
+    update = _native_update(T, H, B)
+    before = torch.get_num_threads()
+    found = []
+    for threads in (1, 2, 4, 8):
+        torch.set_num_threads(threads)
+        times = []
+        for number in range(1, 40):
+            begun = time.perf_counter()
+            update(number)
+            times.append(time.perf_counter() - begun)
+        found.append((1e6 * statistics.median(times[10:]), threads))
+    torch.set_num_threads(before)
+    return min(found)
+
+
+def _native_update(T: int, H: int, B: int) -> Callable[[int], object]:
     from irnn.kernels.descent import Descent
     from irnn.kernels.regression import Regression
 
     torch.manual_seed(0)
-    layer, readout = torch.nn.RNN(2, HIDDEN, nonlinearity="relu"), torch.nn.Linear(HIDDEN, 1)
+    layer, readout = torch.nn.RNN(2, H, nonlinearity="relu"), torch.nn.Linear(H, 1)
     torch.nn.init.eye_(layer.weight_hh_l0)
     own = [*layer.parameters(), readout.weight, readout.bias]
     vector = torch.cat([p.detach().reshape(-1) for p in own])
@@ -89,14 +108,6 @@ def native_cpu(T: int) -> float | None:
         vector, gradient, 1.0, rule="adam", state=state, beta1=0.9, beta2=0.999, epsilon=1e-8
     )
     rates = torch.full_like(vector, 1e-4)
-    inputs, targets = adding((BATCH,), T, device="cpu")
+    inputs, targets = adding((B,), T, device="cpu")
     inputs = inputs.transpose(0, 1).contiguous()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    times = []
-    for number in range(1, 60):
-        begun = time.perf_counter()
-        descent(step(inputs, targets), rates, number)
-        times.append(time.perf_counter() - begun)
-    torch.set_num_threads(threads)
-    return 1e6 * statistics.median(times[10:])
+    return lambda number: descent(step(inputs, targets), rates, number)

@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+import statistics
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -35,11 +37,12 @@ AGREEING = {
         "divergence.grace=40",
     ),
 }  # fmt: skip
+DIVERGED = 3  # exit status
 CLOCKS = ("seconds", "steps_per_second")
 
 
 def start(out: Path, *words: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "irnn.train", *SHORT, f"runs_dir={out}", *words]
+    command = [sys.executable, "-m", "irnn.train", *SHORT, f'runs_dir="{out}"', *words]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -51,16 +54,31 @@ def train(out: Path, *words: str) -> tuple[float, Path]:
         said, _ = process.communicate(timeout=120)
     finally:
         process.kill()
-    if process.returncode:
+    if process.returncode not in (0, DIVERGED):
         raise RuntimeError(said[-1500:])
     (folder,) = [path.parent for path in out.rglob("result.json")]
     return time.perf_counter() - begun, folder
 
 
-def records(folder: Path) -> list[dict]:
+def steady(found: list[dict]) -> dict[str, float]:
+    """Give what an update, and an evaluation with a checkpoint, took once warm: medians of later records."""
+    later = found[len(found) // 3 :]
+    if len(later) < 3:
+        return {}
+    updates = statistics.median(1e6 / each["steps_per_second"] for each in later)
+    others = statistics.median(
+        after["seconds"]
+        - before["seconds"]
+        - (after["step"] - before["step"]) / after["steps_per_second"]
+        for before, after in pairwise(later)
+    )
+    return {"steady update us": updates, "evaluation ms": 1e3 * others}
+
+
+def records(folder: Path, without: tuple[str, ...] = CLOCKS) -> list[dict]:
     lines = (folder / "metrics.jsonl").read_text().splitlines()
     kept = [json.loads(line) for line in lines]
-    return [{k: v for k, v in each.items() if k not in CLOCKS} for each in kept]
+    return [{k: v for k, v in each.items() if k not in without} for each in kept]
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -77,7 +95,7 @@ def rates(out: Path) -> dict[str, object]:
             if device == "cpu" and name not in ("irnn, CUDA kernels", "lstm", "gru"):
                 continue
             try:
-                place = out / f"{name} {device}".replace(" ", "_").replace(",", "")
+                place = out / f"{name} {device}".replace(" ", "_").replace(",", "")  # has a "="
                 more = (f"runtime.device={device}", f"budget.updates={updates}")
                 wall, folder = train(place, *words, *more)
             except (RuntimeError, ValueError, subprocess.TimeoutExpired) as error:
@@ -89,11 +107,9 @@ def rates(out: Path) -> dict[str, object]:
             row[device] = {
                 "update us": us, "whole us": 1e6 * result["seconds"] / updates, "process s": wall
             }  # fmt: skip
-            print(
-                f"{name:22s} {device:5s} {us:8.1f} us an update, {row[device]['whole us']:8.1f} with all "
-                f"else, {wall:5.1f} s the process",
-                flush=True,
-            )
+            row[device] |= steady(records(folder, ()))
+            shown = "  ".join(f"{key} {value:.1f}" for key, value in row[device].items())
+            print(f"{name:22s} {device:5s} {shown}", flush=True)
         rows[name] = row
     return rows
 

@@ -18,12 +18,14 @@ from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
 from irnn.tasks.data import TaskData
-from irnn.training import hardware, session, stretch
+from irnn.training import evaluate, hardware, session, stretch
 from irnn.training.captured import CapturedStretch
+from irnn.training.evaluate import held_out_scores
 from irnn.training.fused import FusedStretch
 from irnn.training.loop import Interrupted
 from irnn.training.session import run
 from irnn.training.step import Updater
+from irnn.training.trainer import Trainer
 
 Small = Callable[..., Config]
 Lengths = list[int]
@@ -140,6 +142,26 @@ def test_a_run_that_is_interrupted_between_stretches_ends_as_undisturbed(
     assert checkpoint.load(directory.last, torch.device("cpu"))["progress"]["step"] == 11
     run(undisturbed)
     assert left(undisturbed) == whole
+
+
+def test_a_held_out_set_is_scored_by_the_kernels_as_by_the_network(small, lengths, monkeypatch):
+    trainer = Trainer(config := small(), "x", RunDirectory.of(config), torch.device("cpu"))
+    squares = trainer.updater.squares()
+    assert (squares is None) is isinstance(trainer.updater._stretch, CapturedStretch)
+    if squares is None:
+        return
+    exact = held_out_scores(trainer.model, trainer.data).loss
+    asked = []
+
+    def counted(inputs, targets):
+        asked.append(len(targets))
+        return squares(inputs, targets)
+
+    monkeypatch.setattr(evaluate, "_BLOCK_STATES", 16 * trainer.task.steps * 2)
+    assert held_out_scores(trainer.model, trainer.data, counted).loss == pytest.approx(exact, 1e-5)
+    assert asked[:2] == [16, 16]
+    trainer.model.recurrent.register_forward_hook(lambda *_: None)
+    assert trainer.updater.squares() is None  # a hook may change what the network answers
 
 
 OPTIMIZERS = (

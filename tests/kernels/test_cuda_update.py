@@ -10,7 +10,7 @@ from cuda_packs import exact, flat, make_pack, weights
 from kernel_problems import error
 
 from irnn.kernels import native
-from irnn.kernels.cuda import pack
+from irnn.kernels.cuda import pack as packs
 from irnn.kernels.cuda.pack import numbers
 from irnn.kernels.cuda.plan import Plan, choose
 
@@ -76,7 +76,7 @@ def test_a_run_makes_the_same_bits_alone_and_in_a_pack(T, machine, monkeypatch):
         replace(SMALL, units=2, rows=4),
     ):
         if other is not SMALL:  # as in a pack that fills a GPU
-            monkeypatch.setattr(pack, "_ENOUGH_BLOCKS", 1)
+            monkeypatch.setattr(packs, "_ENOUGH_BLOCKS", 1)
         packed = make_pack(other, machine(other), [9, 8, 7], T, 5, slots=3)
         for _ in range(3):
             packed.update()

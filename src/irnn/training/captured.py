@@ -19,6 +19,7 @@ class CapturedStretch:
     """A `Stretch` by the operations of PyTorch; off CUDA they are made one by one."""
 
     kernel = ""
+    squares = None
 
     def __init__(self, updater: Updater) -> None:
         self._updater = updater

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from irnn.kernels.cuda.pack import Machine, Pack, numbers
+from irnn.kernels.cuda.pack import Machine, Pack, evaluate, numbers
 from irnn.kernels.cuda.plan import Plan
 from irnn.training import stretch
 from irnn.training.step import Update, Updater
@@ -43,6 +43,14 @@ class FusedStretch:
         optimizer.count += sum(outcome.applied for outcome in made)
         self._updater.flat.publish()
         return [Update(one.loss, one.grad_norm, one.clipped, one.applied) for one in made]
+
+    def squares(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """See `Stretch`."""
+        targets = targets.contiguous()
+        errors = torch.empty_like(targets)
+        own = self._updater.flat.vector[None]
+        evaluate(self._plan, self._machine, own, inputs[None], targets[None], errors)
+        return errors.double().square().sum()
 
     def _make(self, inputs: Tensor) -> Pack:
         updater, device = self._updater, inputs.device

@@ -14,10 +14,10 @@ from irnn.kernels import native
 from irnn.kernels.cuda import plan
 from irnn.machine import default_threads
 
-_CPU_BELOW = 38_000
-"""B * H^2 from which a GPU trains a plain layer faster than a processor's cores. See docs/gpu.md: on an
-H200 a step of a sequence takes 0.66 us whatever B * H^2 is up to 160 000, and 16 cores of the same machine
-with our own kernel take 17.5 us for a million of B * H^2."""
+_CPU_BELOW = 20_000
+"""B * H^2 from which a GPU trains a plain layer faster than a processor's cores. See docs/gpu.md: at
+B * H^2 = 160 000 a step of a sequence takes 0.38 us on an H200, which is latency and does not shrink with
+the network, and 18 to 20 us for a million of B * H^2 on its host's cores with our own kernel."""
 
 
 def choose_device(config: Config) -> torch.device:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -123,6 +123,13 @@ class Updater:
             if not made[-1].applied:
                 break
         return made
+
+    def squares(self) -> Callable[[Tensor, Tensor], Tensor] | None:
+        """Give what sums squared errors faster than the network does (see `Stretch`), or None."""
+        if self._stretch is None or has_hooks(*self._hooked):
+            return None
+        self._check_places()
+        return self._stretch.squares
 
     def _check_places(self) -> None:
         """See to it that the network's parameters are those that this updates."""

@@ -36,6 +36,13 @@ class Stretch(Protocol):
 
     kernel: str
 
+    @property
+    def squares(self) -> Callable[[Tensor, Tensor], Tensor] | None:
+        """Give what sums squared errors of inputs (T, N, F) and targets (N,) faster than the network does.
+
+        The sum () is in float64 and on their device; nothing waits for it. None where nothing is faster.
+        """
+
     def __call__(self, batches: Sequence[Batch], rates: Sequence[float]) -> list[Update]:
         """Learn from up to `slots_for` batches, until an update is not applied, which is the last given."""
 

@@ -158,7 +158,7 @@ class Trainer:
     def evaluate(self) -> tuple[dict[str, Any], str | None]:
         """Score the held-out set; give its metrics record, and why it shows divergence or None."""
         progress, guard, metric = self.progress, self.config.divergence, self.metric
-        scores = held_out_scores(self.model, self.data)
+        scores = held_out_scores(self.model, self.data, self.updater.squares())
         record, typical = self._record(scores), progress.interval.typical_loss()
         progress.evaluated_at, progress.test_loss = progress.step, scores.loss
         progress.value = record[metric.key]

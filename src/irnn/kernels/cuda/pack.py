@@ -16,7 +16,9 @@ from irnn.kernels.cuda.layout import Call, Numbers, Record, Sizes
 from irnn.kernels.cuda.plan import Plan, chunks_of
 
 RULES = ("sgd", "adam", "rmsprop")  # in the order of `Rule` of source/call.cuh
-_ENOUGH_BLOCKS = 128  # of `sum_products` that fill a GPU: from then on one adds up all chunks of a group
+_ENOUGH_BLOCKS = (
+    128  # of `sum_products` that fill a GPU: from then on one adds up all chunks of a group
+)
 
 
 class Machine(Protocol):
@@ -189,13 +191,25 @@ class Pack:
 
         Rows may be the same memory for all runs (`expand`).
         """
-        call = Call.from_buffer_copy(self._call)
-        _, call.steps, call.batch, _ = inputs.shape
-        point_at_batch(call, inputs[None], targets[None])
-        call.errors, call.position = errors.data_ptr(), None
-        grid = (-(-inputs.shape[2] // self.plan.rows), self.runs, 1)
-        sizes = self.machine.sizes
-        self.machine.launch("evaluate", grid, sizes.threads, sizes.room_forward, call)
+        evaluate(self.plan, self.machine, self.parameters, inputs, targets, errors)
+
+
+def evaluate(
+    plan: Plan,
+    machine: Machine,
+    parameters: Tensor,
+    inputs: Tensor,
+    targets: Tensor,
+    errors: Tensor,
+) -> None:
+    """Write the errors of `Pack.evaluate` for networks with parameters (N, P), each row contiguous."""
+    call = Call()
+    _, call.steps, call.batch, _ = inputs.shape
+    call.runs, call.parameters_run = len(parameters), parameters.stride(0)
+    point_at_batch(call, inputs[None], targets[None])
+    call.parameters, call.errors = parameters.data_ptr(), errors.data_ptr()
+    grid = (-(-inputs.shape[2] // plan.rows), call.runs, 1)
+    machine.launch("evaluate", grid, machine.sizes.threads, machine.sizes.room_forward, call)
 
 
 def point_at_batch(call: Call, inputs: Tensor, targets: Tensor) -> None:
