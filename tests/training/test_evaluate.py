@@ -7,7 +7,7 @@ import torch
 
 from irnn import tasks
 from irnn.kernels import native
-from irnn.models.recurrent import RNN
+from irnn.models.layer import KernelLayer
 from irnn.models.regressor import Regressor
 from irnn.tasks.data import TaskData
 from irnn.training import evaluate
@@ -65,7 +65,7 @@ def test_a_long_sequence_is_evaluated_in_pieces_with_the_same_answer(
     whole = held_out_scores(net, data).loss
     at_once = []
     monkeypatch.setattr(evaluate, "_BLOCK_STATES", 5 * 16 * 8)  # five steps of the fewest rows
-    if kernel == "auto" and isinstance(net.recurrent, RNN) and native.is_available():
+    if kernel == "auto" and isinstance(net.recurrent, KernelLayer) and native.is_available():
         assert held_out_scores(net, data).loss == pytest.approx(whole, rel=1e-6)
         return  # the kernel keeps two states, however long a sequence is
     pieces = Regressor.in_pieces
