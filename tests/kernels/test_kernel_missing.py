@@ -89,7 +89,7 @@ def test_a_library_of_another_architecture_is_told(package):
 def test_what_was_asked_for_by_name_or_runs_elsewhere_is_not_called_slow(package):
     for words in (["runtime.kernel=torch"], ["runtime.kernel=reference"]):
         assert slow.reasons(compose_config(words), "cpu") == []
-    assert slow.reasons(compose_config([]), "cuda") == []
+        assert slow.reasons(compose_config(words), "cuda") == []
 
 
 @needs_kernel

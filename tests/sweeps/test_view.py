@@ -32,7 +32,13 @@ def some_jobs() -> list[Job]:
             "seed=2",
             RUNNING,
             began=now,
-            progress={"step": 500, "total": 1000, "rate": 100.0, "train_mse": 0.2, "test_mse": 0.1},
+            progress={
+                "step": 500,
+                "total": 1000,
+                "rate": 100.0,
+                "train_loss": 0.2,
+                "test_loss": 0.1,
+            },
         ),
         job("seed=3", FAILED, error="it broke"),
         job("seed=4", "left"),
@@ -94,7 +100,7 @@ def test_a_narrow_terminal_loses_whole_columns_and_no_digit(width: int) -> None:
         file=io.StringIO(), width=width, height=20, force_terminal=True, color_system=None
     )
     progress = {"step": 3_751_000, "total": 10_000_000, "rate": 1234.0}
-    losses = {"train_mse": 0.16667, "test_mse": 0.15432}
+    losses = {"train_loss": 0.16667, "test_loss": 0.15432}
     label = "task.seq_len=400 optim.lr=0.00012345 seed=7"
     running = [job(label, RUNNING, began=time.monotonic(), progress={**progress, **losses})]
     with view.View(live=False) as shown:
