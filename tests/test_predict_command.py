@@ -213,6 +213,7 @@ def _copy(trained: Path, to: Path) -> Path:
     ("file", "content"),
     [
         ("config.yaml", b"seed: 0\nbat"),
+        ("config.yaml", b"task:\n  na"),
         ("config.yaml", b"optim: 0\n"),
         ("config.yaml", b"\xff\xfe\x00"),
         ("config.yaml", b"[" * 100_000),
@@ -230,7 +231,8 @@ def test_a_damaged_run_is_refused_without_a_librarys_advice(
     status, _, errors = ask(of=folder)
     assert status == 2
     assert file.rpartition("/")[2] in errors
-    assert not re.search("weights_only|pickle|trust|Traceback|torch", errors)
+    assert not re.search("weights_only|pickle|trust|Traceback|torch|object_type|full_key", errors)
+    assert errors.count("\n") == 1
 
 
 def test_files_that_are_no_files_are_refused_and_not_waited_for(

@@ -29,6 +29,7 @@ def row(folder: Path) -> dict[str, Any]:
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     finished = folder / "result.json"
     result = json.loads(finished.read_text()) if finished.is_file() else so_far(folder, records)
+    result.pop("digest", None)  # of what stands in that file
     result["config"].pop("runs_dir")
     kept = thinned(records, set(result["solved_at"].values()))
     return {

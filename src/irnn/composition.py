@@ -158,7 +158,8 @@ def load_config(path: Path) -> Config:
         OSError,
         RecursionError,
     ) as error:
-        raise ConfigError(f"{path}: not a configuration that this irnn knows ({error})") from error
+        why = str(error).strip().partition("\n")[0]  # below, OmegaConf names its own types
+        raise ConfigError(f"{path}: not a configuration that this irnn knows ({why})") from error
 
 
 class Composer:

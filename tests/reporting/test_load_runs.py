@@ -232,3 +232,12 @@ def test_loops_of_links_end(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path)
     (tmp_path / "turning").symlink_to("turning")
     assert [run.path for run in load(tmp_path).runs] == [folder]
+
+
+def test_another_runs_result_is_skipped_and_not_the_run_that_it_is_of(tmp_path):
+    folder, other = write_run(tmp_path, seed=1), write_run(tmp_path, seed=2)
+    (folder / "result.json").write_bytes((other / "result.json").read_bytes())
+    loaded = load(tmp_path)
+    assert [run.path for run in loaded.runs] == [other]
+    assert [skipped.path for skipped in loaded.skipped] == [folder]
+    assert f"is of run {other.name}" in loaded.skipped[0].reason

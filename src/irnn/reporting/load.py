@@ -15,7 +15,9 @@ from irnn.reporting.run import Loaded, Run, Skipped, check_result, make_run
 from irnn.reporting.scoring import score_by
 from irnn.reporting.settings import IN_A_FILE, Settings, check_config, flatten
 from irnn.reporting.text import one_line
+from irnn.runs.identity import NOT_SCIENCE
 from irnn.runs.reading import read_json, read_yaml
+from irnn.runs.sealing import check_seal
 
 _NO_PLACE = ("task", "metric", "thresholds")
 """What provenance.json says about the run itself, for reports of one that has no result yet."""
@@ -104,6 +106,8 @@ def read_run(folder: Path, extent: Extent, notes: list[str]) -> Run:
     result = _read_json(folder / "result.json")
     if result is not None:
         check_result(result, "result.json")
+        check_seal(result, "result.json")
+        _check_whose(folder, result)
     config = _config(folder, result)
     described = _provenance(folder, notes)
     provenance, *later = _sessions(described)
@@ -116,6 +120,22 @@ def read_run(folder: Path, extent: Extent, notes: list[str]) -> Run:
     return make_run(
         folder, result or {}, config, provenance, curve, scoring, later=later, last_written=written
     )
+
+
+def _check_whose(folder: Path, result: Mapping[str, Any]) -> None:
+    """Refuse another run's result; the folder may have another name by now, if it has its own settings."""
+    if result["run_id"] == folder.name:
+        return
+    try:
+        config = read_yaml(folder / "config.yaml")
+    except (ValueError, OSError):
+        return  # nothing says otherwise
+    if isinstance(config, dict) and _settings(config) != _settings(result.get("config") or {}):
+        raise ValueError(f"result.json is of run {one_line(result['run_id'])}, config.yaml is not")
+
+
+def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in config.items() if key not in NOT_SCIENCE}
 
 
 def _curve(folder: Path, extent: Extent, notes: list[str]) -> Curve:

@@ -15,8 +15,10 @@ from irnn.runs import metrics
 from irnn.runs.files import storage_error, write_atomically, write_json
 from irnn.runs.identity import run_id
 from irnn.runs.ownership import PATIENCE, Ownership, is_lock
+from irnn.runs.reading import UnreadableError
 from irnn.runs.root import runs_root
 from irnn.runs.schemas import DamagedError, Provenance, Result, read_as
+from irnn.runs.sealing import check_seal, sealed
 
 _CLEARING = ".clearing."
 
@@ -58,7 +60,13 @@ class RunDirectory:
             DamagedError: It is not what was written, or another run's.
         """
         result = read_as(self.result, Result)
-        if result is not None and self.run_id not in (None, result["run_id"]):
+        if result is None:
+            return None
+        try:
+            check_seal(result, self.result.name)
+        except UnreadableError as error:
+            raise DamagedError(self.result, error) from error
+        if self.run_id not in (None, result["run_id"]):
             raise DamagedError(self.result, f"it is of run {result['run_id']}")
         return result
 
@@ -156,4 +164,4 @@ class RunDirectory:
 
     def finish(self, result: dict[str, Any]) -> None:
         """Write `result.json`: from now on the run is finished."""
-        write_json(self.result, result, self.confirm)
+        write_json(self.result, sealed(result), self.confirm)
