@@ -17,6 +17,8 @@ constexpr int AHEAD = G > 4 ? 2 : 16 / G;      // steps fetched together
 constexpr int DEPTH = AHEAD * G;
 constexpr int HISTORY = 8 * COLUMNS, WIDTH = TOGETHER * TILE;  // floats of a staged row of each
 constexpr int WORDS = QUADS + WIDTH / 4;       // copied of a row of both
+constexpr int SETS = ADDERS / WORDS < G ? ADDERS / WORDS : G;  // rows copied at once
+static_assert(SETS > 0, "a row of both is copied at once");
 constexpr int ROOM_GRADIENT = 2 * DEPTH * (HISTORY + WIDTH);
 
 __device__ __forceinline__ void read_tile(float (&v)[TILE], const float *from, int apart) {
@@ -35,20 +37,24 @@ extern "C" __global__ void __launch_bounds__(ADDERS, ADDERS > 192 ? 1 : 2) sum_p
     const int length = (int)call.chunk, begin = chunk * length;
     const int count = call.kept == 1 || T - begin < length ? T - begin : length;  // steps of this block
     const int base = blockIdx.x * WIDTH, tile = threadIdx.x / COLUMNS, column = threadIdx.x % COLUMNS;
-    const float *const history = call.history + first * T * KP, *const deltas = call.deltas + first * T * HP;
+    // Each thread that copies brings one word of each step of every SETS-th row.
+    const int word = threadIdx.x % WORDS, set = threadIdx.x / WORDS, delta_word = 4 * (word - QUADS);
+    const bool states = word < QUADS, bringing = set < SETS && (states || base + delta_word < HP);
+    const int stride = states ? KP : HP, between = states ? HISTORY : WIDTH;
+    const int place = states ? 4 * word : DEPTH * HISTORY + delta_word;
+    const float *const source = (states ? call.history + 4 * word : call.deltas + base + delta_word)
+                                + ((first + set) * T + T - 1 - begin) * stride;
     const auto fetch = [&](int part) {
-        float *const to = all + (part & 1) * DEPTH * (HISTORY + WIDTH);
+        float *const to = all + (part & 1) * DEPTH * (HISTORY + WIDTH) + place;
+        const int steps = count - part * AHEAD < AHEAD ? count - part * AHEAD : AHEAD;
+        for (int more = 0; more < G; more += SETS) {
+            const int row = set + more;
+            if (!bringing || row >= rows) break;
+            const float *from = source + ((Index)more * T - part * AHEAD) * stride;
+            float *at = to + row * between;
 #pragma unroll 1  // registers are full of sums
-        for (int e = threadIdx.x; e < DEPTH * WORDS; e += ADDERS) {
-            const int d = e / WORDS, word = e % WORDS, row = d % G;
-            const int step = part * AHEAD + d / G, t = T - 1 - begin - step;
-            if (step >= count) break;
-            const bool states = word < QUADS;
-            const int from = states ? 4 * word : base + 4 * (word - QUADS);
-            float *const place = to + (states ? d * HISTORY + 4 * word : DEPTH * HISTORY + d * WIDTH + 4 * (word - QUADS));
-            if (row >= rows) *reinterpret_cast<float4 *>(place) = {0.f, 0.f, 0.f, 0.f};  // adds nothing
-            else if (states) copy16(place, history + ((Index)row * T + t) * KP + from);
-            else if (from < HP) copy16(place, deltas + ((Index)row * T + t) * HP + from);
+            for (int step = 0; step < steps; ++step, at += G * between, from -= stride)
+                copy16(at, from);
         }
         commit_copies();
     };
@@ -60,24 +66,27 @@ extern "C" __global__ void __launch_bounds__(ADDERS, ADDERS > 192 ? 1 : 2) sum_p
     const int ours = 4 * column, theirs = DEPTH * HISTORY + 4 * tile;
     const bool working = tile < TOGETHER && base + 4 * tile < HP;
     int boundary = length < count ? length : count;  // where a chunk ends
+    if (rows < G) {  // a row that is not there adds nothing
+        for (int e = threadIdx.x; e < ROOM_GRADIENT; e += ADDERS) all[e] = 0.f;
+        __syncthreads();
+    }
     fetch(0);
     for (int part = 0; part * AHEAD < count; ++part) {
         await_copies<0>();
         __syncthreads();
         fetch(part + 1);  // to where nobody reads any more
         if (!working) continue;
-        const float *const here = all + (part & 1) * DEPTH * (HISTORY + WIDTH);
+        const float *here = all + (part & 1) * DEPTH * (HISTORY + WIDTH) + ours, *there = here - ours + theirs;
         const int end = (part + 1) * AHEAD < count ? (part + 1) * AHEAD : count;
         for (int step = part * AHEAD; step < end;) {
             const int until = boundary < end ? boundary : end;
 #pragma unroll 1
-            for (; step < until; ++step)
+            for (; step < until; ++step, here += G * HISTORY, there += G * WIDTH)
 #pragma unroll
                 for (int r = 0; r < G; ++r) {
-                    const int d = (step - part * AHEAD) * G + r;
                     float state[TILE], delta[TILE];
-                    read_tile(state, here + ours + d * HISTORY, 4 * COLUMNS);
-                    read_tile(delta, here + theirs + d * WIDTH, 4 * TOGETHER);
+                    read_tile(state, here + r * HISTORY, 4 * COLUMNS);
+                    read_tile(delta, there + r * WIDTH, 4 * TOGETHER);
 #pragma unroll
                     for (int u = 0; u < TILE; ++u)
 #pragma unroll
@@ -92,7 +101,8 @@ extern "C" __global__ void __launch_bounds__(ADDERS, ADDERS > 192 ? 1 : 2) sum_p
         }
     }
     if (!working) return;
-    float *const to = call.partials + (((Index)run * call.groups + group) * call.kept + chunk) * (Index)(H * KP);
+    const Index sum = ((Index)blockIdx.z * call.groups) * call.kept + blockIdx.y;
+    float *const to = call.partials + sum * (Index)(H * KP);
 #pragma unroll
     for (int u = 0; u < TILE; ++u) {
         const int row = base + 4 * tile + u % 4 + u / 4 * 4 * TOGETHER;
