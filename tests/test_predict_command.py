@@ -149,6 +149,15 @@ def test_names_that_begin_like_formulas_are_neutralized(ask: Any, tmp_path: Path
     assert any(row["error"].startswith("-") for row in rows) or all(float(r["error"]) for r in rows)
 
 
+def test_many_sequences_are_answered_with_a_word_now_and_then(
+    ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("irnn.predict._CHUNK_STEPS", 24)
+    assert ask("--samples", 5)[2] == ""
+    monkeypatch.setattr("irnn.predict._TELL_SECONDS", 0.0)
+    assert "irnn-predict: 4 sequences answered" in ask("--samples", 5)[2]
+
+
 def test_sequences_are_the_same_however_many_are_drawn_at_once(
     ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,6 +75,11 @@ def test_one_sentence_names_what_was_typed_and_the_word_that_is_right(override: 
     message.encode()
 
 
+def test_a_sweep_names_a_group_as_it_was_typed_too() -> None:
+    with pytest.raises(ConfigError, match=r"^init_scale=0.5 \(with model=gru\): "):
+        read_request(["model=gru", "init_scale=0.5", "seed=1,2"], Composer())
+
+
 def test_a_decimal_comma_is_told_in_a_sweep_too() -> None:
     with pytest.raises(
         ConfigError, match=r"optim\.lr=0: .*; a decimal number has a point: optim.lr=0.001"

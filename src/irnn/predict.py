@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 _STATES = 1 << 24  # hidden values of one forward pass: bounds the memory of kernels that keep them
 _MOST_STATES = 1 << 30  # of one sequence: 4 GiB
 _MOST_STEPS = 1 << 28  # of all sequences that are drawn
-_CHUNK_STEPS = 1 << 22  # drawn at once
+_CHUNK_STEPS = 1 << 20  # drawn at once
+_TELL_SECONDS = 5.0
 
 DESCRIPTION = """\
 Show what a trained network answers: sequences of its task with the right answer and the network's.
@@ -105,8 +107,13 @@ def _predict(arguments: argparse.Namespace) -> None:
     tally = Tally(config.task.seq_len)
     output = arguments.output
     with writing(output, fields_of(task)) if output else nullcontext() as write:
+        told, done = time.monotonic(), 0
         for names, sequences in chunks:
             _answer(model, task, names, sequences, tally, write)
+            done += len(names)
+            if time.monotonic() - told >= _TELL_SECONDS:
+                told = time.monotonic()
+                screen.complain(f"irnn-predict: {done:,} sequences answered")
     screen.say(f"{folder.absolute().name}: trained on T = {config.task.seq_len}\n")
     for line in screen_lines(tally, task):
         screen.say(line)

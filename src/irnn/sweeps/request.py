@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from irnn import screen
 from irnn.composition import Composer, composed, explaining
 from irnn.config import Config, ConfigError
-from irnn.groups import Groups
+from irnn.groups import NUMERIC_GROUPS, Groups
 from irnn.overrides import Given, meant_by_a_comma, quoted, read
 from irnn.sweeps import record
 from irnn.sweeps.grid import axes, combinations, each_value_once
@@ -78,8 +78,9 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
     try:
         configs = compose_all(batch, composer)
     except ConfigError as error:
-        blamed = [each for each in given if str(error).startswith(f"{each.key}=")]
-        raise ConfigError(f"{error}{''.join(map(meant_by_a_comma, blamed))}") from error
+        said = _as_typed(str(error), given)
+        blamed = [each for each in given if said.startswith(each.typed.partition("=")[0] + "=")]
+        raise ConfigError(f"{said}{''.join(map(meant_by_a_comma, blamed))}") from error
     name = sweep_name(configs[0], [each.parsed for each in given])
     folder = sweep_folder(configs[0], name)
     record.read(folder)
@@ -88,6 +89,15 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
     decided = [f"sweep.name={quoted(name)}", f"hydra.sweep.dir={quoted(str(folder))}"]
     words = [*(each.word for each in given), *decided]
     return Request(name, folder, tuple(shared), tuple(words), tuple(batch))
+
+
+def _as_typed(said: str, given: Sequence[Given]) -> str:
+    """Name a setting as it was typed, where that was by its group: init_scale=2 sets init.gain."""
+    keys = {each.typed.partition("=")[0] for each in given}
+    for key in keys & NUMERIC_GROUPS.keys():
+        if NUMERIC_GROUPS[key] not in keys:
+            said = said.replace(f"{NUMERIC_GROUPS[key]}=", f"{key}=")
+    return said
 
 
 def compose_all(batch: Sequence[Sequence[str]], composer: Composer) -> list[Config]:
