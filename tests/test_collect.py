@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from numpy.testing import assert_array_equal
 
 from irnn import train
 from irnn.runs import provenance
@@ -35,3 +36,27 @@ def test_a_run_that_has_not_measured_anything_yet_is_collected(folder: Path) -> 
     (folder / "metrics.jsonl").write_text("")
     row: dict[str, Any] = script("collect").row(folder)
     assert (row["status"], row["steps"], row["test_mse"]) == ("unfinished", 0, None)
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_record_of_a_classification_says_what_its_folder_says(
+    tmp_path: Path, finished: bool
+) -> None:
+    from irnn.reporting.find import find_folders
+    from irnn.reporting.load import load_runs
+
+    runs, record = tmp_path / "runs", tmp_path / "record"
+    task = ("task=temporal_order", "task.seq_len=12", "budget.updates=20")
+    assert train.main([*SMALL, *task, f"runs_dir={runs}"]) == 0
+    (folder,) = runs.glob("temporal_order-*")
+    if not finished:
+        (folder / "result.json").unlink()
+    record.mkdir()
+    (record / "results.jsonl").write_text(json.dumps(script("collect").row(folder)))
+    [there], [here] = (load_runs(find_folders([str(each)])).runs for each in (runs, record))
+    assert here.scoring == there.scoring
+    assert here.value == there.value
+    assert here.best_value == there.best_value
+    assert here.solved_at == there.solved_at
+    for column in ("step", "value", "test_loss", "train_loss"):
+        assert_array_equal(getattr(here.curve, column), getattr(there.curve, column))

@@ -1,24 +1,26 @@
 """Collect runs into a record: python docs/records/collect.py RUNS_DIR... [--sweep NAME...] [--into FILE]
 
 One JSON object per run: its `result.json`, the command, kernel, instruction set, threads, machine and
-commit that made it, the largest gradient norm of an update, and its curves, [update, MSE] at evaluations,
-held-out and training. With --sweep only that sweep's runs, then also those that are not finished: their
-status is "unfinished". With --into the runs are added to the record FILE instead of printed; one that is
-there already stays as it is, unless it was unfinished.
+commit that made it, the largest gradient norm of an update, and its curves, [update, score] at evaluations,
+held-out, and [update, loss], training; where the score is no loss, that of the held-out set too. With --sweep
+only that sweep's runs, then also those that are not finished: their status is "unfinished". With --into the
+runs are added to the record FILE instead of printed; one that is there already stays as it is, unless it was
+unfinished.
 """
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from irnn.reporting.scoring import Scoring, score_by
 from irnn.runs.files import write_atomically
 
 ELSEWHERE = ("runs_dir=", "tracker=", "runtime.threads=", "sweep.")
 """What a command says about where and how to run; no part of what was run."""
-THRESHOLDS = ("0.1", "0.05", "0.01", "0.001")
 POINTS = 120
 """A curve keeps about so many of its evaluations, and all those that crossed a threshold."""
 
@@ -28,8 +30,13 @@ def row(folder: Path) -> dict[str, Any]:
     provenance = json.loads((folder / "provenance.json").read_text())
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     finished = folder / "result.json"
-    result = json.loads(finished.read_text()) if finished.is_file() else so_far(folder, records)
+    result = (
+        json.loads(finished.read_text())
+        if finished.is_file()
+        else so_far(folder, records, provenance)
+    )
     result.pop("digest", None)  # of what stands in that file
+    scoring = score_by(result["config"], result.get("metric"), result["solved_at"])
     result["config"].pop("runs_dir")
     kept = thinned(records, set(result["solved_at"].values()))
     return {
@@ -43,8 +50,16 @@ def row(folder: Path) -> dict[str, Any]:
             for threshold, step in result["solved_at"].items()
         },
         "grad_norm_max": max((r.get("grad_norm_max") or 0.0 for r in records), default=0.0),
-        "curve": [[record["step"], record["test_mse"]] for record in kept],
-        "train_curve": [[record["step"], record["train_mse"]] for record in kept],
+        **curves(kept, scoring),
+    }
+
+
+def curves(kept: list[dict[str, Any]], scoring: Scoring) -> dict[str, Any]:
+    """Pair updates with scores and losses."""
+    names = {"curve": scoring.key, "train_curve": f"train_{scoring.suffix}"}
+    names |= {} if scoring.is_loss else {"loss_curve": f"test_{scoring.suffix}"}
+    return {
+        name: [[record["step"], record.get(key)] for record in kept] for name, key in names.items()
     }
 
 
@@ -68,10 +83,16 @@ def continued(provenance: dict[str, Any]) -> dict[str, Any]:
     return {"later_sessions": others} if others else {}
 
 
-def so_far(folder: Path, records: list[dict[str, Any]]) -> dict[str, Any]:
+def so_far(
+    folder: Path, records: list[dict[str, Any]], provenance: dict[str, Any]
+) -> dict[str, Any]:
     """Say of an unfinished run what result.json would say, as far as it got."""
     config = yaml.safe_load((folder / "config.yaml").read_text())
-    losses = [(r["step"], r["test_mse"]) for r in records if r["test_mse"] is not None]
+    metric = provenance.get("metric")
+    scoring = score_by(config, metric, None, provenance.get("thresholds"))
+    values = [(r["step"], r[scoring.key]) for r in records if r.get(scoring.key) is not None]
+    last, best = values[-1][1] if values else None, scoring.best((v for _, v in values), math.nan)
+    said = {"metric": metric, "value": last, "best_value": best if values else None}
     events = [record["event"] for record in records if record.get("event")]
     return {
         "run_id": folder.name,
@@ -80,11 +101,17 @@ def so_far(folder: Path, records: list[dict[str, Any]]) -> dict[str, Any]:
         "seq_len": config["task"]["seq_len"],
         "model": config["model"]["name"],
         "steps": records[-1]["step"] if records else 0,
-        "test_mse": losses[-1][1] if losses else None,
-        "best_test_mse": min((mse for _, mse in losses), default=None),
+        **(
+            {"test_mse": last, "best_test_mse": said["best_value"]}
+            if scoring.suffix == "mse"
+            else {}
+        ),
+        **(said if metric else {}),
         "solved_at": {
-            threshold: next((step for step, mse in losses if mse < float(threshold)), None)
-            for threshold in THRESHOLDS
+            threshold: next(
+                (s for s, value in values if scoring.is_past(value, float(threshold))), None
+            )
+            for threshold in scoring.thresholds
         },
         "seconds": records[-1]["seconds"] if records else 0.0,
         "divergences": events,

@@ -10,6 +10,24 @@ import yaml
 
 THRESHOLDS = ("0.1", "0.05", "0.01", "0.001")
 BASELINE = 1 / 6
+METRICS = {
+    "temporal_order": {
+        "name": "accuracy",
+        "goal": 0.99,
+        "better": "higher",
+        "baseline": 0.25,
+        "baseline_meaning": "guessing",
+    },
+    "copy_memory": {
+        "name": "cross_entropy",
+        "goal": 0.002,
+        "better": "lower",
+        "baseline": 0.52,
+        "baseline_meaning": "guessing the ten symbols",
+    },
+}
+"""Of tasks other than adding, whose folders of irnn 0.1 say nothing."""
+LEVELS = {"temporal_order": ("0.5", "0.9", "0.99"), "copy_memory": ("0.26", "0.052", "0.0052")}
 
 
 def config(seed=0, seq_len=150, optim="adam", clip=1.0, updates=20_000, **overrides):
@@ -72,9 +90,43 @@ def losses(rng, solve_at, steps, every):
         yield step, BASELINE * 10 ** (-2.3 * progress) * math.exp(rng.gauss(0, 0.06))
 
 
-def write_run(root, tree=None, status="solved", solve_at=8000, finish=True, cut=False, **settings):
+def of_task(tree, task):
+    """Turn a configuration of the adding problem into one of another task."""
+    metric = METRICS[task]
+    key = "test_accuracy" if metric["better"] == "higher" else "test_loss"
+    tree["task"].update(name=task, marks=None)
+    tree["stop"] = {"test_mse": None, key: metric["goal"]}
+    return tree
+
+
+def scores(task, record):
+    """Say in another task's terms how far a record of the adding problem has come."""
+    test, train = ((record.pop(f"{side}_mse")) for side in ("test", "train"))
+    metric = METRICS[task]
+    scale = metric["baseline"] / BASELINE if metric["better"] == "lower" else 8
+    record.update(
+        test_loss=None if test is None else scale * test, train_loss=min(1e19, scale * train)
+    )
+    if metric["better"] == "higher":
+        rest = 1 - metric["baseline"]
+        share = None if test is None else 1 - rest * min(1.0, test / BASELINE)
+        record["test_accuracy"] = share
+
+
+def write_run(
+    root,
+    tree=None,
+    status="solved",
+    solve_at=8000,
+    finish=True,
+    cut=False,
+    task="adding",
+    **settings,
+):
     """Write one run folder below `root` and return its path."""
     tree = tree or config(**settings)
+    if task != "adding":
+        tree = of_task(tree, task)
     rng = random.Random(f"{tree['seed']}-{tree['task']['seq_len']}-{tree['optim']['name']}")
     every, budget = tree["evaluate"]["every"], tree["budget"]["updates"]
     seq_len, optim = tree["task"]["seq_len"], tree["optim"]["name"]
@@ -84,6 +136,8 @@ def write_run(root, tree=None, status="solved", solve_at=8000, finish=True, cut=
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
     told = provenance(tree)
+    if task != "adding":
+        told |= {"task": task, "metric": METRICS[task], "thresholds": LEVELS[task]}
     (folder / "provenance.json").write_text(json.dumps({**told, "sessions": [told]}))
     (folder / "train.log").write_text("started\n")
     explode_at = budget * 0.4 if status == "diverged" else math.inf
@@ -108,8 +162,13 @@ def write_run(root, tree=None, status="solved", solve_at=8000, finish=True, cut=
             record.update(test_mse=None, train_mse=1e19, grad_norm=None, event=event)
             divergences.append(event)
             break
-        if status == "solved" and test <= (tree["stop"]["test_mse"] or 0):
+        if status == "solved" and test <= (
+            0.001 if task != "adding" else tree["stop"]["test_mse"] or 0
+        ):
             break
+    if task != "adding":
+        for record in records:
+            scores(task, record)
     text = "".join(json.dumps(record) + "\n" for record in records)
     (folder / "metrics.jsonl").write_text(text[:-40] if cut else text)
     if finish:
@@ -118,6 +177,10 @@ def write_run(root, tree=None, status="solved", solve_at=8000, finish=True, cut=
 
 
 def write_result(folder, run_id, tree, status, records, divergences):
+    task = tree["task"]["name"]
+    if task in METRICS:
+        write_result_of(folder, run_id, tree, status, records, divergences)
+        return
     known = [(r["step"], r["test_mse"]) for r in records if r["test_mse"] is not None]
     solved_at = {
         name: next((step for step, test in known if test < float(name)), None)
@@ -136,6 +199,43 @@ def write_result(folder, run_id, tree, status, records, divergences):
         "test_mse": last["test_mse"],
         "best_test_mse": min(test for _, test in known),
         "solved_at": solved_at,
+        "seconds": last["seconds"],
+        "steps_per_second": last["steps_per_second"],
+        "restarts": 0,
+        "divergences": divergences,
+        "config": tree,
+    }
+    (folder / "result.json").write_text(json.dumps(result))
+
+
+def write_result_of(folder, run_id, tree, status, records, divergences):
+    """Write what a run of another task than adding leaves."""
+    task = tree["task"]["name"]
+    metric, last = METRICS[task], records[-1]
+    higher = metric["better"] == "higher"
+    key = "test_accuracy" if higher else "test_loss"
+    known = [(r["step"], r[key]) for r in records if r[key] is not None]
+
+    def crossed(level):
+        past = (s for s, v in known if (v > float(level) if higher else v < float(level)))
+        return next(past, None)
+
+    result = {
+        "run_id": run_id,
+        "schema": 1,
+        "status": status,
+        "seed": tree["seed"],
+        "seq_len": tree["task"]["seq_len"],
+        "model": tree["model"]["name"],
+        "steps": last["step"],
+        "epochs": last["epoch"],
+        "task": task,
+        "metric": metric,
+        "value": last[key],
+        "best_value": (max if higher else min)(value for _, value in known),
+        "test_loss": last["test_loss"],
+        "train_loss": last["train_loss"],
+        "solved_at": {level: crossed(level) for level in LEVELS[task]},
         "seconds": last["seconds"],
         "steps_per_second": last["steps_per_second"],
         "restarts": 0,

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 import pytest
+from synthetic_runs import write_run
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -280,3 +281,35 @@ def test_a_number_opens_the_runs_behind_it(found):
 
 def test_nothing_is_wider_than_the_window(found):
     assert found["overflow"] == 0
+
+
+def test_every_task_of_a_page_is_drawn_and_reads_its_own_metric(tmp_path):
+    from irnn.reporting.charts import page_data
+    from irnn.reporting.find import find_folders
+    from irnn.reporting.load import load_runs
+    from irnn.reporting.page import render_page
+    from irnn.reporting.summary import summarise_tasks
+
+    for task in ("adding", "temporal_order"):
+        write_run(tmp_path / "runs", task=task)
+    runs = load_runs(find_folders([str(tmp_path / "runs")]))
+    summaries = summarise_tasks(runs.runs)
+    page = tmp_path / "report.html"
+    text = render_page(runs, summaries, None, page_data(summaries), tmp_path)
+    choose = (
+        "<script>const kind = document.getElementById('curves-kind-task1'); kind.value = 'both';"
+        "kind.dispatchEvent(new Event('change'));</script>"
+    )
+    for probe, label, lines in (("", "held-out accuracy", 1), (choose, ">loss<", 0)):
+        page.write_text(text.replace("</body>", f"{probe}</body>"))
+        done = browse(page, tmp_path / "profile", "--dump-dom")
+        first, second = (
+            re.search(f'<figure id="curves-figure{mark}">.*?</svg>', done.stdout, re.S).group(0)
+            for mark in ("", "-task1")
+        )
+        assert "held-out MSE" in first
+        assert "1/6: always answering 1" in first
+        assert label in second
+        assert second.count('class="baseline"') == lines
+        assert second.count('class="median"') == (2 if probe else 1)
+        assert "CONSOLE" not in done.stderr
