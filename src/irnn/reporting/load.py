@@ -15,8 +15,8 @@ from irnn.reporting.run import Loaded, Run, Skipped, check_result, make_run
 from irnn.reporting.scoring import score_by
 from irnn.reporting.settings import IN_A_FILE, Settings, check_config, flatten
 from irnn.reporting.text import one_line
-from irnn.runs.identity import NOT_SCIENCE
 from irnn.runs.reading import read_json, read_yaml
+from irnn.runs.schemas import NOT_SCIENCE
 from irnn.runs.sealing import check_seal
 
 _NO_PLACE = ("task", "metric", "thresholds")

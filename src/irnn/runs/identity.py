@@ -7,9 +7,8 @@ from typing import Any
 from irnn.choices import TaskName
 from irnn.config import SCHEMA, Config
 from irnn.options import plain
+from irnn.runs.schemas import NOT_SCIENCE
 
-NOT_SCIENCE = ("runs_dir", "force", "unlock", "tracker", "checkpoint", "runtime", "sweep")
-"""Where and how a run is made, never what it is."""
 _ONCE = ("force", "unlock")
 
 
