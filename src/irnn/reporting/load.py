@@ -16,7 +16,7 @@ from irnn.reporting.scoring import score_by
 from irnn.reporting.settings import IN_A_FILE, Settings, check_config, flatten
 from irnn.reporting.text import one_line
 from irnn.runs.reading import read_json, read_yaml
-from irnn.runs.schemas import NOT_SCIENCE
+from irnn.runs.science import NOT_SCIENCE
 from irnn.runs.sealing import check_seal
 
 _NO_PLACE = ("task", "metric", "thresholds")

@@ -7,7 +7,7 @@ from typing import Any
 from irnn.choices import TaskName
 from irnn.config import SCHEMA, Config
 from irnn.options import plain
-from irnn.runs.schemas import NOT_SCIENCE
+from irnn.runs.science import NOT_SCIENCE
 
 _ONCE = ("force", "unlock")
 

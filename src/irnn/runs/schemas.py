@@ -24,9 +24,6 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Threshold = Annotated[str, msgspec.Meta(pattern=r"^\d{1,20}(\.\d{1,20})?$")]
 Token = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{1,32}$")]
 
-NOT_SCIENCE = ("runs_dir", "force", "unlock", "tracker", "checkpoint", "runtime", "sweep")
-"""Where and how a run is made, never what it is."""
-
 
 class Event(msgspec.Struct):
     """A divergence: at which update, why, and what was done about it."""

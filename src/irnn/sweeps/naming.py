@@ -12,7 +12,7 @@ from hydra.core.override_parser.types import Override
 from irnn.config import Config, ConfigError
 from irnn.groups import NUMERIC_GROUPS
 from irnn.runs.root import runs_root
-from irnn.runs.schemas import NOT_SCIENCE
+from irnn.runs.science import NOT_SCIENCE
 
 FOLDER = ".sweeps"
 _FITTING = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")
