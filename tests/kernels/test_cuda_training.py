@@ -30,7 +30,7 @@ from irnn.training.trainer import Trainer
 Small = Callable[..., Config]
 Lengths = list[int]
 PLAN = plan.choose(8, 2)
-CLOCKS = ("seconds", "steps_per_second", "config")
+CLOCKS = ("seconds", "steps_per_second", "config", "digest")  # the digest is of all others, too
 
 
 @pytest.fixture(scope="module")
