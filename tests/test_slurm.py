@@ -94,7 +94,7 @@ def log(tmp_path: Path, seed: int) -> str:
 
 def without_times(folder: Path) -> dict[str, object]:
     result = json.loads((folder / "result.json").read_text())
-    for key in ("seconds", "steps_per_second", "config"):
+    for key in ("seconds", "steps_per_second", "config", "digest"):
         del result[key]
     return result
 

@@ -28,7 +28,7 @@ def ended(config: Config) -> tuple[Any, ...]:
     folder = RunDirectory.of(config).path
     best = torch.load(folder / "checkpoints" / "best.pt", weights_only=True)
     result = json.loads((folder / "result.json").read_text())
-    for changing in ("run_id", "seconds", "steps_per_second", "config"):
+    for changing in ("run_id", "seconds", "steps_per_second", "config", "digest"):
         del result[changing]
     records = timeless(read_records(folder / "metrics.jsonl"))
     best_weights = {name: tensor.tolist() for name, tensor in best["model"].items()}

@@ -18,7 +18,7 @@ from irnn.runs.ownership import PATIENCE, Ownership, is_lock
 from irnn.runs.reading import UnreadableError
 from irnn.runs.root import runs_root
 from irnn.runs.schemas import DamagedError, Provenance, Result, read_as
-from irnn.runs.sealing import check_seal, sealed
+from irnn.runs.sealing import DIGEST, check_seal, sealed
 
 _CLEARING = ".clearing."
 
@@ -68,6 +68,7 @@ class RunDirectory:
             raise DamagedError(self.result, error) from error
         if self.run_id not in (None, result["run_id"]):
             raise DamagedError(self.result, f"it is of run {result['run_id']}")
+        result.pop(DIGEST, None)  # it is of the file
         return result
 
     @contextmanager
