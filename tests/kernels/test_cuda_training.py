@@ -71,6 +71,7 @@ def left(config: Config) -> object:
     directory = RunDirectory.of(config)
     records = read_records(directory.metrics)
     result = json.loads(directory.result.read_text())
+    del result["digest"]  # of the readings too
     kept = checkpoint.load(directory.last, torch.device("cpu"))
     for each in (*records, result):
         for clock in CLOCKS:

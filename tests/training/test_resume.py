@@ -28,6 +28,7 @@ def outcome(config: Config) -> tuple[list[dict[str, Any]], dict[str, Any], dict[
     directory = RunDirectory.of(config)
     records = read_records(directory.metrics)
     result = json.loads(directory.result.read_text())
+    del result["digest"]  # of the readings too
     weights = checkpoint.load(directory.last, torch.device("cpu"))["weights"]["model"]
     for reading in (*records, result):
         for clock in CLOCKS:
