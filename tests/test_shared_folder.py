@@ -69,6 +69,7 @@ def start(machine: Path, *arguments: str) -> "Iterator[subprocess.Popen[str]]":
             process.kill()  # a stopped one would be waited for for ever
 
 
+@pytest.mark.slow
 def test_a_run_moves_to_another_machine_and_the_first_one_wakes_up_too_late(
     machines: list[Path], tmp_path: Path
 ) -> None:

@@ -50,6 +50,7 @@ def test_a_signal_ends_a_run_after_its_update_and_the_command_continues(
     assert "from update" in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [[], ["model.hidden_size=100", "runtime.threads=2"]], ids=str)
 def test_a_run_killed_at_random_points_ends_bitwise_as_one_that_was_not(
     tmp_path: Path, network: list[str]

@@ -116,6 +116,7 @@ def server() -> Iterator[tuple[str, Histories]]:
         serving.shutdown()
 
 
+@pytest.mark.slow
 def test_the_parts_of_a_killed_and_continued_run_are_synced_into_one(
     cli: Cli, tmp_path: Path, server: tuple[str, Histories]
 ) -> None:

@@ -87,6 +87,7 @@ def test_what_a_search_found_is_said_so_that_it_can_be_pasted(value: float, told
     assert "\n".join(found(study, Space(varied, ["runs_dir='my runs'"]))) == told
 
 
+@pytest.mark.slow
 def test_a_killed_search_asks_for_what_an_undisturbed_one_asks_for(tmp_path: Path) -> None:
     asked = [sys.executable, "-m", "irnn.train", "-m", *SEARCH, "hydra.sweeper.n_trials=4"]
     asked += ["budget.updates=2000", "evaluate.every=100", "stop.test_mse=null"]
@@ -108,6 +109,7 @@ def test_a_killed_search_asks_for_what_an_undisturbed_one_asks_for(tmp_path: Pat
     assert len(record["jobs"]) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "why"),
     [(("batch_size=4",), "was for something else"), (("clip=1,2",), "was for something else")],
@@ -161,6 +163,7 @@ def test_a_study_that_is_no_file_is_refused_by_name(tmp_path: Path) -> None:
         study.__enter__()
 
 
+@pytest.mark.slow
 def test_n_jobs_counts_as_joblib_does(cli: Cli, tmp_path: Path) -> None:
     asked = (*SEARCH, "hydra.sweeper.n_trials=1", "hydra.sweeper.n_jobs=-1")
     finished = cli("train", "-m", *asked)

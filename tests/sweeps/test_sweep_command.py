@@ -93,6 +93,7 @@ def test_two_jobs_that_are_the_same_run_are_trained_once(cli: Cli, tmp_path: Pat
     assert len(folders(tmp_path)) == 2
 
 
+@pytest.mark.slow
 def test_a_run_that_another_process_trains_is_awaited_and_its_result_shared(
     tmp_path: Path,
 ) -> None:
@@ -115,6 +116,7 @@ def test_a_run_that_another_process_trains_is_awaited_and_its_result_shared(
     assert len(sessions(folder)) == 1
 
 
+@pytest.mark.slow
 def test_a_run_that_its_process_leaves_is_taken_up(cli: Cli, tmp_path: Path) -> None:
     with start(tmp_path, *LONG, ENDLESS) as process:
         wait_for_step(tmp_path, 50)
@@ -160,6 +162,7 @@ def test_a_diverged_job_is_a_result_of_a_sweep(cli: Cli, tmp_path: Path) -> None
     assert {result["status"] for result in results} == {"diverged", "exhausted"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["joblib", "basic"])
 def test_other_launchers_give_the_same_results(cli: Cli, tmp_path: Path, launcher: str) -> None:
     asked = ("-m", *SMALL, "seed=0,1", "runtime.threads=1")

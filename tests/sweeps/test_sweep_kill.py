@@ -55,8 +55,9 @@ def outcome(folder: Path) -> tuple[Any, ...]:
     return records, [result[key] for key in keys], {k: v.tolist() for k, v in weights.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("at_once", [pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.parametrize("at_once", [1, 2])
 def test_a_sweep_killed_three_times_ends_as_one_that_was_not(tmp_path: Path, at_once: int) -> None:
     seed = time.time_ns() % 10**6
     print(f"kill moments drawn with seed {seed}")  # shown when the test fails
