@@ -63,7 +63,10 @@ def test_lists_of_overrides_compose_alike_or_name_what_is_wrong(words: list[str]
 
 
 @pytest.mark.slow
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.timeout(900)
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+)
 @given(st.lists(word, min_size=1, max_size=6))
 def test_many_lists_of_overrides_compose_alike_or_name_what_is_wrong(words: list[str]) -> None:
     check(words)
