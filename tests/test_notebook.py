@@ -10,6 +10,7 @@ nbclient = pytest.importorskip("nbclient")
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "adding_problem.ipynb"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.timeout(300)
 def test_every_cell_runs_from_a_clean_kernel(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from irnn.runs.metrics import read_records
 from tests.command import (
+    ENDLESS,
     LONG,
     checkpoint_weights,
     folders,
@@ -100,9 +101,9 @@ def test_the_screen_decides_about_no_run_and_no_sweep(
 
 
 def test_two_processes_cannot_train_one_run(cli: Cli, tmp_path: Path) -> None:
-    with start(tmp_path, *LONG) as process:
+    with start(tmp_path, *LONG, ENDLESS) as process:
         wait_for_step(tmp_path, 50)
-        second = cli("train", *LONG)
+        second = cli("train", *LONG, ENDLESS)
         process.terminate()
         process.communicate(timeout=120)
     assert second.returncode == 1
@@ -124,6 +125,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_a_clear_error_and_leaves_the_last_checkpoint_good(
     cli: Cli, tiny_disk: Path
 ) -> None:

@@ -27,6 +27,8 @@ from irnn.training.session import run
 from irnn.training.step import Updater
 from irnn.training.trainer import Trainer
 
+pytestmark = pytest.mark.slow  # whole runs, most of them twice
+
 Small = Callable[..., Config]
 Lengths = list[int]
 PLAN = plan.choose(8, 2)

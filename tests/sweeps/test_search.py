@@ -42,6 +42,7 @@ def trials(place: Path, search: str = "s") -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_search_continues_its_study_and_counts_what_is_complete(cli: Cli, tmp_path: Path) -> None:
     first = cli("train", "-m", *SEARCH, "hydra.sweeper.n_trials=2")
     assert first.returncode == 0, first.stdout + first.stderr
@@ -59,6 +60,7 @@ def test_a_search_continues_its_study_and_counts_what_is_complete(cli: Cli, tmp_
     assert "finished before" in alone.stdout, "the command of the best trial is another run"
 
 
+@pytest.mark.slow
 def test_a_trial_that_diverges_has_a_finite_value_and_the_search_goes_on(
     cli: Cli, tmp_path: Path
 ) -> None:

@@ -55,6 +55,7 @@ def test_a_sweep_of_two_jobs_makes_two_folders_and_two_wandb_runs_of_one_group(
     assert names(tmp_path) == {"runs"}
 
 
+@pytest.mark.slow
 def test_asking_for_a_larger_sweep_runs_what_is_missing_without_touching_the_rest(
     cli: Cli, tmp_path: Path
 ) -> None:
@@ -86,6 +87,7 @@ def test_a_finished_sweep_is_answered_without_torch(cli: Cli, tmp_path: Path) ->
     assert "2 of them finished before" in again.stdout
 
 
+@pytest.mark.slow
 def test_two_jobs_that_are_the_same_run_are_trained_once(cli: Cli, tmp_path: Path) -> None:
     finished = cli("train", "-m", *SMALL, "clip=none,null,1", "seed=0")
     assert finished.returncode == 0, finished.stdout + finished.stderr
@@ -132,6 +134,7 @@ def test_a_run_that_its_process_leaves_is_taken_up(cli: Cli, tmp_path: Path) -> 
     assert sweep.returncode == 143
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_sweep_with_checkpoints_and_the_next_call_continues(
     tmp_path: Path, number: signal.Signals, status: int
@@ -190,6 +193,7 @@ def test_a_sweeper_is_told_a_finite_number_whatever_happened() -> None:
     assert objective({"status": "exhausted", "best_test_mse": None}) == DIVERGED_OBJECTIVE
 
 
+@pytest.mark.slow
 def test_started_over_by_another_launcher_a_sweep_is_complete(cli: Cli, tmp_path: Path) -> None:
     asked = ("-m", *SMALL, "seed=0,1", "hydra/launcher=basic", "force=true")
     finished = cli("train", *asked)

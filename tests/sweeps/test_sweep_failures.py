@@ -20,6 +20,7 @@ def begun(tmp_path: Path) -> list[Path]:
     return [folder for folder in folders(tmp_path) if read_records(folder / "metrics.jsonl")]
 
 
+@pytest.mark.slow
 def test_a_job_that_dies_is_told_and_the_others_go_on(tmp_path: Path) -> None:
     with start(
         tmp_path, "-m", *LONG, "budget.updates=6000,6001", "checkpoint.every=500", "seed=0,1"
@@ -36,6 +37,7 @@ def test_a_job_that_dies_is_told_and_the_others_go_on(tmp_path: Path) -> None:
     assert len(list((tmp_path / "runs").glob("*/result.json"))) == 3
 
 
+@pytest.mark.slow
 def test_a_job_that_raises_leaves_its_traceback_in_its_log(cli: Cli, tmp_path: Path) -> None:
     assert cli("train", *SMALL, "seed=1").returncode == 0
     (folder,) = folders(tmp_path)
@@ -50,6 +52,7 @@ def test_a_job_that_raises_leaves_its_traceback_in_its_log(cli: Cli, tmp_path: P
     assert len(list((tmp_path / "runs").glob("*/result.json"))) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["local", "basic"])
 def test_a_job_that_is_too_large_for_the_machine_is_refused_and_the_others_go_on(
     cli: Cli, tmp_path: Path, launcher: str
