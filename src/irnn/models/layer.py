@@ -1,6 +1,7 @@
 """What our recurrent layers add to PyTorch's: a choice of start and of the kernel that walks over time."""
 
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,7 @@ States = tuple[Tensor, ...]
 """The states of a layer: h, and for an LSTM also c."""
 
 
-class KernelLayer(torch.nn.RNNBase):
+class KernelLayer(torch.nn.RNNBase, ABC):
     """Stands before one of `torch.nn.RNN`, `LSTM` and `GRU` in a list of bases, and does what they do.
 
     Layers, directions, `batch_first`, packed sequences, dropout, dtypes and devices all work, and
@@ -204,6 +205,7 @@ class KernelLayer(torch.nn.RNNBase):
                 inputs = torch.nn.functional.dropout(inputs, self.dropout, self.training)
         return inputs, tuple(torch.stack(each) for each in zip(*final, strict=True))
 
+    @abstractmethod
     def _one_walk(
         self,
         walk: Callable[..., Any],
@@ -213,7 +215,6 @@ class KernelLayer(torch.nn.RNNBase):
         last_only: bool,
     ) -> States:
         """Walk over time in one layer and direction: its states, and what else is carried at the end."""
-        raise NotImplementedError
 
     def _weights(self, suffix: str) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
         names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")

@@ -35,39 +35,34 @@ class RNN(KernelLayer, torch.nn.RNN):
         return (walk(inputs, w_ih, w_hh, bias, h0, **options),)
 
 
-class LSTM(KernelLayer, torch.nn.LSTM):
+class Gated(KernelLayer):
+    """What LSTM and GRU share: their kernels take each bias and each initial state for itself."""
+
+    carried: int  # states from step to step: h, and of an LSTM c
+
+    def _one_walk(
+        self,
+        walk: Callable[..., Any],
+        inputs: Tensor,
+        suffix: str,
+        start: States | None,
+        last_only: bool,
+    ) -> States:
+        start_or_none = (None,) * self.carried if start is None else start
+        states = walk(inputs, *self._weights(suffix), *start_or_none, last_only=last_only)
+        return states if isinstance(states, tuple) else (states,)
+
+
+class LSTM(Gated, torch.nn.LSTM):
     """`torch.nn.LSTM` in compiled code; `state_dict` fits both ways. What is added is in `KernelLayer`."""
 
-    cell, gates = "lstm", 4
-
-    def _one_walk(
-        self,
-        walk: Callable[..., Any],
-        inputs: Tensor,
-        suffix: str,
-        start: States | None,
-        last_only: bool,
-    ) -> States:
-        h0, c0 = (None, None) if start is None else start
-        states: States = walk(inputs, *self._weights(suffix), h0, c0, last_only=last_only)
-        return states
+    cell, gates, carried = "lstm", 4, 2
 
 
-class GRU(KernelLayer, torch.nn.GRU):
+class GRU(Gated, torch.nn.GRU):
     """`torch.nn.GRU` in compiled code; `state_dict` fits both ways. What is added is in `KernelLayer`."""
 
-    cell, gates = "gru", 3
-
-    def _one_walk(
-        self,
-        walk: Callable[..., Any],
-        inputs: Tensor,
-        suffix: str,
-        start: States | None,
-        last_only: bool,
-    ) -> States:
-        h0 = None if start is None else start[0]
-        return (walk(inputs, *self._weights(suffix), h0, last_only=last_only),)
+    cell, gates, carried = "gru", 3, 1
 
 
 class IRNN(RNN):
