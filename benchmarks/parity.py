@@ -10,7 +10,9 @@ from irnn.kernels import gated, native, reference
 
 GRADIENT_TOLERANCE = 1e-5  # of the kernel, against the reference in float64,
 ROUNDING = 3.0  # or this many times the reference's own error in float32, if that is more
-MOST_ROUNDING = 1e-2  # of the reference in float32: a problem that amplifies more proves nothing about anybody
+MOST_ROUNDING = (
+    1e-2  # of the reference in float32: a problem that amplifies more proves nothing about anybody
+)
 LOSS_TOLERANCE = 2e-3  # of a contender's first losses, against ours
 
 
@@ -22,7 +24,9 @@ def check(cases: Iterable[Case]) -> dict[str, float]:
         errors[str(case)] = error
         print(f"parity {case}: relative error {error:.1e}, allowed {allowed:.1e}", flush=True)
         if allowed > ROUNDING * MOST_ROUNDING:
-            sys.exit("float32 is no judge of this problem, which amplifies rounding; no time is worth measuring")
+            sys.exit(
+                "float32 is no judge of this problem, which amplifies rounding; no time is worth measuring"
+            )
         if not error < allowed:
             sys.exit("the kernel is wrong; no time is worth measuring")
     return errors

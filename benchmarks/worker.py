@@ -10,7 +10,7 @@ from typing import Any
 from cases import Case
 
 CONTENDERS = ("irnn", "nn.RNN", "torch.compile", "jax scan", "floor")
-LONGEST_ROUND = 0.8  # seconds: after these, a contender's round ends with the updates begun
+LONGEST_ROUND = 0.8  # seconds, then a round ends with the updates at hand
 PIECE = 4  # updates between two looks at the clock
 
 
