@@ -86,8 +86,8 @@ def network(case: Case) -> Any:
 def remember(layer: Any, case: Case) -> None:
     """Let a layer keep what it has: an orthogonal matrix and small inputs, or a gate's bias of 8.
 
-    A gated layer's recurrent matrix is made small, too: else it amplifies rounding, and after 1,000 steps two right
-    programs differ.
+    A gated layer's recurrent matrix is made small, too: else it amplifies rounding, and after 1,000 steps
+    two right programs differ.
     """
     import torch
 

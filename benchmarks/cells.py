@@ -40,9 +40,7 @@ def main() -> None:
             chosen.models, chosen.steps, chosen.batch, (FRESH, OPEN)
         )
     ]
-    torch.set_num_threads(
-        1
-    )  # in this process: the reference's products are too small to gain by more
+    torch.set_num_threads(1)  # the reference's products are too small to gain by more
     errors = parity.check(cases)
     rows = []
     names = ["irnn", *(name for name in chosen.contenders if name != "irnn")]

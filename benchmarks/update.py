@@ -122,9 +122,7 @@ def measure(chosen: argparse.Namespace, run: str) -> None:
     cases += [Case(steps, batch, hidden, ACTIVE) for steps in chosen.steps]
     if hidden == 100:
         cases.append(Case(150, batch, hidden, TRAINED, run))
-    torch.set_num_threads(
-        1
-    )  # in this process: the reference's products are too small to gain by more
+    torch.set_num_threads(1)  # the reference's products are too small to gain by more
     errors = parity.check(cases)
     names = ["irnn", *(name for name in chosen.contenders if name != "irnn")]
     rows = []
