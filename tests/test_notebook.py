@@ -25,7 +25,7 @@ def test_every_cell_runs_from_a_clean_kernel(monkeypatch: pytest.MonkeyPatch) ->
     client.execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     pictures = [output for output in outputs if "image/png" in output.get("data", {})]
-    assert len(pictures) == 5
+    assert len(pictures) == 6
     assert [output for output in outputs if output.get("name") == "stderr"] == []
 
 

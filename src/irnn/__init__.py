@@ -1,6 +1,7 @@
 """Recurrent networks on long-dependency tasks, started at the identity.
 
-`from irnn import IRNN` gives the recurrent layer; `python -m irnn.train` trains one.
+`irnn.train(["seq_len=150"])` trains a network and `irnn.IRNN` is its layer; `docs/python.md` has all of it.
+`python -m irnn.train` is the command.
 """
 
 import os
@@ -27,18 +28,67 @@ def _leave_out_working_folder() -> None:
 
 _leave_out_working_folder()
 
+from importlib import import_module  # noqa: E402
 from typing import TYPE_CHECKING, Any  # noqa: E402
 
 if TYPE_CHECKING:
+    from irnn.api import (
+        BusyError,
+        Config,
+        ConfigError,
+        InputError,
+        Run,
+        Runs,
+        StorageError,
+        compose,
+        learning_curve,
+        load_run,
+        load_runs,
+        sequences,
+        train,
+    )
     from irnn.models.recurrent import GRU, IRNN, LSTM, RNN
 
-__all__ = ["GRU", "IRNN", "LSTM", "RNN"]
+    __version__: str
+
+__all__ = [
+    "GRU",
+    "IRNN",
+    "LSTM",
+    "RNN",
+    "BusyError",
+    "Config",
+    "ConfigError",
+    "InputError",
+    "Run",
+    "Runs",
+    "StorageError",
+    "__version__",
+    "compose",
+    "learning_curve",
+    "load_run",
+    "load_runs",
+    "sequences",
+    "train",
+]
+
+_LAYERS = ("GRU", "IRNN", "LSTM", "RNN")
 
 
 def __getattr__(name: str) -> Any:
-    """Import the layers when they are asked for: they need torch, and `--help` does not."""
-    if name in __all__:
-        from irnn.models import recurrent
+    """Import a name when it is asked for: the layers need torch, and `--help` does not."""
+    if name == "__version__":
+        from importlib.metadata import version
 
-        return getattr(recurrent, name)
+        return version("irnn")
+    if name == "train":  # the command's module, which can be called: see decision 24
+        return import_module("irnn.train")
+    if name in __all__:
+        return getattr(
+            import_module("irnn.models.recurrent" if name in _LAYERS else "irnn.api"), name
+        )
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

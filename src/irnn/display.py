@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 from irnn import screen
 from irnn.metric import losses, outcome_of
@@ -26,6 +26,9 @@ class Display:
         task: what is learned, and how it is scored.
         live: draw the line of progress; by default, if standard output is a terminal that can.
     """
+
+    request: ClassVar[str] = "the same command"
+    """What continues a run that was interrupted."""
 
     def __init__(
         self, log: Path, total: int | None, task: "Task", live: bool | None = None
@@ -104,10 +107,21 @@ class Display:
         if rate and self._total:
             line += f"  {self._left(record['step'], rate)} left at most"
         self.note(line)
+        self._show_evaluation(line)
+
+    def _show_evaluation(self, line: str) -> None:
         now = time.monotonic()
         if self._live is None and now >= self._next_line:
             self._next_line = now + _LINE_SECONDS
             self._show(line)
+
+    def _progress_parts(self) -> list[str]:
+        """Say how far the run is: updates, place for a bar, speed, time, time left, latest evaluation."""
+        elapsed = str(timedelta(seconds=int(time.monotonic() - self._began)))
+        left = f"{self._left(self._step, self._rate)} left at most"
+        bar = " " * _BAR_WIDTH if self._total is not None else ""
+        speed = f"{self._rate:,.0f}/s"
+        return [f"{self._step:>9,} updates", bar, speed, elapsed, left, *self._latest]
 
     def _drawn(self) -> Any:
         """Draw the line of progress as wide as the terminal allows: parts are left out, none is cut."""
@@ -115,11 +129,7 @@ class Display:
         from rich.table import Table
         from rich.text import Text
 
-        elapsed = str(timedelta(seconds=int(time.monotonic() - self._began)))
-        left = f"{self._left(self._step, self._rate)} left at most"
-        bar = " " * _BAR_WIDTH if self._total is not None else ""
-        speed = f"{self._rate:,.0f}/s"
-        parts = [f"{self._step:>9,} updates", bar, speed, elapsed, left, *self._latest]
+        parts = self._progress_parts()
         kept = fitting(parts, (7, 1, 3, 2, 5, 4, 6), self._console.width)
         line = Table.grid(padding=(0, 1))
         for _ in kept:

@@ -1,13 +1,18 @@
-"""`python -m irnn.train`: compose a run from YAML groups and train it; with -m, a sweep of many runs."""
+"""`python -m irnn.train`: compose a run from YAML groups and train it; with -m, a sweep of many runs.
+
+In Python, `irnn.train(config)` trains one run: see `irnn.api.training.train`.
+"""
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from irnn import screen
 
 if TYPE_CHECKING:
+    from irnn.api import Run
     from irnn.command import Command
     from irnn.config import Config
 
@@ -150,5 +155,15 @@ def _show(command: "Command") -> int:
     return SOLVED_OR_EXHAUSTED
 
 
+class _CallableModule(ModuleType):
+    """The class of this module, which is the command and the function `irnn.train` (decision 24)."""
+
+    def __call__(self, config: "Config | Sequence[str]", *, progress: bool = True) -> "Run":
+        from irnn.api.training import train
+
+        return train(config, progress=progress)
+
+
 if __name__ == "__main__":
     sys.exit(main())
+sys.modules[__name__].__class__ = _CallableModule

@@ -1,5 +1,6 @@
 """How every figure of a report looks: its axes, its legend, its colours, its numbers."""
 
+import io
 import math
 import textwrap
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter
 
 # Okabe & Ito's palette without its yellow, which thin lines on white lose.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -16,11 +17,21 @@ MARKERS = ("o", "s", "D", "v")
 MOST_SERIES = len(COLOURS) * len(DASHES)
 
 _DPI = 160
+_DECADE = 10
 _LEGEND_WIDTH = 100  # characters of its font that the figure is wide
 _LEGEND_INCHES, _LETTER, _HANDLE = 6.2, 0.0525, 0.45
 _TITLE_LETTERS = 15  # to an inch
 # Margins in inches around the axes: laying out by measuring every text takes a third of the time.
 _LEFT, _RIGHT, _BOTTOM, _TOP, _LINE = 0.78, 0.12, 0.5, 0.1, 0.165
+
+
+class Picture(Figure):
+    """A figure that a notebook shows, whoever imported matplotlib."""
+
+    def _repr_png_(self) -> bytes:
+        content = io.BytesIO()
+        self.savefig(content, format="png")
+        return content.getvalue()
 
 
 def new_axes(
@@ -36,7 +47,7 @@ def new_axes(
     below = _BOTTOM + _LINE * math.ceil(lines)
     above = _TOP + _LINE * len(titles)
     total = height + below - _BOTTOM + above - _TOP
-    figure = Figure(figsize=(width, total), dpi=_DPI)
+    figure = Picture(figsize=(width, total), dpi=_DPI)
     axes = figure.add_axes(
         (
             _LEFT / width,
@@ -82,6 +93,11 @@ def whole_numbers(axis: Any) -> None:
 
 
 def plain_numbers(axis: Any) -> None:
-    """Write a logarithmic axis as 0.01, not as a power."""
+    """Write a logarithmic axis as 0.01, not as a power, and between decades where it has only one."""
+
+    def minor(value: float, _: object) -> str:
+        low, high = sorted(axis.get_view_interval())
+        return f"{value:g}" if low > 0 and high / low < _DECADE else ""
+
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_formatter(FuncFormatter(minor))

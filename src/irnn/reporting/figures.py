@@ -35,13 +35,13 @@ _NAMES = ("learning_curves", "training_against_held_out", *_VARYING)
 _TOP = 10.0
 _MANY_RUNS = 60
 _MOST_GRIDS = 4
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "svg.hashsalt": "irnn",
     "axes.spines.top": False,
     "axes.grid": True,
 }
-_STYLE |= {"axes.spines.right": False, "grid.linewidth": 0.4, "legend.frameon": False}
+STYLE |= {"axes.spines.right": False, "grid.linewidth": 0.4, "legend.frameon": False}
 
 
 def clear_figures(folder: Path, names: Sequence[str] = _NAMES) -> None:
@@ -55,7 +55,7 @@ def write_figures(summary: Summary, data: Mapping[str, Any], folder: Path) -> li
     """Draw every figure the runs of a task allow into `folder`, as PNG and SVG; give back their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     clear_figures(folder, _VARYING)
-    draw: dict[str, Callable[[], Figure]] = {"learning_curves": lambda: _curves(data)}
+    draw: dict[str, Callable[[], Figure]] = {"learning_curves": lambda: learning_curves(data)}
     if data["lengths"].get(summary.drawn):
         draw[f"updates_to_{summary.drawn}"] = lambda: _lengths(data)
     if data["overfit"]:
@@ -64,7 +64,7 @@ def write_figures(summary: Summary, data: Mapping[str, Any], folder: Path) -> li
         draw[f"grid_{number}"] = partial(_grid, grid, summary.to_goal)
     written = []
     for name, make in draw.items():
-        with pictures.own_settings(_STYLE):
+        with pictures.own_settings(STYLE):
             figure = make()
             # What savefig does, without drawing everything once more to find out its size.
             picture, drawing = folder / f"{name}.png", folder / f"{name}.svg"
@@ -83,7 +83,8 @@ def _line(steps: Sequence[float], values: Sequence[float | None]) -> list[tuple[
     return [(s, nan if v is None else min(v, _TOP)) for s, v in zip(steps, values, strict=True)]
 
 
-def _curves(data: Mapping[str, Any]) -> Figure:
+def learning_curves(data: Mapping[str, Any]) -> Figure:
+    """Draw what `chart_data` gives: seeds thin, medians of groups thick, within `own_settings(STYLE)`."""
     groups: Sequence[Mapping[str, Any]] = data["groups"]
     metric = data["metric"]
     names = [group["name"] for group in groups[:MOST_SERIES]]

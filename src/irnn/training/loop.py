@@ -13,9 +13,12 @@ class Interrupted(KeyboardInterrupt):
         super().__init__(signal_number)
         self.signal_number = signal_number
 
+    def __str__(self) -> str:
+        return "the checkpoint is written: asked for again, the run continues"
+
 
 class Watcher(Protocol):
-    """Whoever looks on."""
+    """An observer of the loop: told what happens, and asked whether to end."""
 
     def tick(self, trainer: Trainer) -> None:
         """An update was made."""

@@ -28,18 +28,29 @@ from irnn.training.divergence import Event
 from irnn.training.loop import Interrupted, fit
 from irnn.training.trainer import Trainer
 
+MakeDisplay = Callable[[Path, int | None, Task], Display]
+"""Makes what shows a run, from its log file, the updates in its budget and its task."""
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that ask a command to end."""
+
 
 def run(
     config: Config,
     overrides: Sequence[str] = (),
-    display: Callable[[Path, int | None, Task], Display] = Display,
+    display: MakeDisplay = Display,
+    *,
+    say: Callable[[str], None] = screen.say,
+    ending: Sequence[signal.Signals] = ENDING,
 ) -> dict[str, Any]:
     """Train a run to its end, continuing where it stands; a finished one is answered from its folder.
 
     Args:
         config: the run.
         overrides: what was typed to get this configuration, for `provenance.json`.
-        display: makes what shows the run, from its log file, the updates in its budget and its task.
+        display: shows the run.
+        say: shows the summary of a run that is finished already.
+        ending: signals after which the run writes a checkpoint and ends.
 
     Returns:
         What is in `result.json`.
@@ -51,7 +62,7 @@ def run(
         Interrupted: A signal came; the checkpoint is written.
     """
     directory = RunDirectory.of(config)
-    if (finished := _finished(config, directory)) is not None:
+    if (finished := _finished(config, directory, say)) is not None:
         return finished
     device = hardware.choose_device(config)
     hardware.check_memory(config, device)
@@ -59,7 +70,7 @@ def run(
     kernel = kernel_name(config, device)
     slow_because = slow.reasons(config, device.type)
     with directory.locked(patience=config.runtime.takeover_seconds, unlock=config.unlock):
-        if (finished := _finished(config, directory)) is not None:
+        if (finished := _finished(config, directory, say)) is not None:
             return finished  # by another process, since the look above
         if config.force:
             directory.clear()
@@ -81,15 +92,17 @@ def run(
             )
             | provenance.scored(task, getattr(config.stop, task.metric.key)),
         )
-        return _train(config, directory, device, kernel, slow_because, display)
+        return _train(config, directory, device, kernel, slow_because, display, ending)
 
 
-def _finished(config: Config, directory: RunDirectory) -> dict[str, Any] | None:
+def _finished(
+    config: Config, directory: RunDirectory, say: Callable[[str], None]
+) -> dict[str, Any] | None:
     """Answer from the folder of a finished run, unless it is to start over."""
     result = None if config.force else directory.read_result()
     if result is not None:
         ended = summary(result, directory.path, tasks.make(config.task))
-        screen.say(f"finished before (force=true starts over)\n{ended}")
+        say(f"finished before (force=true starts over)\n{ended}")
     return result
 
 
@@ -115,7 +128,8 @@ def _train(
     device: torch.device,
     kernel: str,
     slow_because: Sequence[str],
-    show: Callable[[Path, int | None, Task], Display],
+    show: MakeDisplay,
+    ending: Sequence[signal.Signals],
 ) -> dict[str, Any]:
     name = run_id(config)
     trainer = Trainer(config, name, directory, device)
@@ -124,7 +138,7 @@ def _train(
         display = show(directory.log, trainer.total_updates, trainer.task)
     except OSError as error:
         raise storage_error(directory.log, error) from error
-    with display, _signals() as signals:
+    with display, _signals(ending) as signals:
         display.say(f"{'continuing' if resumed else 'run'} {name}")
         display.say(f"  folder {directory.path}")
         threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
@@ -143,7 +157,7 @@ def _train(
             except Interrupted:
                 display.say(f"interrupted at update {trainer.progress.step:,}; checkpoint written")
                 without = " without force=true" if config.force else ""
-                display.say(f"  run the same command again{without} to continue")
+                display.say(f"  {display.request}{without} continues")
                 raise
             head = {"run_id": name, "schema": SCHEMA}
             result = {**head, **trainer.result(status), "config": plain(config)}
@@ -179,10 +193,10 @@ class _Watcher:
 
 
 @contextmanager
-def _signals() -> Iterator[list[int]]:
+def _signals(ending: Sequence[signal.Signals] = ENDING) -> Iterator[list[int]]:
     """Collect what asks a run to end while the context lasts; a second one has its usual effect.
 
-    That is SIGINT, SIGTERM, SIGHUP, and a user signal for which somebody waits, as submitit does. Only
+    A command's run also ends at a user signal that has a handler, as submitit's has. Only
     SIGHUP counts once: of a terminal that goes, the kernel and the shell both tell.
     """
     received: list[int] = []
@@ -197,8 +211,8 @@ def _signals() -> Iterator[list[int]]:
         yield received  # Python delivers signals to the main thread only
         return
     users = (signal.SIGUSR1, signal.SIGUSR2)
-    expected = [each for each in users if callable(signal.getsignal(each))]
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, *expected):
+    handled = [each for each in users if ending == ENDING and callable(signal.getsignal(each))]
+    for each in (*ending, *handled):
         handler = signal.getsignal(each)
         if handler not in (signal.SIG_IGN, None):
             before[each] = handler

@@ -1,0 +1,108 @@
+"""From overrides to a configuration and to its data; and back to overrides."""
+
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from irnn.config import Config, ConfigError
+from irnn.options import plain
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_CHOICES = ("task", "model", "init", "optim")
+"""Groups whose option is the `name` of its section; everything else is set by value."""
+_SIMPLE = re.compile(r"[A-Za-z_][\w./-]*")
+_HYDRA = threading.RLock()
+"""Hydra composes for one thread at a time."""
+
+
+def compose(*overrides: str) -> Config:
+    """Compose the configuration of one run, from what `irnn-train` takes on its command line.
+
+    Args:
+        overrides: each as one word: `"seq_len=200"`, `"init=identity"`, `"optim.lr=3e-4"`.
+
+    Raises:
+        ConfigError: It cannot work; the message names key, value and what would be accepted.
+    """
+    from irnn.command import read_command
+    from irnn.composition import compose_config
+    from irnn.sweeps.naming import in_sweep
+    from irnn.sweeps.request import forgotten_multirun
+
+    for word in overrides:
+        if not isinstance(word, str):
+            raise ConfigError(f"{word!r}: an override is a text, as in compose('seq_len=200')")
+    with _HYDRA:
+        command = read_command(overrides)
+        if command.multirun or command.show:
+            raise ConfigError("a configuration is of one run; sweeps are for irnn-train -m")
+        config = in_sweep(compose_config(command.overrides, command.groups))
+        if forgotten_multirun(command.overrides, command.groups):
+            raise ConfigError("sweep=NAME asks for many runs, which are for irnn-train -m")
+    return config
+
+
+def sequences(config: Config, count: int, *, stream: str = "test") -> "tuple[Tensor, Tensor]":
+    """Make the first sequences that a run with this configuration is trained or tested on.
+
+    Args:
+        config: the run.
+        count: N.
+        stream: "train", "test" or any other name: each is a random stream of its own.
+
+    Returns:
+        Inputs (T, N, F), time first, and targets (N,), or (N, K) where the last K steps are answered.
+    """
+    import torch
+
+    from irnn import tasks
+    from irnn.models.regressor import DTYPES
+    from irnn.seeding import stream_key
+
+    if count < 1:
+        raise ConfigError(f"count={count}: must be at least 1")
+    task = tasks.make(config.task)
+    drawn = task.draw(stream_key(config.seed, stream), torch.arange(count))
+    return task.encode(drawn, DTYPES[config.runtime.dtype])
+
+
+def overrides_of(config: Config) -> list[str]:
+    """Give overrides that compose this configuration, for a run's `provenance.json`."""
+    from omegaconf import OmegaConf
+
+    from irnn.composition import composed
+
+    sections = plain(config)
+    choices = [f"{group}={sections[group]['name']}" for group in _CHOICES]
+    with _HYDRA:
+        found = OmegaConf.to_container(composed(choices), enum_to_str=True, resolve=True)
+    assert isinstance(found, dict)
+    before = dict(_leaves(found))
+    changed = {
+        key: value for key, value in _leaves(sections) if key not in before or before[key] != value
+    }
+    return [*choices, *(f"{key}={_written(value)}" for key, value in changed.items())]
+
+
+def _leaves(node: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _written(value: Any) -> str:
+    """Write a value as Hydra's grammar reads it."""
+    from irnn.overrides import quoted
+
+    if isinstance(value, str):
+        return value if _SIMPLE.fullmatch(value) else quoted(value)
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(map(_written, value))}]"
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return repr(value)
