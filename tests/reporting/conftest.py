@@ -1,6 +1,9 @@
 """Fixtures shared by the tests of reports."""
 
+import html
 import os
+import re
+from pathlib import Path
 
 import pytest
 from synthetic_runs import write_sweep
@@ -28,6 +31,24 @@ def report(capsys):
         return status, printed.out, printed.err
 
     return run
+
+
+@pytest.fixture
+def section():
+    """Render the page of some runs and give back the text of one of its sections; "" if it has none."""
+    from irnn.reporting.charts import page_data
+    from irnn.reporting.page import render_page
+    from irnn.reporting.run import Loaded
+    from irnn.reporting.summary import summarise_tasks
+
+    def render(runs, name):
+        summaries = summarise_tasks(runs)
+        loaded = Loaded(tuple(runs), (), ())
+        page = render_page(loaded, summaries, None, page_data(summaries), Path("/nowhere"))
+        found = re.search(rf'<section id="{name}".*?</section>', page, re.S)
+        return html.unescape(found.group(0)) if found else ""
+
+    return render
 
 
 @pytest.fixture(autouse=True)

@@ -79,8 +79,7 @@ try {
   found.inMargin = drag(12, 60);
   document.getElementById("curves-reset").click();
   found.toRight = drag(400, 5000);
-  document.getElementById("curves-out").click();
-  document.getElementById("curves-out").click();
+  for (let times = 0; times < 6; times += 1) document.getElementById("curves-out").click();
   found.out = ticks();
   document.getElementById("curves-reset").click();
   document.getElementById("curves-none").click();

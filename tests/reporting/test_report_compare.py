@@ -18,7 +18,7 @@ def test_a_clear_difference_is_named_with_its_interval(sweep):
     assert comparison.left_out == 0
     assert comparison.difference.low > 0
     assert comparison.rate_p < 0.05
-    assert comparison.time_p < 0.05
+    assert comparison.sooner.p < 0.05
     first, second, *_ = sentences(comparison)
     assert first.startswith("optim=adam solves more often")
     assert second.startswith("optim=adam solves sooner")
@@ -28,7 +28,7 @@ def test_the_order_of_the_sides_turns_the_sign_and_keeps_the_winner(sweep):
     forth = compare(runs_in(sweep), "optim=adam", "optim=sgd")
     back = compare(runs_in(sweep), "optim=sgd", "optim=adam")
     assert back.difference.estimate == pytest.approx(-forth.difference.estimate)
-    assert back.time_p == pytest.approx(forth.time_p, abs=0.005)
+    assert back.sooner.p == pytest.approx(forth.sooner.p, abs=0.005)
     assert sentences(back)[1].startswith("optim=adam solves sooner")
 
 
@@ -59,8 +59,8 @@ def test_a_run_that_diverged_counts_as_later_than_one_given_up(tmp_path):
         write_run(tmp_path, seed=seed, optim="adam", solve_at=4000 + 500 * seed)
         write_run(tmp_path, seed=seed, optim="sgd", status="diverged")
     comparison = compare(runs_in(tmp_path), "optim=adam", "optim=sgd")
-    assert comparison.pairs == (25, 0, 0)
-    assert comparison.time_p == pytest.approx(2 / 252)
+    assert comparison.sooner.pairs == (25, 0, 0)
+    assert comparison.sooner.p == pytest.approx(2 / 252)
 
 
 def test_unfinished_runs_take_no_side(tmp_path):

@@ -11,7 +11,6 @@ from irnn.reporting.charts import chart_data
 from irnn.reporting.compare import compare, sentences
 from irnn.reporting.find import find_folders
 from irnn.reporting.load import load_runs
-from irnn.reporting.sections import heat, length
 from irnn.reporting.summary import summarise
 
 
@@ -35,7 +34,7 @@ def test_time_to_solve_is_the_time_to_the_runs_own_goal(tmp_path):
     two_speeds(tmp_path, goal=0.01)
     comparison = compare(runs_in(tmp_path), "optim=adam", "optim=sgd")
     assert comparison.threshold == "0.01"
-    assert comparison.pairs == (25, 0, 0)
+    assert comparison.sooner.pairs == (25, 0, 0)
     assert sentences(comparison)[1].startswith(
         "optim=adam solves sooner (median updates to 0.01: 3,"
     )
@@ -45,7 +44,7 @@ def test_time_to_solve_is_the_time_to_the_runs_own_goal(tmp_path):
 def test_a_goal_that_results_do_not_record_is_read_from_the_curve(tmp_path, goal):
     two_speeds(tmp_path, goal)
     runs = runs_in(tmp_path)
-    assert compare(runs, "optim=adam", "optim=sgd").pairs == (25, 0, 0)
+    assert compare(runs, "optim=adam", "optim=sgd").sooner.pairs == (25, 0, 0)
     assert all(run.solved_at[f"{goal}"] == run.steps for run in runs)
 
 
@@ -66,7 +65,7 @@ def test_mixed_goals_are_refused_with_the_threshold_that_all_can_meet(tmp_path):
     message = r"different goals, stop.test_mse is 0.01 \(5 runs\), 0.001 \(5 runs\); .*--threshold 0.01, or"
     with pytest.raises(ValueError, match=message):
         compare(runs_in(tmp_path), "optim=adam", "optim=sgd")
-    assert compare(runs_in(tmp_path), "optim=adam", "optim=sgd", 0.01).pairs == (25, 0, 0)
+    assert compare(runs_in(tmp_path), "optim=adam", "optim=sgd", 0.01).sooner.pairs == (25, 0, 0)
 
 
 def test_nobody_could_have_is_told_from_the_data_cannot_tell(tmp_path):
@@ -101,7 +100,7 @@ def test_runs_without_a_goal_are_compared_at_a_threshold_only(tmp_path):
         ValueError, match=r"have no goal \(stop.test_mse is null\).*--threshold 0.01"
     ):
         compare(runs_in(tmp_path), "optim=adam", "optim=sgd")
-    assert compare(runs_in(tmp_path), "optim=adam", "optim=sgd", 0.01).pairs == (25, 0, 0)
+    assert compare(runs_in(tmp_path), "optim=adam", "optim=sgd", 0.01).sooner.pairs == (25, 0, 0)
 
 
 def test_a_run_that_met_its_goal_exactly_solved_it_then(tmp_path):
@@ -113,12 +112,13 @@ def test_a_run_that_met_its_goal_exactly_solved_it_then(tmp_path):
     assert run.solved_at["0.01"] == run.steps
 
 
-def test_thresholds_below_every_goal_get_no_column_and_no_point(tmp_path):
+def test_thresholds_below_every_goal_get_no_column_and_no_point(tmp_path, section):
     two_speeds(tmp_path, goal=0.02)
     summary = summarise(runs_in(tmp_path))
     assert summary.thresholds == ("0.1", "0.05", "0.02")
     assert set(chart_data(summary)["lengths"]) == {"0.1", "0.05", "0.02", "rate"}
-    assert "updates to MSE &lt; 0.001" not in length(summary)
+    assert "updates to MSE < 0.001" not in section(summary.runs, "length")
+    assert "updates to MSE < 0.02" in section(summary.runs, "length")
 
 
 def test_groups_of_other_goals_say_nothing_below_theirs(tmp_path):
@@ -137,11 +137,11 @@ def test_groups_of_other_goals_say_nothing_below_theirs(tmp_path):
         ((None,), "bright 100 %.</p>"),
     ],
 )
-def test_grids_show_the_updates_to_the_goal(tmp_path, goals, words):
+def test_grids_show_the_updates_to_the_goal(tmp_path, section, goals, words):
     for goal in goals:
         for lr, clip in itertools.product((0.001, 0.01), (1.0, 5.0)):
             write_run(tmp_path, config(clip=clip, optim__lr=lr, stop__test_mse=goal))
-    page = heat(summarise(runs_in(tmp_path)))
+    page = section(runs_in(tmp_path), "heatmaps")
     assert words in page
     assert "updates to 0.001" not in page
 

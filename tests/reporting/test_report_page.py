@@ -14,7 +14,6 @@ from irnn.reporting.load import load_runs
 from irnn.reporting.provenance import warnings
 from irnn.reporting.published import published_rows
 from irnn.reporting.reproduce import commands
-from irnn.reporting.sections import curves
 from irnn.reporting.summary import summarise
 
 VOID = {"meta", "link", "input", "br", "wbr"}
@@ -222,12 +221,12 @@ def test_heat_map_text_contrasts_with_its_ground():
         assert contrast >= 4.5, share
 
 
-def test_the_page_says_what_became_of_the_groups_that_are_not_drawn(tmp_path):
+def test_the_page_says_what_became_of_the_groups_that_are_not_drawn(tmp_path, section):
     for number in range(10):
         for seed in range(2):
             status = "diverged" if (number, seed) == (9, 1) else "solved"
             write_run(tmp_path, config(seed, clip=1.0 + number), status=status)
-    page = curves(summarise(loaded(tmp_path).runs))
+    page = section(loaded(tmp_path).runs, "overview")
     assert "tick more below (4 runs, 1 of which diverged at least once)" in page
-    few = curves(summarise(loaded(tmp_path).runs[:4]))
+    few = section(loaded(tmp_path).runs[:4], "overview")
     assert "tick more below" not in few

@@ -55,7 +55,7 @@ def test_the_report_shows_the_command_that_makes_the_sweep_again(report, tmp_pat
     _, screen, _ = report(tmp_path, "--sweep", "demo", "--out", tmp_path / "out")
     assert "python -m irnn.train -m seq_len=150 'seed=range(3)'" in screen
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "python -m irnn.train -m seq_len=150 &#x27;seed=range(3)&#x27;</code>" in page
+    assert "python -m irnn.train -m seq_len=150 &#39;seed=range(3)&#39;</code>" in page
     assert "irnn.report" in page
 
 

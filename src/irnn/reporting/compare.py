@@ -1,7 +1,9 @@
 """Compare two groups of runs: success rates and time to solve, and when the data cannot tell."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 from irnn.reporting import wording
 from irnn.reporting.goals import common_goal, end_of, name_of, told_goals
 from irnn.reporting.run import Run
-from irnn.reporting.scoring import one_task
+from irnn.reporting.scoring import Scoring, one_task
 from irnn.reporting.settings import (
     ABSENT,
     Value,
@@ -29,7 +31,15 @@ from irnn.reporting.statistics import (
     sooner_share,
     stratified_exact,
 )
-from irnn.reporting.summary import Crossing, crossing, succeeded, time_to
+from irnn.reporting.summary import (
+    NO_CROSSING,
+    Crossing,
+    crossing,
+    median,
+    middle,
+    succeeded,
+    time_to,
+)
 
 SIGNIFICANT = 0.05
 
@@ -38,13 +48,47 @@ SIGNIFICANT = 0.05
 class Side:
     """The finished runs on one side of a comparison.
 
-    `solved` counts those that solved the task, or got past the threshold asked for.
+    `solved` counts those that solved the task, or got past the threshold asked for; `final` and `best` are
+    medians of the held-out score, NaN where the median run ended without a finite one.
     """
 
     name: str
     runs: tuple[Run, ...]
     solved: int
     crossing: Crossing
+    final: float
+    best: float
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Two sides ranked within strata: `times` are (value, whether it was seen), less is better."""
+
+    times: Sequence[tuple[float, bool]]
+    in_a: NDArray[np.bool_]
+    index: NDArray[np.int64]
+
+    @property
+    def _parts(self) -> list[NDArray[np.intp]]:
+        return [np.flatnonzero(self.index == number) for number in range(max(self.index) + 1)]
+
+    @cached_property
+    def p(self) -> float:
+        """P-value of the permutation log-rank test, computed when it is asked for."""
+        scores = np.zeros(len(self.times))
+        for part in self._parts:
+            own = [self.times[i] for i in part]
+            scores[part] = logrank_scores([at for at, _ in own], [seen for _, seen in own])
+        return permutation_p(scores, self.in_a, self.index)
+
+    @cached_property
+    def pairs(self) -> tuple[int, int, int]:
+        """Count the pairs of runs in which A comes first, B does, and nobody can say."""
+        counts = np.zeros(3, dtype=int)
+        for part in self._parts:
+            a, b = ([self.times[i] for i in part if self.in_a[i] == side] for side in (True, False))
+            counts += np.array(sooner_share(a, b))
+        return int(counts[0]), int(counts[1]), int(counts[2])
 
 
 @dataclass(frozen=True)
@@ -53,8 +97,9 @@ class Comparison:
 
     `strata` names those settings with (runs of A, runs of B); runs without a counterpart are only
     counted in `left_out`. `threshold` is the held-out score that counts, on the side `past`: the goal of all
-    these runs, or what was `asked` for. `difference` is A's success rate minus B's; `pairs` counts
-    pairs in which A solves first, B does, and neither can be said.
+    these runs, "" where they have none, or what was `asked` for. `difference` is A's success rate minus B's.
+    `sooner` ranks the runs by when they solve, `better` by the held-out score they end at, those that
+    diverged behind all others.
     """
 
     a: Side
@@ -66,8 +111,8 @@ class Comparison:
     asked: bool
     difference: Interval
     rate_p: float
-    time_p: float
-    pairs: tuple[int, int, int]
+    sooner: "Ranks"
+    better: "Ranks"
     cautions: tuple[str, ...]
 
 
@@ -92,8 +137,26 @@ def compare(
         raise ValueError(
             f"--compare {name_a} {name_b}: a run is on both sides; make them exclusive"
         )
-    one_task((run.scoring for run in (*side_a, *side_b)), f"--compare {name_a} {name_b}")
     chosen = {key for condition in conditions for key in condition}
+    comparison = hold((name_a, side_a), (name_b, side_b), chosen, threshold)
+    if not comparison.threshold:
+        raise ValueError(_goalless(side_a[0].scoring))
+    return comparison
+
+
+def hold(
+    one: tuple[str, Sequence[Run]],
+    other: tuple[str, Sequence[Run]],
+    chosen: set[str],
+    threshold: float | None = None,
+) -> Comparison:
+    """Hold finished runs against others, each given with its name.
+
+    `chosen` are the settings that tell the sides apart. Runs that have no goal, none of them, are
+    compared by the score they end at only. See `compare` for the rest.
+    """
+    (name_a, side_a), (name_b, side_b) = one, other
+    one_task((run.scoring for run in (*side_a, *side_b)), f"--compare {name_a} {name_b}")
     strata_keys = _strata_keys(side_a, side_b, chosen)
     matched_a, matched_b, strata = _match(side_a, side_b, strata_keys)
     if not strata:
@@ -102,34 +165,24 @@ def compare(
             f"{_apart(side_a, side_b, strata_keys)}; narrow one with --where"
         )
     both = [*matched_a, *matched_b]
-    level = _threshold(both, threshold)
+    goalless = threshold is None and all(run.goal is None for run in both)
+    level = "" if goalless else _threshold(both, threshold)
     asked = None if threshold is None else level
     index = np.array([strata.index(_stratum(run, strata_keys)) for run in both])
+    parts = [np.flatnonzero(index == number) for number in range(len(strata))]
     in_a = np.arange(len(both)) < len(matched_a)
-    times = [time_to(run, level) for run in both]
-    scores = np.zeros(len(both))
-    for stratum in range(len(strata)):
-        part = np.flatnonzero(index == stratum)
-        scores[part] = logrank_scores([times[i][0] for i in part], [times[i][1] for i in part])
     a, b = (
         _side(name, matched, level, asked)
         for name, matched in ((name_a, matched_a), (name_b, matched_b))
     )
-    margins = (a.solved, len(a.runs), b.solved, len(b.runs))
     solved = np.array([succeeded(run, asked) for run in both])
-    tables = []
-    pairs = np.zeros(3, dtype=int)
-    named = []
-    short = labels(strata_keys)
-    for number, values in enumerate(strata):
-        part_a = [times[i] for i in np.flatnonzero((index == number) & in_a)]
-        part_b = [times[i] for i in np.flatnonzero((index == number) & ~in_a)]
-        pairs += np.array(sooner_share(part_a, part_b))
-        halves = [solved[(index == number) & side] for side in (in_a, ~in_a)]
-        tables.append((*_margin(halves[0]), *_margin(halves[1])))
-        words = zip(strata_keys, values, strict=True)
-        name = ", ".join(f"{short[key]}={show(value)}" for key, value in words)
-        named.append((name or "all runs", len(part_a), len(part_b)))
+    tables = [(*_margin(solved[p[in_a[p]]]), *_margin(solved[p[~in_a[p]]])) for p in parts]
+    margins = (a.solved, len(a.runs), b.solved, len(b.runs))
+    times = [(math.inf, False) if goalless else time_to(run, level) for run in both]
+    named = [
+        (_named(strata_keys, values), table[1], table[3])
+        for values, table in zip(strata, tables, strict=True)
+    ]
     return Comparison(
         a=a,
         b=b,
@@ -140,10 +193,23 @@ def compare(
         asked=asked is not None,
         difference=newcombe(*margins),
         rate_p=fisher_exact(*margins) if len(strata) == 1 else stratified_exact(tables),
-        time_p=permutation_p(scores, in_a, index),
-        pairs=(int(pairs[0]), int(pairs[1]), int(pairs[2])),
+        sooner=Ranks(times, in_a, index),
+        better=Ranks([(_end(run), True) for run in both], in_a, index),
         cautions=tuple(_cautions(named, a, b)),
     )
+
+
+def _end(run: Run) -> float:
+    """The held-out score at the end, turned so that less is better; one that blew up is worse than any."""
+    if run.status == "diverged" or math.isnan(run.value):
+        return math.inf
+    return -run.value if run.scoring.higher else run.value
+
+
+def _named(keys: Sequence[str], values: Sequence[Value]) -> str:
+    short = labels(keys)
+    words = (f"{short[key]}={show(value)}" for key, value in zip(keys, values, strict=True))
+    return ", ".join(words) or "all runs"
 
 
 def _margin(solved: NDArray[np.bool_]) -> tuple[int, int]:
@@ -152,7 +218,11 @@ def _margin(solved: NDArray[np.bool_]) -> tuple[int, int]:
 
 def _side(name: str, runs: Sequence[Run], level: str, asked: str | None) -> Side:
     solved = sum(succeeded(run, asked) for run in runs)
-    return Side(name, tuple(runs), solved, crossing(runs, level))
+    turn = -1 if runs[0].scoring.higher else 1
+    final = middle([_end(run) for run in runs])
+    best = median([run.best_value for run in runs])
+    reached = crossing(runs, level) if level else NO_CROSSING
+    return Side(name, tuple(runs), solved, reached, turn * final, best)
 
 
 def _threshold(runs: Sequence[Run], asked: float | None) -> str:
@@ -165,16 +235,18 @@ def _threshold(runs: Sequence[Run], asked: float | None) -> str:
     if goal is not None:
         return name_of(goal)
     goals = told_goals(settings, scoring)
-    if all(run.goal is None for run in runs):
-        raise ValueError(
-            f"--compare: these runs have no goal ({key} is null), so none can solve; say with "
-            f"--threshold {scoring.past} which {score} a run has succeeded, as in --threshold "
-            f"{0.9 if scoring.higher else 0.01}"
-        )
     first = scoring.easiest_first(run.goal for run in runs if run.goal is not None)[0]
     raise ValueError(
         f"--compare: the runs have different goals, {key} is {goals}; compare all of them at one "
         f"{score} with --threshold {name_of(first)}, or keep one goal with --where {key}=..."
+    )
+
+
+def _goalless(scoring: Scoring) -> str:
+    return (
+        f"--compare: these runs have no goal ({scoring.goal_key} is null), so none can solve; say with "
+        f"--threshold {scoring.past} which held-out {scoring.label} a run has succeeded, as in --threshold "
+        f"{0.9 if scoring.higher else 0.01}"
     )
 
 
@@ -256,7 +328,7 @@ def _cautions(strata: Sequence[tuple[str, int, int]], a: Side, b: Side) -> list[
 def sentences(comparison: Comparison) -> list[str]:
     """The comparison in words, the verdicts first in each line."""
     a, b, diff = comparison.a, comparison.b, comparison.difference
-    first_a, first_b, unknown = comparison.pairs
+    first_a, first_b, unknown = comparison.sooner.pairs
     below = f"{comparison.past} {comparison.threshold}"
     done, rates, times = (
         (f"got {below}", f"gets {below} more often", f"gets {below} sooner")
@@ -272,10 +344,10 @@ def sentences(comparison: Comparison) -> list[str]:
         f"{100 * diff.estimate:+.0f} points, 95 % interval {100 * diff.low:+.0f} to "
         f"{100 * diff.high:+.0f}; {wording.p_value(comparison.rate_p)}).",
         _nobody(comparison)
-        or f"{_verdict(comparison.time_p, f'{by_time} {times}')} (median updates to "
+        or f"{_verdict(comparison.sooner.p, f'{by_time} {times}')} (median updates to "
         f"{comparison.threshold}: {wording.quantile(a.crossing.median)} against "
         f"{wording.quantile(b.crossing.median)}; {a.name} first in {first_a} pairs of runs, "
-        f"{b.name} in {first_b}, undecided {unknown}; {wording.p_value(comparison.time_p)}).",
+        f"{b.name} in {first_b}, undecided {unknown}; {wording.p_value(comparison.sooner.p)}).",
         f"Compared within {matched} matched setting{'s' * (matched != 1)}"
         + (f"; {comparison.left_out} runs without a counterpart left out." * bool(matched))
         * bool(comparison.left_out)

@@ -1,56 +1,73 @@
-"""Cells and tables of the page as pieces of HTML."""
+"""What tables of the page consist of, as data; `templates/` makes HTML of it."""
 
-import html
 import math
-import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from irnn.reporting.statistics import Quantile
 
 _MANY_COLUMNS = 18
-_LONG_NAME = 12
-TIP = '<div class="tip" role="status" hidden></div>'
 
 
-def cell(text: str, sort: float | str | None = None, link: str = "", css: str = "") -> str:
-    """One cell: what follows a newline stands small below; `sort` overrides what a column sorts by."""
-    inner = html.escape(text)
-    first, newline, rest = inner.partition("\n")
-    if link:
-        first = f'<a href="{html.escape(link)}">{first}</a>'
-    inner = f"{first}<small>{rest}</small>" if newline else first
-    key = "" if sort is None else f' data-sort="{html.escape(str(sort))}"'
-    name = f' class="{css}"' if css else ""
-    return f"<td{name}{key}>{inner}</td>"
+@dataclass(frozen=True)
+class Column:
+    """A column's head, and whether it holds text."""
+
+    name: str
+    is_text: bool = False
 
 
-def _breakable(name: str) -> str:
-    """Let a long name be folded where its words meet."""
-    if len(name) <= _LONG_NAME:
-        return name
-    return re.sub(r"([_.])(?=[a-z])", r"\1<wbr>", name)
+@dataclass(frozen=True)
+class Cell:
+    """One cell: `small` stands below its text, `sort` overrides what its column is sorted by.
+
+    `swatch` is the number of the group whose line and colour it shows.
+    """
+
+    text: str
+    small: str = ""
+    sort: str = ""
+    link: str = ""
+    css: str = ""
+    is_code: bool = False
+    swatch: int | None = None
 
 
-def _head(names: Sequence[tuple[str, bool]], sortable: bool) -> str:
-    cells = []
-    for name, is_text in names:
-        inner = _breakable(html.escape(name))
-        if sortable:
-            inner = f'<button type="button">{inner}</button>'
-        cells.append(f'<th scope="col"{" class=text" * is_text}>{inner}</th>')
-    return f"<thead><tr>{''.join(cells)}</tr></thead>"
+@dataclass(frozen=True)
+class Row:
+    """A row of cells; `name` is its id on the page."""
+
+    cells: Sequence[Cell]
+    name: str = ""
 
 
-def table(
-    names: Sequence[tuple[str, bool]], rows: Sequence[str], label: str, sortable: bool = True
-) -> str:
-    """A table of finished rows that scrolls sideways; a column is (name, whether it is text)."""
-    css = ' class="sortable"' if sortable else ""
-    dense = " dense" * (len(names) > _MANY_COLUMNS)
-    return (
-        f'<div class="scroll{dense}" role="region" aria-label="{html.escape(label)}" tabindex="0">'
-        f"<table{css}>{_head(names, sortable)}<tbody>{''.join(rows)}</tbody></table></div>"
-    )
+@dataclass(frozen=True)
+class Table:
+    """A table that scrolls sideways; its first column is the head of each row."""
+
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    sortable: bool = True
+    shows_caption: bool = False
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether there are so many columns that they stand closer."""
+        return len(self.columns) > _MANY_COLUMNS
+
+
+def text(value: str, link: str = "", css: str = "text", **more: Any) -> Cell:
+    """Make a cell of words."""
+    return Cell(value, link=link, css=css, **more)
+
+
+def number(value: str, sort: float | str | None = None, link: str = "") -> Cell:
+    """Make a cell of a number; what follows a newline stands small below."""
+    first, _, rest = value.partition("\n")
+    key = "" if sort is None else sort if isinstance(sort, str) else sort_key(sort)
+    return Cell(first, rest, key, link)
 
 
 def sort_key(value: float) -> str:

@@ -1,14 +1,14 @@
 """The page's lists of runs, the commands that make them again, and where they came from."""
 
-import html
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from irnn.reporting import wording
 from irnn.reporting.charts import relative_link
-from irnn.reporting.markup import cell, sort_key, table
+from irnn.reporting.markup import Column, Row, Table, number, text
 from irnn.reporting.provenance import census
 from irnn.reporting.reproduce import asked, commands
 from irnn.reporting.run import Loaded, Run
@@ -16,40 +16,55 @@ from irnn.reporting.scoring import UNKNOWN
 from irnn.reporting.summary import Summary
 
 _MOST_COMMANDS = 12
+_MOST_VALUES = 12
 _UNESCAPED = "!*'()"  # by encodeURIComponent
 
 
-def runs(loaded: Loaded, summaries: Sequence[Summary], out: Path) -> str:
-    """What to type to get all runs again, then every run folder by group, with its own command."""
-    return "".join(
-        (_asked(loaded), *(_of_task(each, out, len(summaries) > 1) for each in summaries))
-    )
+@dataclass(frozen=True)
+class GroupRuns:
+    """The runs of a group: its id and name on the page, what to type to get them again, and their table."""
+
+    name: str
+    title: str
+    commands: list[str]
+    table: Table
 
 
-def _of_task(summary: Summary, out: Path, several: bool) -> str:
-    parts = []
+def runs(summary: Summary, out: Path, several: bool) -> list[GroupRuns]:
+    """List every run folder by group, with its own command; `several`: the page shows other tasks too."""
     scoring = summary.scoring
     scores = ["held-out", "best", "training"]
     if scoring.kind != UNKNOWN.kind:
         scores = [f"held-out {scoring.label}", "best", f"training {scoring.loss_label}"]
-    names = [("run", True), ("status", True), ("seed", False), ("updates", False)]
-    names += [(f"to {threshold}", False) for threshold in summary.thresholds]
-    names += [(n, False) for n in (*scores, "time", "updates/s")]
-    names += [("command", True)]
-    for number, group in enumerate(summary.groups):
-        listed = "".join(_command(line) for line in commands(group.runs))
-        rows = [_run_row(run, out, summary.thresholds) for run in group.runs]
+    names = {"run": True, "status": True, "seed": False, "updates": False}
+    names |= {f"to {threshold}": False for threshold in summary.thresholds}
+    names |= {**dict.fromkeys((*scores, "time", "updates/s"), False), "command": True}
+    columns = [Column(name, is_text) for name, is_text in names.items()]
+    parts = []
+    for index, group in enumerate(summary.groups):
         name = f"task={scoring.task}, " * several + summary.name(group)
-        plural = "s" * (len(group.runs) != 1)
+        rows = [_run_row(run, out, summary.thresholds) for run in group.runs]
+        count = f"{len(group.runs)} run{'s' * (len(group.runs) != 1)}"
+        table = Table(f"Runs of {name}", columns, rows)
         parts.append(
-            f'<details id="runs{summary.mark}-{number}"><summary>{html.escape(name)}: {len(group.runs)} '
-            f"run{plural}</summary>{listed or '<p class=note>No command recorded.</p>'}"
-            f"{table(names, rows, f'Runs of {name}')}</details>"
+            GroupRuns(
+                f"runs{summary.mark}-{index}", f"{name}: {count}", commands(group.runs), table
+            )
         )
-    return "".join(parts)
+    return parts
 
 
-def _asked(loaded: Loaded) -> str:
+@dataclass(frozen=True)
+class Asked:
+    """What was typed to start the runs, and what of a sweep is left to start."""
+
+    what: str
+    commands: list[str]
+    more: int
+    left: list[str]
+
+
+def typed(loaded: Loaded) -> Asked:
     """The command of the sweep, or else those that were typed, and what is left to start."""
     if loaded.sweep is not None:
         told = loaded.sweep.command.splitlines()
@@ -57,21 +72,8 @@ def _asked(loaded: Loaded) -> str:
     else:
         told = asked(loaded.runs)
         what = "Asked for by"
-    listed = "".join(_command(line) for line in told[:_MOST_COMMANDS])
-    if len(told) > _MOST_COMMANDS:
-        listed += f"<p class=note>and {len(told) - _MOST_COMMANDS} more commands</p>"
-    text = f"<p>{html.escape(what)}:</p>{listed}" if listed else ""
-    if not loaded.left:
-        return text
-    jobs = "".join(
-        f"<li><code>{html.escape(' '.join(job.overrides) or job.run_id)}</code></li>"
-        for job in loaded.left
-    )
-    return f"{text}<details><summary>{len(loaded.left)} left to start</summary><ul>{jobs}</ul></details>"
-
-
-def _command(line: str) -> str:
-    return f"<code class=command>{html.escape(line)}</code>"
+    left = [" ".join(job.overrides) or job.run_id for job in loaded.left]
+    return Asked(what, told[:_MOST_COMMANDS], max(0, len(told) - _MOST_COMMANDS), left)
 
 
 def anchor(run: Run) -> str:
@@ -79,37 +81,31 @@ def anchor(run: Run) -> str:
     return f"run-{quote(run.run_id, safe=_UNESCAPED)}"
 
 
-def _run_row(run: Run, out: Path, thresholds: Sequence[str]) -> str:
+def _run_row(run: Run, out: Path, thresholds: Sequence[str]) -> Row:
     link = relative_link(run.path, out)
-    cells = [cell(run.run_id, link=link, css="text")]
-    why = "".join(
-        f"\n{event.reason} at {wording.count(event.step)}" for event in run.divergences[:1]
-    )
-    cells.append(cell(run.status + why, css="text"))
-    cells += [
-        cell(str(run.seed)),
-        cell(wording.count(run.steps), run.steps, f"{link}{run.log}"),
-    ]
+    why = "".join(f"\n{e.reason} at {wording.count(e.step)}" for e in run.divergences[:1])
+    status, _, reason = f"{run.status}{why}".partition("\n")
+    cells = [text(run.run_id, link), text(status, small=reason), number(str(run.seed))]
+    cells.append(number(wording.count(run.steps), run.steps, f"{link}{run.log}"))
     for threshold in thresholds:
         at = run.reached(threshold)
-        cells.append(
-            cell("-" if at is None else wording.count(at), sort_key(math.inf if at is None else at))
-        )
+        cells.append(number("-", math.inf) if at is None else number(wording.count(at), at))
     for value in (run.value, run.best_value):
-        cells.append(cell(wording.score(value, run.scoring), sort_key(value)))
-    cells.append(cell(wording.loss(run.train_loss), sort_key(run.train_loss)))
-    cells.append(cell(wording.duration(run.seconds), sort_key(run.seconds)))
-    cells.append(cell(wording.speed(run.steps_per_second), sort_key(run.steps_per_second)))
-    command = f'<td class="text wrap"><code>{html.escape(run.command)}</code></td>'
-    return f'<tr id="{html.escape(anchor(run))}">{"".join(cells)}{command}</tr>'
+        cells.append(number(wording.score(value, run.scoring), value))
+    cells.append(number(wording.loss(run.train_loss), run.train_loss))
+    cells.append(number(wording.duration(run.seconds), run.seconds))
+    cells.append(number(wording.speed(run.steps_per_second), run.steps_per_second))
+    cells.append(text(run.command, css="text wrap", is_code=True))
+    return Row(cells, anchor(run))
 
 
-def provenance(loaded: Loaded) -> str:
+def provenance(loaded: Loaded) -> Table:
     """What made the runs, counted."""
     rows = []
     for fact, counts in census(loaded.runs).items():
-        listed = "; ".join(f"{value} ({n})" for value, n in counts.most_common(12))
-        listed += f"; and {len(counts) - 12} more" if len(counts) > 12 else ""
-        rows.append(f"<tr>{cell(fact, css='text')}{cell(listed, css='text wrap')}</tr>")
-    names = [("fact", True), ("value (runs)", True)]
-    return table(names, rows, "Provenance", sortable=False)
+        listed = "; ".join(f"{value} ({n})" for value, n in counts.most_common(_MOST_VALUES))
+        more = len(counts) - _MOST_VALUES
+        listed += f"; and {more} more" * (more > 0)
+        rows.append(Row([text(fact), text(listed, css="text wrap")]))
+    columns = [Column("fact", is_text=True), Column("value (runs)", is_text=True)]
+    return Table("Provenance", columns, rows, sortable=False)

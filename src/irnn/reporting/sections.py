@@ -1,98 +1,123 @@
-"""The sections of the page, each as a piece of HTML."""
+"""What each section of the page shows of a task, as data for the templates."""
 
-import html
 import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 from irnn.reporting import wording
 from irnn.reporting.charts import DRAWN, MOST_BASELINES, RATE, SEQ_LEN
 from irnn.reporting.heatmap import Heatmap, heatmaps, ramp
-from irnn.reporting.markup import TIP, cell, quantile_key, sort_key, table
+from irnn.reporting.markup import Cell, Column, Row, Table, number, quantile_key, text
 from irnn.reporting.published import LABELS, rows_of
 from irnn.reporting.settings import show
 from irnn.reporting.summary import Group, Summary
 
 _MOST_AT_ONE = 12  # series that can stand side by side above a single T
-_NO_SCRIPT = (
-    "<noscript><p>Charts need JavaScript; figures/ holds the same as pictures.</p></noscript>"
-)
+_MOST_FIGURES = 10
 
 
-def groups(summary: Summary) -> str:
-    """The table of groups; every number leads to the runs behind it."""
-    names = [(label, True) for label in summary.labels]
-    seen = summary.statuses
-    names += [(name, False) for name in ("runs", *seen, summary.success)]
-    names += [(f"updates to {threshold}", False) for threshold in summary.thresholds]
-    names += [(n, False) for n in ("best held-out", "time", "updates/s")]
-    rows = [_group_row(number, group, summary) for number, group in enumerate(summary.groups)]
-    shared = "".join(
-        f"<div><dt>{html.escape(key)}</dt><dd>{html.escape(show(value))}</dd></div>"
-        for key, value in summary.constant.items()
-    )
-    follows = "".join(f"<p class=note>{html.escape(line)}</p>" for line in summary.follows)
+def key_figures(summary: Summary) -> tuple[Table, int]:
+    """The numbers of the first screen, a row for each group, and how many groups more there are.
+
+    Of many groups those that succeed most often stand here, the soonest first.
+    """
+    level = summary.asked or summary.goal
+    columns = [
+        Column("setting", is_text=True),
+        Column("solved" if summary.asked is None else summary.success),
+    ]
+    if level:
+        columns.append(Column(f"updates to {level}"))
+    columns.append(Column(f"best {summary.scoring.label}"))
+    numbered = list(enumerate(summary.groups))
+    if len(numbered) > _MOST_FIGURES:
+        numbered = sorted(numbered, key=lambda each: _rank(each[1], level, summary))[:_MOST_FIGURES]
+    rows = [_key_row(index, group, level, summary) for index, group in numbered]
+    return Table("Key figures", columns, rows), len(summary.groups) - len(rows)
+
+
+def _rank(group: Group, level: str | None, summary: Summary) -> tuple[float, float, float]:
+    at = group.crossings[level].median.value if level else math.inf
+    best = -group.best if summary.scoring.higher else group.best
     return (
-        f"<details><summary>Settings that all runs share</summary><dl class=settings>{shared}</dl>"
-        f"</details>{follows}{table(names, rows, 'Results by setting, seeds pooled')}"
-        "<p class=note>Rates and times are over finished runs. Success rate: Wilson 95 % interval. "
-        "Updates: median, and quartiles below it; runs that never crossed count as later than any. "
-        "Every number leads to its runs.</p>"
+        -group.succeeded / max(1, group.tried),
+        math.inf if math.isnan(at) else at,
+        math.inf if math.isnan(best) else best,
     )
 
 
-def _group_row(number: int, group: Group, summary: Summary) -> str:
-    link = f"#runs{summary.mark}-{number}"
-    cells = [cell(show(value), css="text") for value in group.values]
-    cells.append(cell(str(len(group.runs)), link=link))
-    for status in summary.statuses:
-        cells.append(cell(str(group.counts[status]), link=link))
-    rate = wording.rate(group.rate).replace(" (", "\n").rstrip(")")
-    cells.append(cell(rate, sort_key(group.rate.estimate), link))
-    for threshold in summary.thresholds:
-        crossing = group.crossings[threshold]
-        middle, spread = wording.quantile(crossing.median), wording.quartiles(crossing)
-        text = middle if spread == middle else f"{middle}\n{spread}"
-        cells.append(cell(text, quantile_key(crossing.median), link))
+def _key_row(index: int, group: Group, level: str | None, summary: Summary) -> Row:
+    link = f"#runs{summary.mark}-{index}"
+    share = f"{group.succeeded} of {group.tried}"
+    going = len(group.runs) - len(group.finished)
+    cells = [text(summary.name(group), swatch=index)]
+    cells.append(number(f"{share}\n+ {going} going" if going else share, group.rate.estimate, link))
+    if level:
+        cells.append(_crossed(group, level, link))
+    return Row([*cells, _best(group, summary, link)])
+
+
+def _crossed(group: Group, level: str, link: str) -> Cell:
+    crossing = group.crossings[level]
+    middle, spread = wording.quantile(crossing.median), wording.quartiles(crossing)
+    told = middle if spread == middle else f"{middle}\n{spread}"
+    return number(told, quantile_key(crossing.median), link)
+
+
+def _best(group: Group, summary: Summary, link: str) -> Cell:
     best = "-" if math.isnan(group.best) else wording.score(group.best, summary.scoring)
-    cells.append(cell(best, sort_key(group.best), link))
-    cells.append(cell(wording.duration(group.seconds), sort_key(group.seconds), link))
+    return number(best, group.best, link)
+
+
+def groups(summary: Summary) -> Table:
+    """The table of groups; every number leads to the runs behind it."""
+    names = ["runs", *summary.statuses, summary.success]
+    names += [f"updates to {threshold}" for threshold in summary.thresholds]
+    names += ["best held-out", "time", "updates/s"]
+    columns = [Column(label, is_text=True) for label in summary.labels] + [Column(n) for n in names]
+    rows = [_group_row(index, group, summary) for index, group in enumerate(summary.groups)]
+    return Table("Results by setting, seeds pooled", columns, rows)
+
+
+def _group_row(index: int, group: Group, summary: Summary) -> Row:
+    link = f"#runs{summary.mark}-{index}"
+    cells = [text(show(value)) for value in group.values]
+    cells.append(number(str(len(group.runs)), link=link))
+    cells += [number(str(group.counts[status]), link=link) for status in summary.statuses]
+    rate = wording.rate(group.rate).replace(" (", "\n").rstrip(")")
+    cells.append(number(rate, group.rate.estimate, link))
+    cells += [_crossed(group, threshold, link) for threshold in summary.thresholds]
+    cells.append(_best(group, summary, link))
+    cells.append(number(wording.duration(group.seconds), group.seconds, link))
     speed = group.steps_per_second
-    cells.append(cell(wording.speed(speed), sort_key(speed), link))
-    return f"<tr>{''.join(cells)}</tr>"
+    return Row([*cells, number(wording.speed(speed), speed, link)])
 
 
-def curves(summary: Summary) -> str:
-    """Frame of the learning curves; the script draws them."""
+@dataclass(frozen=True)
+class Curves:
+    """What stands around the learning curves: what can be shown, and what the lines mean."""
+
+    kinds: dict[str, str]
+    score: str
+    dashed: str
+    more: str
+
+
+def curves(summary: Summary) -> Curves:
+    """Say what the learning curves can show and what of the groups is not drawn at first."""
     later = [run for group in summary.groups[DRAWN:] for run in group.runs]
     crossed = sum(bool(run.divergences) for run in later)
-    first = (
-        f" The first {DRAWN} groups are shown; tick more below ({len(later)} runs, {crossed} of "
+    more = (
+        f"The first {DRAWN} groups are shown; tick more below ({len(later)} runs, {crossed} of "
         "which diverged at least once)."
     ) * bool(later)
-    mark, scoring = summary.mark, summary.scoring
+    scoring = summary.scoring
     kinds = {"h": "held-out loss", "t": "training loss", "both": "both"}
     score = "loss"
     if not scoring.is_loss:
-        score = html.escape(scoring.label)
+        score = scoring.label
         kinds = {"h": f"held-out {score}", "l": "held-out loss", "t": "training loss"}
         kinds["both"] = "both losses"
-    options = "".join(f'<option value="{kind}">{name}</option>' for kind, name in kinds.items())
-    buttons = {"in": "Zoom in", "out": "Zoom out", "reset": "Reset"}
-    buttons |= {"all": "All groups", "none": "No groups"}
-    tools = "".join(
-        f'<button type="button" id="curves-{name}{mark}">{text}</button>'
-        for name, text in buttons.items()
-    )
-    return (
-        f'<div class="tools"><label>Show <select id="curves-kind{mark}">{options}'
-        f"</select></label>{tools}</div>"
-        f'<figure id="curves-figure{mark}"><svg class="chart" tabindex="0" role="img" '
-        f'aria-label="{score.capitalize()} against updates, one line per run; arrow keys read values">'
-        f'</svg>{TIP}<div class="legend" id="curves-legend{mark}"></div><figcaption>Thin: each seed. '
-        f"Thick: median of the group. Crosses: divergences. {_dashed(summary, score)}"
-        "Losses above 10 run along the upper edge. Drag to zoom, double-click to reset, click for "
-        f"the run.{first}</figcaption></figure>{_NO_SCRIPT}"
-    )
+    return Curves(kinds, score, _dashed(summary, score), more)
 
 
 def _dashed(summary: Summary, score: str) -> str:
@@ -102,120 +127,102 @@ def _dashed(summary: Summary, score: str) -> str:
         return ""
     values = ", ".join(dict.fromkeys(each.trivial() for each in known[:MOST_BASELINES]))
     plural = "s" * (len({each.baseline for each in known}) > 1)
-    meaning = html.escape(known[0].baseline_meaning)
-    return f"Dashed line{plural}: {values}, the {score} of always {meaning}. "
+    return f"Dashed line{plural}: {values}, the {score} of always {known[0].baseline_meaning}."
 
 
-def length(summary: Summary) -> str:
-    """Updates to a threshold against T, beside the published rows and their sources."""
-    mark, scoring = summary.mark, summary.scoring
+@dataclass(frozen=True)
+class Lengths:
+    """What stands around the chart against T: thresholds to choose from, and published rows."""
+
+    options: dict[str, str]
+    chosen: str
+    published: Table | None
+
+
+def length(summary: Summary) -> Lengths | None:
+    """Updates to a threshold against T, beside the published rows and their sources; None: no such chart."""
+    scoring = summary.scoring
     known = {**summary.constant, **dict.fromkeys(summary.keys)}
     if SEQ_LEN not in known or (SEQ_LEN not in summary.keys and len(summary.groups) > _MOST_AT_ONE):
-        return ""
-    options = "".join(
-        f'<option value="{name}"{" selected" * (name == summary.drawn)}>'
-        f"updates to {html.escape(f'{scoring.label} {scoring.sign} {name}')}</option>"
-        for name in summary.thresholds
-    )
-    options += f'<option value="{RATE}">{summary.success}</option>'
-    names = [("model", True), ("T", False), ("MSE below", False), ("result", True)]
-    names += [("units", False), ("marks", True), ("batch", False), ("optimizer", True)]
-    names += [("source", True)]
+        return None
+    options = {
+        name: f"updates to {scoring.label} {scoring.sign} {name}" for name in summary.thresholds
+    }
+    options[RATE] = summary.success
+    return Lengths(options, summary.drawn, published(scoring.task))
+
+
+def published(task: str) -> Table | None:
+    """The published rows of a task, with their sources."""
     rows = [
-        f"<tr>{cell(row.model, css='text')}{cell(str(row.seq_len))}{cell(row.threshold)}"
-        f"{cell(row.outcome, css='text')}{cell(row.hidden)}{cell(row.marks, css='text')}"
-        f"{cell(str(row.batch))}{cell(row.optimizer, css='text')}"
-        f"{cell(f'{row.source} ({LABELS[row.label]})', css='text')}</tr>"
-        for row in rows_of(scoring.task)
+        Row(
+            [
+                text(row.model),
+                number(str(row.seq_len)),
+                number(row.threshold),
+                text(row.outcome),
+                number(row.hidden),
+                text(row.marks),
+                number(str(row.batch)),
+                text(row.optimizer),
+                text(f"{row.source} ({LABELS[row.label]})"),
+            ]
+        )
+        for row in rows_of(task)
     ]
-    choice = caution = sources = ""
-    if rows:
-        choice = (
-            f'<label>Published rows <select id="length-published{mark}"><option value="near" selected>'
-            'near these lengths</option><option value="all">all</option><option value="none">none'
-            "</option></select></label>"
-        )
-        caution = (
-            " Published rows differ in where the marks lie, batch size and data: compare with care."
-        )
-        sources = (
-            "<details><summary>Published rows and their sources</summary>"
-            f"{table(names, rows, 'Published results')}</details>"
-        )
-    return (
-        f'<div class="tools"><label>Show <select id="length-threshold{mark}">{options}</select>'
-        f"</label>{choice}</div>"
-        f'<figure id="length-figure{mark}"><svg class="chart" tabindex="0" role="img" '
-        'aria-label="Updates to the threshold against sequence length; arrow keys read values"></svg>'
-        f'{TIP}<div class="legend" id="length-legend{mark}"></div><figcaption>Filled: median with '
-        "quartiles, or success rate with its Wilson interval. Small: single runs. Triangles at the "
-        f"top: not reached.{caution}</figcaption></figure>{sources}"
-    )
+    names = {"model": True, "T": False, "MSE below": False, "result": True, "units": False}
+    names |= {"marks": True, "batch": False, "optimizer": True, "source": True}
+    columns = [Column(name, is_text) for name, is_text in names.items()]
+    return Table("Published results", columns, rows) if rows else None
 
 
-def heat(summary: Summary) -> str:
-    """Grids of two numeric settings as coloured tables."""
+@dataclass(frozen=True)
+class HeatCell:
+    """A coloured cell of a grid."""
+
+    words: str
+    below: str = ""
+    back: str = ""
+    text: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class HeatTable:
+    """A grid of two settings, ready to be laid out; `rows` are (head, cells)."""
+
+    caption: str
+    heads: list[str]
+    rows: list[tuple[str, list[HeatCell]]]
+
+
+def heat(summary: Summary) -> tuple[list[HeatTable], int]:
+    """Grids of two numeric settings as coloured tables, and how many more there were."""
     grids, left = heatmaps(summary)
-    if not grids:
-        return ""
-    numbers = {id(group): number for number, group in enumerate(summary.groups)}
-    more = f"<p class=note>{left} more grids not shown.</p>" if left else ""
-    below = f" Below the count: median updates {summary.to_goal}." * bool(summary.to_goal)
-    note = f"<p class=note>Colour: {summary.success}, dark 0 % to bright 100 %.{below}</p>"
-    return note + "".join(_heat_table(grid, numbers, summary.mark) for grid in grids) + more
+    numbers = {id(group): index for index, group in enumerate(summary.groups)}
+    return [_heat_table(grid, numbers, summary.mark) for grid in grids], left
 
 
-def _heat_table(grid: Heatmap, numbers: dict[int, int], mark: str) -> str:
+def _heat_table(grid: Heatmap, numbers: dict[int, int], mark: str) -> HeatTable:
     axes = f"{grid.row_label} (down) by {grid.column_label} (across)"
-    caption = f"{grid.title}: {axes}" if grid.title else axes
-    head = "".join(f'<th scope="col">{html.escape(show(value))}</th>' for value in grid.columns)
-    body = ""
+    rows = []
     for row in grid.rows:
-        body += f'<tr><th scope="row">{html.escape(show(row))}</th>'
+        cells = []
         for column in grid.columns:
             group = grid.cells.get((row, column))
-            if group is None or not group.tried:
-                body += "<td>-</td>"
-                continue
-            back, text = ramp(group.rate.estimate)
-            median = wording.quantile(group.crossings[group.goal].median) if group.goal else ""
-            body += (
-                f'<td style="background:{back};color:{text}"><a href="#runs{mark}-{numbers[id(group)]}">'
-                f"{group.succeeded} of {group.tried}</a><small>{median}</small></td>"
+            cells.append(
+                HeatCell("-")
+                if group is None
+                else _heat_cell(group, f"#runs{mark}-{numbers[id(group)]}")
             )
-        body += "</tr>"
-    return (
-        f'<div class="heat scroll"><table><caption>{html.escape(caption)}</caption><thead><tr>'
-        f"<th></th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+        rows.append((show(row), cells))
+    caption = f"{grid.title}: {axes}" if grid.title else axes
+    return HeatTable(caption, [show(value) for value in grid.columns], rows)
 
 
-def overfitting(summary: Summary) -> str:
-    """Frame of the scatter of final losses; the script draws it."""
-    mark = summary.mark
-    return (
-        f'<figure id="overfit-figure{mark}"><svg class="chart" tabindex="0" role="img" aria-label="Final '
-        'held-out loss against final training loss, one point per run"></svg>'
-        f'{TIP}<div class="legend" id="overfit-legend{mark}"></div>'
-        "<figcaption>One point for each finished run. Above the dashed "
-        "line the held-out loss is larger: overfitting. Runs without two finite final losses below "
-        "10 are not here.</figcaption></figure>"
-    )
-
-
-def methods(summaries: Sequence[Summary]) -> str:
-    """What the numbers mean, with sources."""
-    past = " or ".join(dict.fromkeys(summary.scoring.past for summary in summaries))
-    return (
-        "<ul><li>A run is solved when its stop rule was met, diverged when it blew up, exhausted "
-        "when its budget ended first. Unfinished runs are counted apart and enter no rate.</li>"
-        "<li>Success rates carry Wilson score intervals (Wilson 1927), differences of two rates "
-        "Newcombe's hybrid score interval (1998, method 10) and Fisher's exact test.</li>"
-        f"<li>Updates to a threshold are those of the first evaluation {past} it. Runs that never "
-        "crossed stay in: &gt;20,000 means that the budget ended first, never that the run had "
-        "diverged.</li><li>Time to solve is compared by a permutation log-rank test, labels "
-        "shuffled within settings that differ in nothing else (Peto &amp; Peto 1972); a diverged "
-        "run never solves. Below p = 0.05 the page says who wins, else that the data cannot tell."
-        "</li><li>The thick median curve keeps the last loss of a run that solved, counts a "
-        "diverged one as worse than any, and ends where the first run was given up on.</li></ul>"
-    )
+def _heat_cell(group: Group, link: str) -> HeatCell:
+    if not group.tried:
+        return HeatCell("-")
+    back, ink = ramp(group.rate.estimate)
+    median = wording.quantile(group.crossings[group.goal].median) if group.goal else ""
+    return HeatCell(f"{group.succeeded} of {group.tried}", median, back, ink, link)

@@ -34,6 +34,11 @@ class Crossing:
     third_quartile: Quantile
 
 
+_UNKNOWN = Quantile(math.nan, math.nan)
+NO_CROSSING = Crossing(0, _UNKNOWN, _UNKNOWN, _UNKNOWN)
+"""Of runs that are asked for no threshold."""
+
+
 @dataclass(frozen=True)
 class Group:
     """Runs that share every shown setting; all rates and times are over its finished runs.
@@ -199,7 +204,7 @@ def crossing(runs: Sequence[Run], threshold: str) -> Crossing:
 
 def _known(quantile: Quantile) -> Quantile:
     """Of runs that ended at their goal nobody can say that they needed longer than they lasted."""
-    return quantile if math.isfinite(quantile.value) else Quantile(math.nan, math.nan)
+    return quantile if math.isfinite(quantile.value) else _UNKNOWN
 
 
 def median(values: Sequence[float]) -> float:
@@ -207,8 +212,14 @@ def median(values: Sequence[float]) -> float:
     known = sorted(value for value in values if not math.isnan(value))
     if not known:
         return math.nan
-    middle = len(known) // 2
-    return known[middle] if len(known) % 2 else (known[middle - 1] + known[middle]) / 2
+    half = len(known) // 2
+    return known[half] if len(known) % 2 else (known[half - 1] + known[half]) / 2
+
+
+def middle(values: Sequence[float]) -> float:
+    """Median of values of which some are inf, for worse than any; NaN where the median is one of them."""
+    value = median(values)
+    return value if math.isfinite(value) else math.nan
 
 
 def succeeded(run: Run, asked: str | None) -> bool:

@@ -135,6 +135,13 @@ function marker(shape, x, y, r) {
   return `M${x - r} ${y}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`;
 }
 
+// The line of each group beside its name in a table.
+for (const svg of document.querySelectorAll("svg.swatch")) {
+  const index = Number(svg.dataset.group);
+  const line = { x1: 0, x2: 28, y1: 6, y2: 6, "stroke-width": 3, "stroke-dasharray": dash(index) };
+  element(svg, "line", { ...line, stroke: colour(index) });
+}
+
 const redraws = [];
 let pending = 0;
 addEventListener("resize", () => {

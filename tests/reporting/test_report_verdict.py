@@ -1,0 +1,165 @@
+"""The sentence at the top: which is better and how sure that is, or what would tell."""
+
+import re
+
+import pytest
+from synthetic_runs import config, write_run
+
+from irnn.reporting.compare import compare
+from irnn.reporting.find import find_folders
+from irnn.reporting.load import load_runs
+from irnn.reporting.statistics import holm, runs_to_tell_order, runs_to_tell_rates
+from irnn.reporting.summary import summarise
+from irnn.reporting.verdict import verdict
+
+
+def runs_in(root):
+    return load_runs(find_folders([str(root)])).runs
+
+
+def said(root, threshold=None):
+    return verdict(summarise(runs_in(root), threshold))
+
+
+def write_sides(root, counts, seeds, **settings):
+    """Write `seeds` runs of each initialization, of which so many solve, at 8,000 updates or so."""
+    for init, solved in counts.items():
+        for seed in range(seeds):
+            tree = config(seed, init__name=init, **settings)
+            write_run(root, tree, "solved" if seed < solved else "exhausted", 6000 + 400 * seed)
+
+
+def test_a_clear_difference_of_success_is_said_in_one_sentence(tmp_path):
+    write_sides(tmp_path, {"orthogonal": 3, "identity": 10}, 10)
+    assert said(tmp_path) == (
+        "identity solves 10 of 10 seeds, orthogonal 3 of 10; the difference is beyond chance (p = 0.0031)."
+    )
+
+
+def test_what_cannot_be_told_says_how_many_seeds_would_tell(tmp_path):
+    write_sides(tmp_path, {"orthogonal": 2, "identity": 3}, 3)
+    assert said(tmp_path) == (
+        "identity solves 3 of 3 seeds, orthogonal 2 of 3; that may be chance (p = 1). "
+        "About 25 seeds each would tell, if it goes on like this."
+    )
+
+
+def test_equal_success_is_decided_by_the_time_it_took(tmp_path):
+    for seed in range(5):
+        write_run(tmp_path, config(seed, optim="adam"), "solved", 4000 + 250 * seed)
+        write_run(tmp_path, config(seed, optim="sgd"), "solved", 9000 + 250 * seed)
+    sentence = said(tmp_path)
+    assert re.match(r"adam solves sooner than sgd: after 4,\d+ updates against 9,\d+", sentence)
+    assert (
+        "(medians; 5 of 5 and 5 of 5 solve); the difference is beyond chance (p = 0.0079)"
+        in sentence
+    )
+
+
+@pytest.mark.parametrize("goal", [0.0001, None])
+def test_where_nobody_solves_curves_that_plainly_separate_are_told_apart_by_their_end(
+    tmp_path, goal
+):
+    for seed in range(5):
+        low = config(seed, optim="adam", stop__test_mse=goal)
+        write_run(tmp_path, low, "exhausted")
+        write_run(tmp_path, config(seed, optim="sgd", stop__test_mse=goal), "diverged")
+    sentence = said(tmp_path)
+    assert sentence.startswith("adam ends better than sgd: held-out MSE 0.1")
+    assert "beyond chance (p = 0.0079)" in sentence
+
+
+def test_a_comparison_asked_for_decides_the_sentence(sweep):
+    runs = runs_in(sweep)
+    comparison = compare(runs, "optim=sgd", "optim=adam")
+    sentence = verdict(summarise(runs), comparison)
+    assert sentence.startswith(
+        "optim=adam solves 11 of 12 runs, optim=sgd 1 of 12; the difference is beyond"
+    )
+
+
+def test_a_threshold_asked_for_is_what_the_sentence_counts(tmp_path):
+    write_sides(tmp_path, {"orthogonal": 0, "identity": 5}, 5)
+    assert said(tmp_path, 0.05).startswith(
+        "identity gets below 0.05 in 5 of 5 seeds, orthogonal in 0 of 5;"
+    )
+
+
+def test_the_best_of_several_is_held_against_each_other_one(tmp_path):
+    write_sides(tmp_path, {"identity": 10, "orthogonal": 1, "gaussian": 0}, 10)
+    assert re.fullmatch(
+        r"identity solves most often, 10 of 10 seeds, the median after [\d,]+ updates; better than each of "
+        r"the 2 others beyond chance \(p < 0.001\)\.",
+        said(tmp_path),
+    )
+
+
+def test_several_that_cannot_be_told_apart_are_said_to_be_so(tmp_path):
+    write_sides(tmp_path, {"identity": 2, "orthogonal": 1, "gaussian": 1}, 3)
+    sentence = said(tmp_path)
+    assert sentence.startswith(
+        "Which of 3 settings is best cannot be told (p = 1): identity solves most"
+    )
+    assert re.search(r"About \d+ seeds each would tell it from (orthogonal|gaussian)", sentence)
+
+
+def test_an_advantage_over_some_is_not_sold_as_one_over_all(tmp_path):
+    write_sides(tmp_path, {"identity": 10, "orthogonal": 9, "gaussian": 0}, 10)
+    assert "beyond chance better than 1 of the 2 others, but not than orthogonal." in said(tmp_path)
+
+
+def test_lengths_are_no_contenders(tmp_path):
+    for seq_len, solved in ((150, 3), (400, 1)):
+        write_sides(tmp_path, {"identity": solved}, 3, seq_len=seq_len)
+    assert said(tmp_path) == "Seeds that solve: 3 of 3 at T = 150, 1 of 3 at T = 400."
+
+
+def test_one_setting_and_one_run_are_told_as_what_they_are(tmp_path):
+    write_sides(tmp_path / "one", {"identity": 1}, 1)
+    assert re.match(
+        r"Solved after [\d,]+ updates: held-out MSE 0\.000\d+, where always", said(tmp_path / "one")
+    )
+    write_sides(tmp_path / "seeds", {"identity": 2}, 3)
+    assert said(tmp_path / "seeds").startswith("2 of 3 seeds solve, the median after 6,")
+    write_run(tmp_path / "bad", config(), "diverged")
+    assert said(tmp_path / "bad").startswith(
+        "Diverged at update 8,000; the best held-out MSE before was 0.1"
+    )
+    write_run(tmp_path / "none", config(), "exhausted")
+    assert said(tmp_path / "none").startswith(
+        "Not solved within 20,000 updates: the best held-out MSE is 0.1"
+    )
+
+
+def test_runs_that_are_still_going_are_said_to_be(tmp_path):
+    write_run(tmp_path, config(0), finish=False)
+    assert said(tmp_path).startswith("No run has finished yet; the furthest is at update ")
+    write_run(tmp_path, config(1))
+    assert said(tmp_path).endswith("1 run is still going.")
+
+
+def test_no_runs_are_no_error():
+    assert verdict(summarise([])) == "No run has finished yet."
+
+
+def test_goals_that_differ_are_not_held_against_each_other(tmp_path):
+    write_run(tmp_path, config(0, optim="adam", stop__test_mse=0.01))
+    write_run(tmp_path, config(0, optim="sgd", stop__test_mse=0.001), "exhausted")
+    assert "Their goals or settings differ too much for a test" in said(tmp_path)
+
+
+def test_numbers_of_runs_agree_with_the_published_tables():
+    """Casagrande, Pike & Smith 1978, table 1: 80 % power, two-sided 5 %; and the smallest exact design."""
+    assert runs_to_tell_rates(1.0, 0.0) == 4
+    assert runs_to_tell_rates(0.9, 0.5) == runs_to_tell_rates(0.5, 0.1)
+    assert 22 <= runs_to_tell_rates(0.9, 0.5) <= 25
+    assert runs_to_tell_rates(0.5, 0.5) is None
+    assert runs_to_tell_order(9, 0, 0) == 4
+    assert runs_to_tell_order(1, 1, 7) is None
+    assert runs_to_tell_order(3, 1, 0) == 21  # Noether 1987: (1.96 + 0.84)^2 / (6 * 0.25^2)
+
+
+def test_holm_adjusts_upwards_and_keeps_the_order():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([]) == []
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
