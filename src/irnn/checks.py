@@ -2,6 +2,7 @@
 
 import math
 import operator
+from dataclasses import replace
 from typing import Any
 
 from irnn import tasks
@@ -26,7 +27,7 @@ class SettingError(ConfigError):
         shown = "null" if value is None else str(plain(value))
         shown = shown.lower() if isinstance(value, bool) else shown
         super().__init__(f"{key}={shown}: {remedy}")
-        self.key, self.remedy = key, remedy
+        self.key, self.value, self.remedy = key, shown, remedy
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel between processes as its sentence."""
@@ -56,6 +57,19 @@ def check(config: Config) -> None:
     _check_start(config)
     _check_optim(config)
     _check_stop(config)
+
+
+def with_data(config: Config) -> Config:
+    """Look at the files that a task's data is in, and fill in what is to be known of them.
+
+    Raises:
+        SettingError: They are missing or damaged, or do not fit the settings.
+    """
+    task = tasks.make(config.task)
+    if (refused := task.data_refusal()) is not None:
+        raise SettingError(f"task.{refused[0]}", getattr(config.task, refused[0]), refused[1])
+    settled = task.settled()
+    return config if settled is config.task else replace(config, task=settled)
 
 
 def _check_bounds(setting: Setting) -> None:

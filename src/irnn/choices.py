@@ -10,6 +10,7 @@ class TaskName(Enum):
     multiplication = "multiplication"
     copy_memory = "copy_memory"
     temporal_order = "temporal_order"
+    pixels = "pixels"
 
 
 class Marks(Enum):
@@ -25,6 +26,13 @@ class Data(Enum):
 
     fixed = "fixed"
     fresh = "fresh"
+
+
+class HeldOut(Enum):
+    """Which images of a finite set are held out."""
+
+    test = "test"
+    validation = "validation"
 
 
 class ModelName(Enum):

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from irnn import preset_files
-from irnn.checks import check
+from irnn.checks import check, with_data
 from irnn.config import Config, ConfigError
 from irnn.groups import Groups, conf_dir
 from irnn.kinds import converted
@@ -122,7 +122,7 @@ def compose_config(overrides: Sequence[str], groups: Groups = OURS) -> Config:
     """
     words = [given.word for given in read(overrides, groups)]
     with explaining(overrides, groups=groups):
-        return to_config(composed(words, groups))
+        return with_data(to_config(composed(words, groups)))
 
 
 def to_config(found: DictConfig) -> Config:
@@ -198,9 +198,9 @@ class Composer:
         except Exception:  # the long way says better what is wrong
             config = None
         if config is None:
-            return to_config(composed([each.word for each in given], self.groups))
+            return with_data(to_config(composed([each.word for each in given], self.groups)))
         check(config)
-        return config
+        return with_data(config)
 
     def _read(self, overrides: Sequence[str]) -> list[Given]:
         new = [text for text in overrides if text not in self._given]

@@ -11,6 +11,7 @@ from irnn.choices import (
     Data,
     Device,
     Dtype,
+    HeldOut,
     InitName,
     KernelName,
     Marks,
@@ -37,6 +38,9 @@ class ConfigError(ValueError):
     """A setting that cannot work; the message names key, value and what would be accepted."""
 
 
+PIXELS = ("pixels",)
+
+
 @dataclass(frozen=True)
 class Task:
     """The data, and what is asked about it."""
@@ -52,6 +56,28 @@ class Task:
         at_least=2,
         at_most=3,
         only=("temporal_order",),
+    )
+    root: str | None = option(
+        None, "folder with MNIST's four files (IDX, plain or gzipped)", only=PIXELS, optional=True
+    )
+    permutation: int | None = option(
+        None,
+        "seed of the one order in which the pixels of all images are read; null: row by row",
+        at_least=0,
+        below=2**63,
+        only=PIXELS,
+        optional=True,
+    )
+    held_out: HeldOut | None = option(
+        None,
+        "test: the test files; validation: the last test_size images of the training files",
+        only=PIXELS,
+    )
+    digest: str | None = option(
+        None,
+        "SHA-256 of the files' content, filled in; if given, other files are refused",
+        only=PIXELS,
+        optional=True,
     )
     data: Data = option(Data.fixed, "fixed: a training set; fresh: never the same sequence twice")
     train_size: int = option(

@@ -180,7 +180,7 @@ def summary(result: dict[str, Any], folder: Path, task: "Task") -> str:
     outcome = outcome_of(result)
     verdict = {
         "solved": f"SOLVED: {task.learned}",
-        "exhausted": "NOT SOLVED within its budget",
+        "exhausted": f"{outcome.exhausted} {'with' if outcome.goal is None else 'within'} its budget",
         "diverged": "DIVERGED",
     }[result["status"]]
     lines = [

@@ -119,6 +119,7 @@ class Outcome:
         better: "lower" or "higher".
         baseline: what the trivial answer scores.
         baseline_meaning: that answer in words.
+        goal: the value at which the run is solved; None if it was not asked for, or is not known.
     """
 
     label: str
@@ -126,6 +127,12 @@ class Outcome:
     better: str
     baseline: float
     baseline_meaning: str
+    goal: float | None = None
+
+    @property
+    def exhausted(self) -> str:
+        """Say what a run is that used its whole budget."""
+        return "ENDED" if self.goal is None else "NOT SOLVED"
 
 
 def outcome_of(result: Mapping[str, Any]) -> Outcome:
@@ -138,6 +145,7 @@ def outcome_of(result: Mapping[str, Any]) -> Outcome:
             first.better,
             first.baseline,
             first.baseline_meaning,
+            result.get("config", {}).get("stop", {}).get("test_mse"),
         )
     return Outcome(
         LABELS[metric["name"]],
@@ -145,4 +153,5 @@ def outcome_of(result: Mapping[str, Any]) -> Outcome:
         metric["better"],
         metric["baseline"],
         metric["baseline_meaning"],
+        metric.get("goal"),
     )

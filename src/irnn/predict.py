@@ -68,6 +68,11 @@ def _parser() -> argparse.ArgumentParser:
         "--seq-len", type=int, metavar="T", help="their length (default: as trained)"
     )
     parser.add_argument("--seed", type=int, default=0, help="which sequences to draw (default 0)")
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        help="where the task's files are, as task.root (default: as trained)",
+    )
     parser.add_argument("--input", type=Path, metavar="FILE", help="answer these: CSV or NPY")
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="write all answers to a CSV file"
@@ -84,6 +89,7 @@ def _predict(arguments: argparse.Namespace) -> None:
 
     folder = find_run(arguments.run)
     config, model = load_run(folder)
+    config = _with_data(config, arguments.data)
     task = tasks.make(config.task)
     if not isinstance(task, Adding):
         if arguments.input:
@@ -124,6 +130,22 @@ def _predict(arguments: argparse.Namespace) -> None:
         screen.say(f"note: {note}")
 
 
+def _with_data(config: "Config", folder: str | None) -> "Config":
+    """See that the files are there which a task's sequences are in; `folder` may say where they are now."""
+    from irnn import tasks
+
+    if folder is not None:
+        if not hasattr(config.task, "root") or config.task.root is None:
+            raise InputError(f"--data {folder}: task={config.task.name.value} reads no files")
+        config = replace(config, task=replace(config.task, root=folder))
+    if (refused := tasks.make(config.task).data_refusal()) is not None:
+        given = f"task.root={config.task.root}" if folder is None else f"--data {folder}"
+        raise InputError(
+            f"{given}: {refused[1]}; --data DIR says where the files of this run's training are"
+        )
+    return config
+
+
 def _show(
     folder: Path, config: "Config", model: "Regressor", arguments: argparse.Namespace
 ) -> None:
@@ -141,7 +163,10 @@ def _show(
             table.add(rows)
             if write is not None:
                 write(rows)
-    screen.say(f"{folder.absolute().name}: trained on T = {config.task.seq_len}\n")
+    screen.say(f"{folder.absolute().name}: trained on T = {config.task.seq_len}")
+    for name, fact in task.facts().items():
+        screen.say(f"{name} {fact}")
+    screen.say("")
     for line in shown_answers.screen_lines(task, table):
         screen.say(line)
     if steps > config.task.seq_len:
@@ -228,9 +253,8 @@ def load_run(folder: Path) -> tuple["Config", "Regressor"]:
             f"{directory.best} does not fit {directory.config}: its weights have other names or shapes; "
             "one of the two files is of another run"
         ) from error
-    saved_by = content.get(
-        "run_id"
-    )  # a folder may have another name by now, or an id of an older irnn
+    # A folder may have another name by now, or an id of an older irnn.
+    saved_by = content.get("run_id")
     if saved_by not in (None, run_id(config), folder.resolve().name):
         raise InputError(
             f"{directory.best} is of run {saved_by}, and {directory.config} is not: put the run's own file "
@@ -277,8 +301,12 @@ def _check_drawn(config: "Config", arguments: argparse.Namespace) -> tuple[int, 
         raise InputError(f"--samples {samples}: must be at least 1")
     if steps < 2:
         raise InputError(f"--seq-len {steps}: must be at least 2")
-    if refused := tasks.make(replace(config.task, seq_len=steps)).refusal():
+    asked = tasks.make(replace(config.task, seq_len=steps))
+    if refused := asked.refusal() or asked.data_refusal():
         raise InputError(f"--seq-len {steps}: task.{refused[0]} {refused[1]}")
+    available = tasks.make(config.task).available
+    if available is not None and samples > available:
+        raise InputError(f"--samples {samples}: there are {available:,} held out")
     if samples * steps > _MOST_STEPS:
         raise InputError(
             f"--samples {samples} x --seq-len {steps}: at most {_MOST_STEPS:,} steps in all"

@@ -53,7 +53,7 @@ def to_blame(
 def _fault(error: Exception) -> tuple[Any, ...]:
     """Tell one fault from another."""
     if isinstance(error, SettingError):
-        return (SettingError, error.key, re.sub(r"[\d.]+", "0", error.remedy))
+        return (SettingError, error.key, error.value, re.sub(r"[\d.]+", "0", error.remedy))
     innermost = _innermost(error)
     return (type(innermost), getattr(innermost, "full_key", None) or _first_line(innermost))
 

@@ -15,10 +15,19 @@ _MIX_1 = 0xBF58476D1CE4E5B9 - 2**64
 _MIX_2 = 0x94D049BB133111EB - 2**64
 
 
-def stream_key(seed: int, stream: str, index: int = 0) -> int:
-    """Hash (seed, stream, index) to a signed 64-bit key; streams of different names are unrelated."""
+class StreamKey(int):
+    """The signed 64-bit key of a random stream, which also knows the stream's name: `stream`."""
+
+    stream: str
+
+
+def stream_key(seed: int, stream: str, index: int = 0) -> StreamKey:
+    """Hash (seed, stream, index) to a key; streams of different names are unrelated."""
     name = f"{seed}/{stream}/{index}".encode()
-    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "little", signed=True)
+    digest = hashlib.blake2b(name, digest_size=8).digest()
+    key = StreamKey(int.from_bytes(digest, "little", signed=True))
+    key.stream = stream
+    return key
 
 
 def generator(seed: int, stream: str, index: int = 0) -> torch.Generator:

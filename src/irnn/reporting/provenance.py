@@ -49,6 +49,7 @@ _READERS: dict[str, Reader] = {
     "task": _setting("task.name"),
     "marks": _setting("task.marks"),
     "data": _setting("task.data"),
+    "permutation": _from("facts.permutation"),
     "kernel": _from("kernel", "runtime.kernel"),
     "instruction_set": _from("instruction_set"),
     "kernel_compiler": _from("kernel_compiler"),

@@ -24,6 +24,7 @@ NOT_SHOWN = (
     "checkpoint",
     "sweep",
     "hydra",
+    "task.root",
 )
 SECTIONS = (
     "task",
@@ -132,7 +133,7 @@ def order(value: Value) -> tuple[int, float, str]:
 
 def is_shown(key: str) -> bool:
     """Whether a key distinguishes experiments, so that a table may show it."""
-    return key in ALWAYS_SHOWN or key.split(".")[0] not in NOT_SHOWN
+    return key in ALWAYS_SHOWN or not {key, key.split(".")[0]} & {*NOT_SHOWN}
 
 
 def varying_keys(settings: Sequence[Settings]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from irnn.choices import TaskName
 from irnn.config import SCHEMA, Config
 from irnn.options import plain
-from irnn.runs.science import NOT_SCIENCE
+from irnn.runs.science import NOT_SCIENCE, PLACES
 
 _ONCE = ("force", "unlock")
 
@@ -18,11 +18,13 @@ def is_once(override: str) -> bool:
 
 
 def scientific(config: Config) -> dict[str, Any]:
-    """Keep what can change a result: everything but NOT_SCIENCE, and of runtime the precision.
+    """Keep what can change a result: all but NOT_SCIENCE and PLACES, and of runtime the precision.
 
     Settings that are null are left out, so that a new optional setting leaves old ids alone.
     """
     kept = {key: value for key, value in plain(config).items() if key not in NOT_SCIENCE}
+    for section, _, name in (place.partition(".") for place in PLACES):
+        kept[section].pop(name)
     kept["dtype"] = config.runtime.dtype.value
     return {key: value for key, value in _without_nulls(kept).items() if value != {}}
 

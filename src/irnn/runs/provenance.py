@@ -70,6 +70,7 @@ def scored(task: "Task", goal: float | None) -> dict[str, Any]:
         "task": task.settings.name.value,
         "metric": metric.plain(goal),
         "thresholds": list(metric.thresholds),
+        **({"facts": facts} if (facts := task.facts()) else {}),
     }
 
 

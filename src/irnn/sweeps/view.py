@@ -153,8 +153,8 @@ def ending(job: Job) -> str:
     if job.state == FAILED:
         return f"FAILED     {job.label}: {job.error}\n           {where_to_look(job)}"
     assert job.result is not None
-    word = "NOT SOLVED" if job.state == "exhausted" else job.state.upper()
     outcome = outcome_of(job.result)
+    word = outcome.exhausted if job.state == "exhausted" else job.state.upper()
     best = shown(outcome.best).strip()
     text = f"{word:<10} {job.label}: best held-out {outcome.label} {best}, {job.result['steps']:,} updates"
     return text if job.seconds is None else f"{text}, {_shown(job.seconds)}"

@@ -13,6 +13,7 @@ def make(settings: "TaskSettings") -> "Task":
     from irnn.tasks.adding import Adding
     from irnn.tasks.copy_memory import CopyMemory
     from irnn.tasks.multiplication import Multiplication
+    from irnn.tasks.pixels import Pixels
     from irnn.tasks.temporal_order import TemporalOrder
 
     known: dict[TaskName, type[Task]] = {
@@ -20,5 +21,6 @@ def make(settings: "TaskSettings") -> "Task":
         TaskName.multiplication: Multiplication,
         TaskName.copy_memory: CopyMemory,
         TaskName.temporal_order: TemporalOrder,
+        TaskName.pixels: Pixels,
     }
     return known[settings.name](settings)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from irnn.models.heads import Head
+    from irnn.seeding import StreamKey
     from irnn.tasks.base import Drawn
 
 
@@ -47,7 +48,7 @@ class Adding(Task):
 
         return Regression()
 
-    def draw(self, key: int, positions: Tensor) -> Drawn:
+    def draw(self, key: StreamKey, positions: Tensor) -> Drawn:
         """Make the sequences at `positions` (N,): values (N, T) and marks (N, 2)."""
         import torch
 

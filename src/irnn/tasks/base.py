@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from irnn.metric import Metric
     from irnn.models.heads import Head
+    from irnn.seeding import StreamKey
 
     Drawn = tuple[Tensor, ...]
     """Sequences in a task's compact form: tensors whose first axis is the sequence, (N, ...)."""
@@ -57,6 +58,26 @@ class Task(ABC):
         """Say which setting of the task cannot work, and what would be accepted; None if all can."""
         return None
 
+    def data_refusal(self) -> tuple[str, str] | None:
+        """Say which setting the files of this machine do not fit, and why, for data that is in files.
+
+        Asked where a run is to be made, and not where one is looked at.
+        """
+        return None
+
+    def settled(self) -> TaskSettings:
+        """Give the settings with the digest of data that is in files; asked after `data_refusal`."""
+        return self.settings
+
+    def facts(self) -> dict[str, str]:
+        """Name what is to be recorded and shown of a task besides its settings."""
+        return {}
+
+    @property
+    def available(self) -> int | None:
+        """Say how many held-out sequences there are; None is as many as are asked for."""
+        return None
+
     @property
     @abstractmethod
     def metric(self) -> Metric:
@@ -68,8 +89,11 @@ class Task(ABC):
         """Say which steps are answered, with what, and what an answer costs."""
 
     @abstractmethod
-    def draw(self, key: int, positions: Tensor) -> Drawn:
+    def draw(self, key: StreamKey, positions: Tensor) -> Drawn:
         """Make the sequences at `positions` (N,) of the random stream `key`, on the device of `positions`.
+
+        A task whose data is in files tells by `key.stream` which of its sets is wanted: "train", "test",
+        "calibration" or "predict".
 
         The sequence at a position is a function of (settings, key, position) and of nothing else: not of
         the other positions, their order or their number.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from irnn.models.heads import Head
+    from irnn.seeding import StreamKey
     from irnn.tasks.base import Drawn
 
 SYMBOLS, LENGTH = 8, 10
@@ -56,7 +57,7 @@ class CopyMemory(Task):
 
         return Classification(EVERY, SYMBOLS + 1)
 
-    def draw(self, key: int, positions: Tensor) -> Drawn:
+    def draw(self, key: StreamKey, positions: Tensor) -> Drawn:
         """Make the symbols of the sequences at `positions` (N,): (N, 10)."""
         import torch
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from irnn.models.heads import Head
+    from irnn.seeding import StreamKey
     from irnn.tasks.base import Drawn
 
 PLACES = {2: (1, 5), 3: (1, 3, 6)}
@@ -57,7 +58,7 @@ class TemporalOrder(Task):
 
         return Classification(1, 2 ** len(self.places))
 
-    def draw(self, key: int, positions: Tensor) -> Drawn:
+    def draw(self, key: StreamKey, positions: Tensor) -> Drawn:
         """Make the symbols of the sequences at `positions` (N,): (N, T)."""
         import torch
 

@@ -143,6 +143,8 @@ def _train(
         display.say(f"  folder {directory.path}")
         threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
         display.say(f"  {device}{threads}, kernel {kernel}, {config.runtime.dtype.value}")
+        for what, fact in trainer.task.facts().items():
+            display.say(f"  {what} {fact}")
         for reason in (hardware.why_device(config, device), *slow_because):
             if reason is not None:
                 display.say(f"  {reason}")

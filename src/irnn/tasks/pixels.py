@@ -1,0 +1,248 @@
+"""Images read pixel by pixel, one pixel a step, and then classified.
+
+Le, Jaitly & Hinton 2015 (arXiv 1504.00941), section 4.2: the 784 pixels of a digit of MNIST (LeCun, Cortes
+& Burges), scaled to [0, 1], row by row, or in one permutation that is the same for all images. The images
+are a user's own files (see `irnn.tasks.idx`); nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from irnn.choices import Data, HeldOut
+from irnn.metric import Metric, accuracy
+from irnn.tasks import idx
+from irnn.tasks.base import Task
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from irnn.config import Task as TaskSettings
+    from irnn.models.heads import Head
+    from irnn.seeding import StreamKey
+    from irnn.tasks.base import Drawn
+
+CLASSES = 10
+FILES = {
+    "training images": ("train-images-idx3-ubyte", "images-idx3-ubyte"),
+    "training labels": ("train-labels-idx1-ubyte", "labels-idx1-ubyte"),
+    "test images": ("t10k-images-idx3-ubyte",),
+    "test labels": ("t10k-labels-idx1-ubyte",),
+}
+"""The names that files may have, without endings."""
+SOURCE = (
+    "MNIST's four files are had from yann.lecun.com/exdb/mnist, and torchvision.datasets.MNIST "
+    "keeps them in MNIST/raw"
+)
+
+
+class Pixels(Task):
+    """Images pixel by pixel; the compact form is pixels (N, T) and classes (N,) uint8, rows (N,) int64.
+
+    Sequences are images of a finite set: the first `train_size` of the training files, and the first
+    `test_size` of the test files, or of the training files the last.
+    """
+
+    title = "Images pixel by pixel"
+    learned = "the network recognizes images"
+    input_size = 1
+    described = ("image",)
+
+    def refusal(self) -> tuple[str, str] | None:
+        """Refuse what no files can give."""
+        if self.settings.data is Data.fresh:
+            return "data", "there are only so many images; use task.data=fixed"
+        if self.settings.root is None:
+            return "root", f"needs the folder with the images; {SOURCE}"
+        return None
+
+    def data_refusal(self) -> tuple[str, str] | None:
+        """Refuse files that are missing, damaged or other than the settings say."""
+        try:
+            files = self._files()
+        except idx.IdxError as error:
+            return "root", str(error)
+        steps = {math.prod(each.shape[1:]) for name, each in files.items() if "images" in name}
+        if len(steps) > 1:
+            return "root", "the images of both sets have to be of one size"
+        if (pixels := steps.pop()) != self.settings.seq_len:
+            shape = " x ".join(map(str, files["training images"].shape[1:]))
+            return "seq_len", f"images of {shape} pixels have {pixels} steps: seq_len={pixels}"
+        if self.settings.digest not in (None, found := _digest(files)):
+            return "digest", f"the files in task.root={self.settings.root} have {found}"
+        return self._size_refusal(files)
+
+    def _size_refusal(self, files: dict[str, idx.IdxFile]) -> tuple[str, str] | None:
+        train, test = self.settings.train_size, self.settings.test_size
+        path, there = files["training images"].path, files["training images"].shape[0]
+        if self.settings.held_out is HeldOut.validation and train + test > there:
+            both = f"{path} has {there:,} images for it and task.test_size ({test:,}) together"
+            return "train_size", both
+        if train > there:
+            return "train_size", f"at most {there:,}, which {path} has"
+        if self.settings.held_out is HeldOut.test:
+            path, there = files["test images"].path, files["test images"].shape[0]
+        if test > there:
+            return "test_size", f"at most {there:,}, which {path} has"
+        return None
+
+    def settled(self) -> TaskSettings:
+        """Give the settings with the digest of the files."""
+        return replace(self.settings, digest=_digest(self._files()))
+
+    def facts(self) -> dict[str, str]:
+        """Say which files are read, and in which order pixels are."""
+        return {
+            "files": f"{self.settings.root}, SHA-256 {self.settings.digest}",
+            "permutation": "none: row by row"
+            if self.settings.permutation is None
+            else f"seed {self.settings.permutation}, SHA-256 {permutation_digest(self._order())}",
+        }
+
+    @property
+    def metric(self) -> Metric:
+        """Score by the share of right answers: guessing one of ten classes is right in 1/10."""
+        thresholds = ("0.5", "0.9", "0.95", "0.98")
+        return accuracy(math.log(CLASSES), 1 / CLASSES, "guessing", thresholds)
+
+    @property
+    def head(self) -> Head:
+        """Answer once, after the last pixel, with a class."""
+        from irnn.models.heads import Classification
+
+        return Classification(1, CLASSES)
+
+    @property
+    def available(self) -> int | None:
+        """Give the held-out images."""
+        return self.settings.test_size
+
+    def draw(self, key: StreamKey, positions: Tensor) -> Drawn:
+        """Take the images at `positions` (N,) of a set, which the name of the key's stream says.
+
+        "train" and "test" have them in the files' order, "predict" has the held-out ones in one that the
+        key makes, and other streams draw from the training set with replacement.
+        """
+        import torch
+
+        from irnn.tasks.random import integers
+
+        settings, device = self.settings, positions.device
+        held_out = key.stream in ("test", "predict")
+        if key.stream == "predict":
+            shuffler = torch.Generator().manual_seed(key)
+            rows = torch.randperm(settings.test_size, generator=shuffler).to(device)[positions]
+        elif key.stream in ("train", "test"):
+            rows = positions
+        else:
+            rows = integers(key, positions, 1, settings.train_size)[:, 0]
+        which = "test" if held_out and settings.held_out is HeldOut.test else "training"
+        files = self._files()
+        images = _images(files[f"{which} images"], self._order(), device)
+        labels = _labels(files[f"{which} labels"], device)
+        if held_out and settings.held_out is HeldOut.validation:
+            rows = rows + (len(labels) - settings.test_size)
+        return images[rows], labels[rows], rows
+
+    def draws_in_place(self, positions: Tensor) -> bool:
+        """Images are only copied."""
+        return True
+
+    def encode(self, drawn: Drawn, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Lay images out: inputs (T, N, 1) in [0, 1], and classes (N,)."""
+        pixels, classes, _ = drawn
+        return pixels.T.to(dtype).div_(255).unsqueeze(2), classes.long()
+
+    def describe(self, drawn: Drawn) -> list[dict[str, str | float | int | None]]:
+        """Say which image of its file it is, from 0."""
+        return [{"image": row} for row in drawn[2].tolist()]
+
+    def _order(self) -> tuple[int, ...] | None:
+        """Give the order in which pixels are read; None is row by row."""
+        seed = self.settings.permutation
+        return None if seed is None else permutation(seed, self.settings.seq_len)
+
+    def _files(self) -> dict[str, idx.IdxFile]:
+        """Find and check the files that are needed.
+
+        Raises:
+            IdxError: One is missing or damaged.
+        """
+        assert self.settings.root is not None
+        root = Path(self.settings.root).expanduser()
+        if not root.is_dir():
+            raise idx.IdxError(f"{root} is not a folder; {SOURCE}")
+        files = {}
+        for name, stems in FILES.items():
+            if name.startswith("test") and self.settings.held_out is HeldOut.validation:
+                continue
+            path = next(filter(None, (idx.find(root, stem) for stem in stems)), None)
+            if path is None:
+                raise idx.IdxError(
+                    f"{root / stems[0]} is missing (.gz will do); {self._remedy(name)}"
+                )
+            files[name] = idx.inspect(path, 3 if "images" in name else 1)
+        for which in {name.split()[0] for name in files}:
+            _check_pair(files[f"{which} images"], files[f"{which} labels"])
+        return files
+
+    def _remedy(self, name: str) -> str:
+        if name.startswith("test"):
+            return f"task.held_out=validation does without; {SOURCE}"
+        return SOURCE
+
+
+def permutation(seed: int, size: int) -> tuple[int, ...]:
+    """Make the permutation of a seed: step t reads pixel p[t].
+
+    Pixels are sorted by the hash of (seed, pixel), which is the same for ever and everywhere.
+    """
+
+    def word(pixel: int) -> bytes:
+        return hashlib.sha256(f"{seed}/pixel/{pixel}".encode()).digest()
+
+    return tuple(sorted(range(size), key=word))
+
+
+def permutation_digest(order: tuple[int, ...] | None) -> str:
+    """Give the SHA-256 of a permutation, written in decimal numbers with commas between."""
+    assert order is not None
+    return hashlib.sha256(",".join(map(str, order)).encode()).hexdigest()
+
+
+def _check_pair(images: idx.IdxFile, labels: idx.IdxFile) -> None:
+    if images.shape[0] != labels.shape[0]:
+        raise idx.IdxError(
+            f"{images.path} has {images.shape[0]:,} images and {labels.path} {labels.shape[0]:,} labels"
+        )
+    if labels.largest >= CLASSES:
+        raise idx.IdxError(
+            f"{labels.path} has the label {labels.largest}; 0 to {CLASSES - 1} can be"
+        )
+
+
+def _digest(files: dict[str, idx.IdxFile]) -> str:
+    """Hash what files hold, whatever they are called."""
+    return hashlib.sha256(" ".join(each.digest for each in files.values()).encode()).hexdigest()
+
+
+@lru_cache(maxsize=2)
+def _images(file: idx.IdxFile, order: tuple[int, ...] | None, device: torch.device) -> Tensor:
+    """Load images as rows of pixels in the order in which they are read: (N, T) uint8."""
+    import torch
+
+    pixels = torch.frombuffer(file.numbers(), dtype=torch.uint8).view(file.shape[0], -1)
+    return (pixels if order is None else pixels[:, list(order)]).to(device)
+
+
+@lru_cache(maxsize=2)
+def _labels(file: idx.IdxFile, device: torch.device) -> Tensor:
+    import torch
+
+    return torch.frombuffer(file.numbers(), dtype=torch.uint8).to(device)
