@@ -1,4 +1,4 @@
-"""Two machines and one folder, whose kernel locks do not reach each other.
+"""Two machines and one folder, whose locks do not reach each other.
 
 Each machine is a UTS namespace (a host name) and a FUSE mount of the same folder: `flock` through one
 mount is not seen through the other, as over NFS with `local_lock` or Lustre with `localflock`.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from irnn.atomic import replacing
+from irnn.runs.layout import CONFIG
 from irnn.table_cells import neutral
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def check_target(path: Path, fields: Sequence[str] = FIELDS) -> Path:
                         f"--output {path}: there is another file, which is left as it is; give another name"
                     )
         folders = (target.parent, target.parent.parent)
-        if target.suffix != ".csv" and any((f / "config.yaml").exists() for f in folders):
+        if target.suffix != ".csv" and any((f / CONFIG).exists() for f in folders):
             raise InputError(f"--output {path}: a run's folder; end the name in .csv")
     except (OSError, RuntimeError) as error:
         raise output_error(path, error) from error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 from irnn import screen
 from irnn.metric import losses, outcome_of
+from irnn.runs.layout import DIVERGED, EXHAUSTED, SOLVED
 
 if TYPE_CHECKING:
     from irnn.tasks.base import Task
@@ -179,9 +180,9 @@ def summary(result: dict[str, Any], folder: Path, task: "Task") -> str:
     """Say in a few lines how a run of a task ended."""
     outcome = outcome_of(result)
     verdict = {
-        "solved": f"SOLVED: {task.learned}",
-        "exhausted": f"{outcome.exhausted} {'with' if outcome.goal is None else 'within'} its budget",
-        "diverged": "DIVERGED",
+        SOLVED: f"SOLVED: {task.learned}",
+        EXHAUSTED: f"{outcome.exhausted} {'with' if outcome.goal is None else 'within'} its budget",
+        DIVERGED: "DIVERGED",
     }[result["status"]]
     lines = [
         f"{verdict}. T={result['seq_len']}, seed {result['seed']}, "

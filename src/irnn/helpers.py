@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 _UNWANTED = ("PYTHONINSPECT", "PYTHONSTARTUP", "PYTHONPROFILEIMPORTTIME", "PYTHONVERBOSE")
-"""Variables for a person at a prompt: a process that nobody sees would wait, or write, for nobody."""
+"""Variables for a person at a prompt: a background process would wait for input."""
 
 
 class HelperError(RuntimeError):

@@ -19,7 +19,7 @@ _NOT_DRAWN_BY = "backend"  # whom we draw with, we say ourselves
 
 
 def load() -> None:
-    """Import matplotlib, if nobody has yet, so that it reads its own defaults and nothing else."""
+    """Import matplotlib, if it is not imported yet, so that it reads its own defaults and nothing else."""
     if "matplotlib" in sys.modules:
         return
     spec = find_spec("matplotlib")

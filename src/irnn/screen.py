@@ -1,7 +1,7 @@
 """The one place that writes to the screen. Whatever becomes of the screen, work and files go on.
 
 Around every command stands `guarded()`: in it standard output and error are streams that never raise and,
-once there is work to hold up, never wait. So nobody who prints need think of closed descriptors, broken
+once there is work to hold up, never wait. So code that prints need not think of closed descriptors, broken
 pipes, full disks, terminals that have gone, or encodings that lack a character.
 """
 
@@ -110,11 +110,11 @@ class Stream(io.TextIOBase):
         self.flush()
         self.seconds = _HURRIED_SECONDS
         if self.writer is not None:
-            with suppress(KeyboardInterrupt):  # who presses Ctrl-C waits no longer
+            with suppress(KeyboardInterrupt):  # Ctrl-C: wait no longer
                 self.writer.finish(_LAST_SECONDS)
 
     def isatty(self) -> bool:
-        """Whether a person looks on."""
+        """Whether it is a terminal."""
         with suppress(Exception):
             if self._descriptor is None:
                 return self._original is not None and self._original.isatty()
@@ -208,5 +208,7 @@ def _open_descriptors() -> None:
 
 def _tell_what_was_lost(output: Stream, errors: Stream) -> None:
     error = output.writer.error if output.writer is not None else None
-    if error is not None and error.errno != errno.EPIPE:  # who closes a pipe has read enough
+    if (
+        error is not None and error.errno != errno.EPIPE
+    ):  # a reader that closes its pipe has read enough
         errors.write(f"irnn: standard output did not take everything: {error.strerror}\n")

@@ -90,6 +90,7 @@ def _attempt(config: "Config", overrides: list[str]) -> int:
     """Train one run and turn how it ended into an exit status."""
     from irnn.config import ConfigError
     from irnn.helpers import HelperError
+    from irnn.runs import layout
     from irnn.runs.directory import RunDirectory
     from irnn.runs.files import StorageError
     from irnn.runs.ownership import BusyError
@@ -112,7 +113,7 @@ def _attempt(config: "Config", overrides: list[str]) -> int:
         if directory is not None and directory.last.exists():
             return _interrupted(overrides, 130)
         return _say("interrupted before its first update", 130)
-    return DIVERGED if result["status"] == "diverged" else SOLVED_OR_EXHAUSTED
+    return DIVERGED if result["status"] == layout.DIVERGED else SOLVED_OR_EXHAUSTED
 
 
 def _sweep(command: "Command") -> int:

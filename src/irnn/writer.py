@@ -1,4 +1,4 @@
-"""Bytes to a descriptor, from a thread of its own: a reader that is slow, stuck or gone holds nobody up."""
+"""Bytes to a descriptor, from a thread of its own: a reader that is slow, stuck or gone delays no work."""
 
 import os
 import select

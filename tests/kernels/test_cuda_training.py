@@ -137,7 +137,7 @@ def test_a_run_that_is_interrupted_between_stretches_ends_as_undisturbed(
     with monkeypatch.context() as patched:
         patched.setattr(stretch.Pace, "length", lambda *_: 11)
         patched.setattr(
-            session._Watcher, "signal", lambda _: signal.SIGTERM if lengths[-1] == 11 else None
+            session._Observer, "signal", lambda _: signal.SIGTERM if lengths[-1] == 11 else None
         )
         with pytest.raises(Interrupted):
             run(again)

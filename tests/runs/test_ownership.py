@@ -1,4 +1,4 @@
-"""Claims of several machines on one folder; a machine is a name and a kernel lock of its own here."""
+"""Claims of several machines on one folder; a machine is a name and a lock of its own here."""
 
 import errno
 import fcntl
@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from irnn.runs import kernel, ownership
+from irnn.runs import ownership, system
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import write_atomically
-from irnn.runs.kernel import KernelLock
 from irnn.runs.metrics import MetricsFile, read_records, renew
 from irnn.runs.ownership import BusyError, LostError, Ownership
+from irnn.runs.system import SystemLock
 
 PATIENCE = 1.0
 Machine = Callable[..., Ownership]
@@ -22,16 +22,16 @@ Machine = Callable[..., Ownership]
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
-    """Stand for a process on the machine of a name, which shares no kernel lock with others."""
+    """Stand for a process on the machine of a name, which shares no lock with others."""
     made: list[Ownership] = []
 
     def make(name: str, *, unlock: bool = False, local: bool = False) -> Ownership:
         with monkeypatch.context() as patch:
-            patch.setattr(ownership, "kernel_id", lambda: name)
+            patch.setattr(ownership, "boot_id", lambda: name)
             patch.setattr(ownership, "is_local", lambda _: local)
             patch.setattr(ownership.socket, "gethostname", lambda: name)
             owner = Ownership(tmp_path, patience=PATIENCE, unlock=unlock)
-        owner._kernel = KernelLock(tmp_path / f"kernel.{name}")
+        owner._lock = SystemLock(tmp_path / f"kernel.{name}")
         made.append(owner)
         return owner
 
@@ -41,10 +41,10 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
 
 
 def die(owner: Ownership) -> None:
-    """End as by SIGKILL: no sign of life, no release, no kernel lock."""
+    """End as by SIGKILL: no sign of life, no release, no lock."""
     owner._stop.set()
     owner._heart.join()
-    owner._kernel.release()
+    owner._lock.release()
 
 
 def names(folder: Path) -> set[str]:
@@ -217,25 +217,25 @@ def test_a_kernel_lock_that_a_dead_machine_left_needs_unlock(
     machine: Machine, tmp_path: Path
 ) -> None:
     dead, shared = machine("dead"), tmp_path / ".lock"
-    dead._kernel = KernelLock(shared)
+    dead._lock = SystemLock(shared)
     dead.acquire()
     for unlock in (False, True):
         impatient = machine("b", unlock=unlock)
-        impatient._kernel = KernelLock(shared)
+        impatient._lock = SystemLock(shared)
         with pytest.raises(BusyError, match="on dead"):
             impatient.acquire()
     dead._stop.set()  # and the server goes on to hold its lock
     dead._heart.join()
     waiting = machine("b")
-    waiting._kernel = KernelLock(shared)
+    waiting._lock = SystemLock(shared)
     with pytest.raises(BusyError, match="if dead is gone for good, add unlock=true"):
         waiting.acquire()
     successor = machine("b", unlock=True)
-    successor._kernel = KernelLock(shared)
+    successor._lock = SystemLock(shared)
     successor.acquire()
     successor.release()
     following = machine("c")
-    following._kernel = KernelLock(shared)
+    following._lock = SystemLock(shared)
     following.acquire()
 
 
@@ -276,9 +276,9 @@ def test_the_file_system_of_the_longest_mount_point_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mounts = f"1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 0:9 / {tmp_path}/a\\040b rw - nfs4 s:/ rw\n"
-    monkeypatch.setattr(kernel.Path, "read_text", lambda _: mounts)
-    assert kernel.is_local(tmp_path)
-    assert not kernel.is_local(tmp_path / "a b" / "runs")
+    monkeypatch.setattr(system.Path, "read_text", lambda _: mounts)
+    assert system.is_local(tmp_path)
+    assert not system.is_local(tmp_path / "a b" / "runs")
 
 
 def test_a_full_disk_leaves_no_part_of_a_claim(

@@ -10,7 +10,8 @@ import pytest
 from irnn.composition import compose_config
 from irnn.config import Config, ConfigError
 from irnn.runs.directory import RunDirectory
-from irnn.sweeps.job import FAILED, LEFT, SOLVED, Job, why_failed
+from irnn.runs.layout import SOLVED
+from irnn.sweeps.job import FAILED, LEFT, Job, why_failed
 from irnn.sweeps.view import tally
 from tests.conftest import SMALL
 from tests.runs.test_schemas import RESULT

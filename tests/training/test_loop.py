@@ -127,11 +127,11 @@ def test_numbers_below_the_normal_range_are_zero_while_a_run_trains_and_then_as_
 
     seen: list[bool] = []
 
-    class Watcher(session._Watcher):
+    class Observer(session._Observer):
         def evaluated(self, record: dict[str, Any]) -> None:
             seen.append(is_zero())
 
-    monkeypatch.setattr(session, "_Watcher", Watcher)
+    monkeypatch.setattr(session, "_Observer", Observer)
     if not torch.set_flush_denormal(before):
         pytest.skip("this processor has no such mode")
     try:

@@ -48,7 +48,7 @@ def assert_same(one: Config, other: Config) -> None:
 def interrupted_at(config: Config, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run a session that gets a SIGTERM after its update `step`."""
 
-    def signal_at(self: session._Watcher) -> int | None:
+    def signal_at(self: session._Observer) -> int | None:
         return signal.SIGTERM if trainers[-1].progress.step >= step else None
 
     trainers: list[Trainer] = []
@@ -60,7 +60,7 @@ def interrupted_at(config: Config, step: int, monkeypatch: pytest.MonkeyPatch) -
 
     with monkeypatch.context() as patched:
         patched.setattr(Trainer, "__init__", remember)
-        patched.setattr(session._Watcher, "signal", signal_at)
+        patched.setattr(session._Observer, "signal", signal_at)
         with pytest.raises(Interrupted):
             run(config)
 

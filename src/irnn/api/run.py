@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from irnn.answers import InputError
 from irnn.config import Config
+from irnn.runs import layout
 from irnn.runs.directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -174,6 +175,6 @@ def load_run(run: str | Path) -> Run:
         folder = find_run(str(run))
     except ValueError as error:
         raise InputError(str(error)) from None
-    if not (folder / "config.yaml").is_file():
-        raise InputError(f"{folder} is not a run folder: it has no config.yaml")
+    if not (folder / layout.CONFIG).is_file():
+        raise InputError(f"{folder} is not a run folder: it has no {layout.CONFIG}")
     return Run(folder)

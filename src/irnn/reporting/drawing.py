@@ -26,7 +26,7 @@ _LEFT, _RIGHT, _BOTTOM, _TOP, _LINE = 0.78, 0.12, 0.5, 0.1, 0.165
 
 
 class Picture(Figure):
-    """A figure that a notebook shows, whoever imported matplotlib."""
+    """A figure that a notebook shows, with any backend of matplotlib."""
 
     def _repr_png_(self) -> bytes:
         content = io.BytesIO()

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from irnn.runs.finding import expanded, runs_root
+from irnn.runs.layout import CHECKPOINTS, MARKERS, RECORD
 from irnn.runs.reading import UnreadableError, read_text
 
-MARKERS = ("config.yaml", "result.json", "metrics.jsonl", "provenance.json", "train.log")
-RECORD = "results.jsonl"
 _LIST = "@"
 
 
@@ -102,7 +101,7 @@ def _walk(root: Path, unreadable: list[tuple[Path, str]]) -> Iterable[Path]:
     for directory, children, files in os.walk(root, onerror=onerror):
         children[:] = sorted(child for child in children if not child.startswith("."))
         leaf = Path(directory)
-        if any(marker in files for marker in MARKERS) or "checkpoints" in children:
+        if any(marker in files for marker in MARKERS) or CHECKPOINTS in children:
             children.clear()
             yield leaf
         elif RECORD in files or (not children and not files and leaf != root):

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from irnn.reporting.curve import Curve, Extent, make_curve, read_curve
-from irnn.reporting.find import MARKERS, is_record
+from irnn.reporting.find import is_record
 from irnn.reporting.record import read_record
 from irnn.reporting.run import Loaded, Run, Skipped, check_result, make_run
 from irnn.reporting.scoring import score_by
 from irnn.reporting.settings import IN_A_FILE, Settings, check_config, flatten
 from irnn.reporting.text import one_line
+from irnn.runs.layout import CONFIG, MARKERS, METRICS, NOT_SCIENCE, PROVENANCE, RESULT
 from irnn.runs.reading import read_json, read_yaml
-from irnn.runs.science import NOT_SCIENCE
 from irnn.runs.sealing import check_seal
 
 _NO_PLACE = ("task", "metric", "thresholds")
@@ -103,10 +103,10 @@ def _with_nulls(runs: Sequence[Run]) -> list[Run]:
 
 def read_run(folder: Path, extent: Extent, notes: list[str]) -> Run:
     """Read one run folder; raises ValueError saying what is missing or broken."""
-    result = _read_json(folder / "result.json")
+    result = _read_json(folder / RESULT)
     if result is not None:
-        check_result(result, "result.json")
-        check_seal(result, "result.json")
+        check_result(result, RESULT)
+        check_seal(result, RESULT)
         _check_whose(folder, result)
     config = _config(folder, result)
     described = _provenance(folder, notes)
@@ -127,7 +127,7 @@ def _check_whose(folder: Path, result: Mapping[str, Any]) -> None:
     if result["run_id"] == folder.name:
         return
     try:
-        config = read_yaml(folder / "config.yaml")
+        config = read_yaml(folder / CONFIG)
     except (ValueError, OSError):
         return  # nothing says otherwise
     if isinstance(config, dict) and _settings(config) != _settings(result.get("config") or {}):
@@ -141,7 +141,7 @@ def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
 def _curve(folder: Path, extent: Extent, notes: list[str]) -> Curve:
     """Read the records; a file that cannot be read costs the run its curve, and is named."""
     try:
-        curve, broken = read_curve(folder / "metrics.jsonl", extent)
+        curve, broken = read_curve(folder / METRICS, extent)
     except (ValueError, OSError) as error:
         notes.append(f"{folder.name}: {one_line(error)}; its curve is left out")
         return make_curve((), extent)
@@ -165,16 +165,16 @@ def _config(folder: Path, result: Mapping[str, Any] | None) -> dict[str, Any]:
     if result is not None and isinstance(result.get("config"), dict) and result["config"]:
         return check_config(result["config"], "the config in result.json")
     try:
-        config = read_yaml(folder / "config.yaml")
+        config = read_yaml(folder / CONFIG)
     except FileNotFoundError:
         raise ValueError("has no config.yaml: half-written, or no run at all") from None
-    return check_config(config, "config.yaml", IN_A_FILE)
+    return check_config(config, CONFIG, IN_A_FILE)
 
 
 def _provenance(folder: Path, notes: list[str]) -> dict[str, Any]:
     """Read provenance.json; one that cannot be read costs the run no more than what it says."""
     try:
-        return _read_json(folder / "provenance.json") or {}
+        return _read_json(folder / PROVENANCE) or {}
     except (ValueError, OSError) as error:
         notes.append(f"{folder.name}: {one_line(error)}")
         return {}

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from irnn.reporting.run import Loaded, Run
 from irnn.reporting.settings import show
-from irnn.reporting.sweeps import SCHEMA as SWEEP_SCHEMA
 from irnn.reporting.text import printable
+from irnn.runs.layout import SWEEP_SCHEMA
 
 _MIXED: dict[str, str] = {
     "schema": "results of different schema numbers may mean different things by the same name",
@@ -97,7 +97,7 @@ def warnings(loaded: Loaded) -> list[str]:
             if len(values) > 1:
                 mix = ", ".join(f"{_short(fact, value)} ({n} runs)" for value, n in values.items())
                 lines.append(f"Mixed {fact.replace('_', ' ')}: {mix}; {reason}.")
-    if loaded.sweep is not None and loaded.sweep.schema != SWEEP_SCHEMA:
+    if loaded.sweep is not None and loaded.sweep.schema != str(SWEEP_SCHEMA):
         lines.append(
             f"The file of sweep {loaded.sweep.name} has schema {loaded.sweep.schema}, and this "
             f"report knows {SWEEP_SCHEMA}: runs may be missing."

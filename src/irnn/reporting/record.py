@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from irnn.reporting.curve import MOST, Curve, Extent, Record, make_curve
-from irnn.reporting.find import RECORD
 from irnn.reporting.run import COUNTED, Run, Skipped, check_result, make_run
 from irnn.reporting.scoring import Scoring, score_by
 from irnn.reporting.settings import Settings, check_config, flatten
 from irnn.reporting.text import one_line
+from irnn.runs.layout import RECORD
 from irnn.runs.reading import read_text
 
 _FACTS = {

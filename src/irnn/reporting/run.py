@@ -12,8 +12,8 @@ from irnn.reporting.scoring import Scoring
 from irnn.reporting.settings import Settings, flatten
 from irnn.reporting.sweeps import Job, Sweep
 from irnn.reporting.text import one_line, printable
+from irnn.runs.layout import METRICS, STATUSES
 
-STATUSES = ("solved", "exhausted", "diverged")
 UNFINISHED = "unfinished"
 COUNTED = (*STATUSES, UNFINISHED)
 
@@ -127,7 +127,7 @@ def make_run(
     *,
     later: Sequence[Settings] = (),
     last_written: float = math.nan,
-    log: str = "metrics.jsonl",
+    log: str = METRICS,
 ) -> Run:
     """Put a run together from its result, if it has one, and its curve where the result is silent.
 

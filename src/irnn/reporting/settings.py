@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from irnn.reporting.text import printable
+from irnn.runs.layout import NOT_SCIENCE, PLACES
 
 Value = str | int | float | bool | None
 Settings = Mapping[str, Value]
@@ -14,18 +15,7 @@ T = TypeVar("T")
 # Nothing under these keys changes what a run computes, or (seed) is what a report pools; the
 # precision alone of the run-time settings does.
 ALWAYS_SHOWN = ("runtime.dtype",)
-NOT_SHOWN = (
-    "seed",
-    "runs_dir",
-    "force",
-    "unlock",
-    "runtime",
-    "tracker",
-    "checkpoint",
-    "sweep",
-    "hydra",
-    "task.root",
-)
+NOT_SHOWN = ("seed", *NOT_SCIENCE, *PLACES, "hydra")
 SECTIONS = (
     "task",
     "model",

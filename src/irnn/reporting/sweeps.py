@@ -9,10 +9,8 @@ from typing import Any
 
 from irnn.reporting.find import absolute, expand, is_run_folder
 from irnn.reporting.text import one_line, printable
+from irnn.runs.layout import SWEEP, SWEEPS
 from irnn.runs.reading import read_json
-
-FOLDER, FILE = ".sweeps", "sweep.json"
-SCHEMA = "1"
 
 _TRAINS = re.compile(r"irnn[.-]train\b")
 
@@ -50,7 +48,7 @@ def find_sweeps(patterns: Iterable[str]) -> dict[str, list[Path]]:
     roots = [root for pattern in patterns for root in expand(pattern)]
     places = dict.fromkeys(absolute(root.parent if is_run_folder(root) else root) for root in roots)
     for place in places:
-        for file in sorted((place / FOLDER).glob(f"*/{FILE}")):
+        for file in sorted((place / SWEEPS).glob(f"*/{SWEEP}")):
             found.setdefault(file.parent.name, []).append(file)
     return found
 

@@ -11,7 +11,7 @@ import yaml
 
 from irnn.config import Config
 from irnn.options import plain
-from irnn.runs import metrics
+from irnn.runs import layout, metrics
 from irnn.runs.files import storage_error, write_atomically, write_json
 from irnn.runs.identity import run_id
 from irnn.runs.ownership import PATIENCE, Ownership, is_lock
@@ -33,14 +33,14 @@ class RunDirectory:
 
     def __init__(self, path: Path, run_id: str | None = None) -> None:
         self.path, self.run_id = path, run_id
-        self.config = path / "config.yaml"
-        self.provenance = path / "provenance.json"
-        self.metrics = path / "metrics.jsonl"
-        self.last = path / "checkpoints" / "last.pt"
-        self.best = path / "checkpoints" / "best.pt"
-        self.result = path / "result.json"
-        self.curve = path / "curve.png"
-        self.log = path / "train.log"
+        self.config = path / layout.CONFIG
+        self.provenance = path / layout.PROVENANCE
+        self.metrics = path / layout.METRICS
+        self.last = path / layout.CHECKPOINTS / layout.LAST
+        self.best = path / layout.CHECKPOINTS / layout.BEST
+        self.result = path / layout.RESULT
+        self.curve = path / layout.CURVE
+        self.log = path / layout.LOG
         self._owner: Ownership | None = None
 
     @classmethod

@@ -7,7 +7,7 @@ from typing import Any
 from irnn.choices import TaskName
 from irnn.config import SCHEMA, Config
 from irnn.options import plain
-from irnn.runs.science import NOT_SCIENCE, PLACES
+from irnn.runs.layout import NOT_SCIENCE, PLACES
 
 _ONCE = ("force", "unlock")
 

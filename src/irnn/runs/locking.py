@@ -5,13 +5,13 @@ from pathlib import Path
 
 from filelock import SoftFileLock, Timeout
 
-from irnn.runs.kernel import Attempt, KernelLock
+from irnn.runs.system import Attempt, SystemLock
 
 _LOOK_SECONDS = 0.05
 
 
 class Lock:
-    """The kernel's lock on a file; where there is none, a file beside it that exists while it is held.
+    """The system's lock on a file; where there is none, a file beside it that exists while it is held.
 
     Such a file is left behind by a process that is killed. On the same machine the next one sees that
     and goes on; another machine cannot, and is told the file's name.
@@ -23,7 +23,7 @@ class Lock:
 
     def __init__(self, path: Path, patience: float) -> None:
         self._path, self._patience = path, patience
-        self._kernel = KernelLock(path)
+        self._lock = SystemLock(path)
         self._soft = SoftFileLock(path.with_name(f"{path.name}.held"), timeout=patience, mode=0o666)
 
     def acquire(self) -> None:
@@ -34,7 +34,7 @@ class Lock:
             OSError: The folder cannot be written.
         """
         end = time.monotonic() + self._patience
-        while (attempt := self._kernel.acquire()) is Attempt.busy:
+        while (attempt := self._lock.acquire()) is Attempt.busy:
             if time.monotonic() >= end:
                 raise Timeout(str(self._path))
             time.sleep(_LOOK_SECONDS)
@@ -44,7 +44,7 @@ class Lock:
     def release(self) -> None:
         """Let go, if it is held."""
         self._soft.release()
-        self._kernel.release()
+        self._lock.release()
 
     def __enter__(self) -> "Lock":
         self.acquire()

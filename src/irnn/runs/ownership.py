@@ -1,6 +1,6 @@
 """Who trains in a run's folder: one process, on whatever machine. `docs/decisions/0009` has the argument.
 
-Two things are held. The kernel's lock on `.lock` dies with its process, but may not reach other machines.
+Two things are held. The system's lock on `.lock` dies with its process, but may not reach other machines.
 So there is a chain of claims besides, made of nothing but names: the owner has `.lock.N`, whose time of
 change it renews; who releases it renames it to `.lock.N.free`; who takes over makes `.lock.N+1`, which
 exactly one can, and then removes `.lock.N`, which is how an owner that was only asleep learns of it.
@@ -22,7 +22,7 @@ from typing import Any
 
 from irnn import screen
 from irnn.helpers import HelperError
-from irnn.runs.kernel import Attempt, KernelLock, is_local, kernel_id
+from irnn.runs.system import Attempt, SystemLock, boot_id, is_local
 
 LOCK = ".lock"
 PATIENCE = 120.0
@@ -88,9 +88,9 @@ class Ownership:
     Args:
         folder: the run's folder, which exists.
         patience: seconds of silence after which another machine may take the folder over.
-        unlock: the user says that the owner is gone: where no kernel lock is held, nothing is awaited; where
-            one is, as the server of a dead client may, a sign of life is waited for. An owner that lives
-            on this machine is respected.
+        unlock: the user says that the owner is gone: where no lock of the system is held, nothing is awaited;
+            where one is, as the server of a dead client may, a sign of life is waited for. An owner that
+            lives on this machine is respected.
         say: where to tell that it waits.
     """
 
@@ -103,14 +103,14 @@ class Ownership:
         say: Callable[[str], None] = screen.say,
     ) -> None:
         self._folder, self._unlock, self._say = folder, unlock, say
-        self._kernel = KernelLock(folder / LOCK)
+        self._lock = SystemLock(folder / LOCK)
         self._me = Owner(
             host=socket.gethostname(),
             pid=os.getpid(),
             since=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             patience=patience,
             job=os.environ.get("SLURM_JOB_ID"),
-            kernel=kernel_id(),
+            kernel=boot_id(),
             device=folder.stat().st_dev,
             local=is_local(folder),
         )
@@ -127,16 +127,16 @@ class Ownership:
             OSError: The folder cannot be written.
             HelperError: This user may have no more threads.
         """
-        attempt = self._kernel.acquire()
+        attempt = self._lock.acquire()
         try:
             if attempt is Attempt.busy:
                 self._check_unlock()
             while not self._claim(attempt):
                 pass
             if attempt is Attempt.busy:
-                self._kernel.replace()
+                self._lock.replace()
         except BaseException:
-            self._kernel.release()
+            self._lock.release()
             raise
         try:
             self._heart.start()
@@ -172,7 +172,7 @@ class Ownership:
             with suppress(OSError):  # it was lost, or is taken over once it stays silent
                 self._mine.rename(self._mine.with_name(f"{self._mine.name}.free"))
             self._mine = None
-        self._kernel.release()
+        self._lock.release()
 
     def _beat(self) -> None:
         mine = self._mine
@@ -182,7 +182,7 @@ class Ownership:
                 os.utime(mine)
 
     def _check_unlock(self) -> None:
-        """Refuse a folder whose kernel lock is held, unless by a machine that is said to be dead."""
+        """Refuse a folder whose lock is held by the system, unless by a machine that is said to be dead."""
         latest = self._latest()
         owner = latest.owner() if latest else None
         if latest is None or latest.free or owner is None:
@@ -227,8 +227,8 @@ class Ownership:
         owner = latest.owner()
         if owner is None or attempt is Attempt.unsupported:
             return False
-        same_kernel = (owner.kernel, owner.device) == (self._me.kernel, self._me.device)
-        return same_kernel or (owner.local and self._me.local)
+        same_system = (owner.kernel, owner.device) == (self._me.kernel, self._me.device)
+        return same_system or (owner.local and self._me.local)
 
     def _is_silent(self, latest: _Claim) -> bool:
         """Watch for a sign of life; clocks of two machines are never compared.

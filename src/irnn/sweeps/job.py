@@ -11,11 +11,10 @@ from irnn.config import Config, ConfigError
 from irnn.metric import outcome_of
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import is_once
+from irnn.runs.layout import DIVERGED, STATUSES
 from irnn.runs.schemas import START_OVER, DamagedError
 
 LEFT, RUNNING, ELSEWHERE, STOPPED, FAILED = "left", "running", "elsewhere", "stopped", "failed"
-SOLVED, EXHAUSTED, DIVERGED = "solved", "exhausted", "diverged"
-RESULTS = (SOLVED, EXHAUSTED, DIVERGED)
 
 DIVERGED_OBJECTIVE = 1e6
 """What a sweeper is told about a diverged run: worse than any that ran, and finite."""
@@ -46,7 +45,7 @@ class Job:
     @property
     def done(self) -> bool:
         """Whether there is a result; a diverged run is one."""
-        return self.state in RESULTS
+        return self.state in STATUSES
 
     def begin(self) -> None:
         """Start counting seconds."""

@@ -12,6 +12,7 @@ from irnn.kernels import slow
 from irnn.machine import asked_threads, available_cores
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import run_id
+from irnn.runs.layout import SWEEP
 from irnn.sweeps import pool, record
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import FAILED, LEFT, Job
@@ -146,7 +147,7 @@ def announce(jobs: Sequence[Job], distinct: Sequence[Job], where: str | None, vi
     """Say what the sweep is."""
     config = jobs[0].config
     view.say(f"sweep {config.sweep.name}")
-    view.say(f"  {folder_of(config) / 'sweep.json'}")
+    view.say(f"  {folder_of(config) / SWEEP}")
     if len(distinct) < len(jobs):
         view.say(f"  {len(jobs) - len(distinct)} of {len(jobs)} jobs are the same run as another")
     view.say(f"  {tally(distinct, view.more(distinct))}")

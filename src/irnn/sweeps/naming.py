@@ -11,10 +11,9 @@ from hydra.core.override_parser.types import Override
 
 from irnn.config import Config, ConfigError
 from irnn.groups import NUMERIC_GROUPS
+from irnn.runs.layout import NOT_SCIENCE, SWEEPS
 from irnn.runs.root import runs_root
-from irnn.runs.science import NOT_SCIENCE
 
-FOLDER = ".sweeps"
 _FITTING = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")
 _SHORT = {setting: group for group, setting in NUMERIC_GROUPS.items()}
 
@@ -61,7 +60,7 @@ def sweep_folder(config: Config, name: str) -> Path:
     Raises:
         ConfigError: `runs_dir` cannot be one.
     """
-    return runs_root(config) / FOLDER / name
+    return runs_root(config) / SWEEPS / name
 
 
 def in_sweep(config: Config) -> Config:

@@ -22,7 +22,7 @@ _ELSEWHERE_SECONDS = 2.0  # between looks at a run that another process trains
 
 
 class Watcher(Protocol):
-    """Whoever looks on."""
+    """An observer of a sweep."""
 
     def ended(self, job: Job) -> None:
         """A job was finished, failed, or turned out to be trained elsewhere."""

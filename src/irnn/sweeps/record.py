@@ -9,10 +9,10 @@ from filelock import Timeout
 
 from irnn.config import ConfigError
 from irnn.runs.files import StorageError, storage_error, write_json
+from irnn.runs.layout import SWEEP, SWEEP_SCHEMA
 from irnn.runs.locking import Lock
 from irnn.runs.schemas import START_OVER, DamagedError, SweepRecord, Versioned, read_as
 
-SCHEMA = 1
 _PATIENCE_SECONDS = 30.0  # for another process that writes it
 
 
@@ -22,13 +22,13 @@ def read(folder: Path) -> dict[str, Any] | None:
     Raises:
         ConfigError: It is damaged, or of a newer irnn.
     """
-    path = folder / "sweep.json"
+    path = folder / SWEEP
     try:
         versioned = read_as(path, Versioned)
-        if versioned is not None and versioned["schema"] > SCHEMA:
+        if versioned is not None and versioned["schema"] > SWEEP_SCHEMA:
             raise ConfigError(
                 f"{path} was written by a newer irnn (schema {versioned['schema']}; this one knows "
-                f"{SCHEMA}): update irnn, or give this sweep another sweep.name"
+                f"{SWEEP_SCHEMA}): update irnn, or give this sweep another sweep.name"
             )
         return read_as(path, SweepRecord)
     except DamagedError as error:
@@ -54,14 +54,14 @@ def add(
             overrides = {job["run_id"]: job["overrides"] for job in known["jobs"]}
             overrides.update({run_id: list(words) for run_id, words in jobs})
             content = {
-                "schema": SCHEMA,
+                "schema": SWEEP_SCHEMA,
                 "name": name,
                 "command": list(command),
                 "created": known.get("created", now),
                 "updated": now,
                 "jobs": [{"run_id": key, "overrides": value} for key, value in overrides.items()],
             }
-            write_json(folder / "sweep.json", content)
+            write_json(folder / SWEEP, content)
     except Timeout as error:
         raise ConfigError(f"{folder}/.lock is held by another process; try again") from error
     except StorageError:

@@ -14,10 +14,10 @@ from filelock import Timeout
 
 from irnn.config import ConfigError
 from irnn.runs.files import StorageError, storage_error
+from irnn.runs.layout import NOT_SCIENCE
 from irnn.runs.locking import Lock
 from irnn.runs.ownership import BusyError
 from irnn.runs.schemas import DamagedError
-from irnn.runs.science import NOT_SCIENCE
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.space import Space
 

@@ -10,7 +10,8 @@ from irnn import screen
 from irnn.display import fitting, shown
 from irnn.metric import outcome_of
 from irnn.runs.directory import RunDirectory
-from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, SOLVED, STOPPED, Job
+from irnn.runs.layout import EXHAUSTED, SOLVED
+from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, STOPPED, Job
 
 _LINE_SECONDS = 30.0  # between plain lines about all jobs
 _DRAW_SECONDS = 0.25
@@ -154,7 +155,7 @@ def ending(job: Job) -> str:
         return f"FAILED     {job.label}: {job.error}\n           {where_to_look(job)}"
     assert job.result is not None
     outcome = outcome_of(job.result)
-    word = outcome.exhausted if job.state == "exhausted" else job.state.upper()
+    word = outcome.exhausted if job.state == EXHAUSTED else job.state.upper()
     best = shown(outcome.best).strip()
     text = f"{word:<10} {job.label}: best held-out {outcome.label} {best}, {job.result['steps']:,} updates"
     return text if job.seconds is None else f"{text}, {_shown(job.seconds)}"

@@ -22,7 +22,7 @@ import torch
 from irnn import tasks
 from irnn.checks import goal_of
 from irnn.config import Config, ConfigError, total_updates
-from irnn.runs import checkpoint, metrics
+from irnn.runs import checkpoint, layout, metrics
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError, write_atomically, write_json
 from irnn.runs.identity import run_id
@@ -108,7 +108,7 @@ def _shorter_runs(config: Config, directory: RunDirectory) -> Iterator[Shorter]:
         if path.name == own:
             continue
         try:
-            written = read_yaml(path / "config.yaml")
+            written = read_yaml(path / layout.CONFIG)
             budget = type(config.budget)(**written["budget"])
             other = replace(config, budget=budget, stop=type(config.stop)(**written["stop"]))
             same = run_id(other) == path.name  # so all that it does not say here is equal

@@ -17,8 +17,8 @@ class Interrupted(KeyboardInterrupt):
         return "the checkpoint is written: asked for again, the run continues"
 
 
-class Watcher(Protocol):
-    """An observer of the loop: told what happens, and asked whether to end."""
+class Observer(Protocol):
+    """Told what happens in the loop, and asked whether to end it."""
 
     def tick(self, trainer: Trainer) -> None:
         """An update was made."""
@@ -33,7 +33,7 @@ class Watcher(Protocol):
         """The signal that asks the run to end, if one came."""
 
 
-def fit(trainer: Trainer, watcher: Watcher) -> str:
+def fit(trainer: Trainer, observer: Observer) -> str:
     """Train until the run is "solved", "exhausted" or "diverged", and say which.
 
     Raises:
@@ -46,18 +46,18 @@ def fit(trainer: Trainer, watcher: Watcher) -> str:
             record, reason = trainer.evaluate()
         else:
             reason = trainer.update()
-            watcher.tick(trainer)
+            observer.tick(trainer)
         if reason is not None:
             record = record or trainer.diverged_record()
             event = trainer.recover(reason)
             trainer.append({**record, "event": event.plain()})
-            watcher.diverged(event)
+            observer.diverged(event)
         elif record is not None:
             trainer.append(record)
-            watcher.evaluated(record)
+            observer.evaluated(record)
         if reason is not None or trainer.checkpoint_is_due():
             trainer.save()
-        if (number := watcher.signal()) is not None and trainer.status() is None:
+        if (number := observer.signal()) is not None and trainer.status() is None:
             trainer.save()
             raise Interrupted(number)
     trainer.save()

@@ -107,7 +107,7 @@ def _finished(
 
 
 def kernel_name(config: Config, device: torch.device) -> str:
-    """Name what walks the recurrence over time: a kernel of this project, or PyTorch's layer.
+    """Name the kernel that computes the recurrence: one of this project, or PyTorch's layer.
 
     Raises:
         ConfigError: The kernel asked for by name is not available.
@@ -152,10 +152,10 @@ def _train(
         for note in trainer.notes or begun:
             display.say(f"  {note}")
         with tracked(config, name, directory, display.say):
-            watcher = _Watcher(display, signals)
+            observer = _Observer(display, signals)
             try:
                 with hardware.subnormals_flushed():
-                    status = fit(trainer, watcher)
+                    status = fit(trainer, observer)
             except Interrupted:
                 display.say(f"interrupted at update {trainer.progress.step:,}; checkpoint written")
                 without = " without force=true" if config.force else ""
@@ -174,7 +174,7 @@ def _train(
     return directory.read_result() or result
 
 
-class _Watcher:
+class _Observer:
     """Pass on what happens in the loop to the screen, and signals to the loop."""
 
     def __init__(self, display: Display, signals: list[int]) -> None:

@@ -17,6 +17,7 @@ from irnn.models.recurrent import RNN
 from irnn.models.regressor import DTYPES, Regressor, build
 from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
+from irnn.runs.layout import DIVERGED, EXHAUSTED, SOLVED
 from irnn.runs.metrics import MetricsFile, read_records
 from irnn.runs.schemas import DamagedError
 from irnn.seeding import generator
@@ -132,11 +133,11 @@ class Trainer:
         """Say how the run ended, or None while it goes on."""
         progress = self.progress
         if progress.gave_up:
-            return "diverged"
+            return DIVERGED
         if progress.solved:
-            return "solved"
+            return SOLVED
         if progress.evaluated_at == progress.step and self.budget_is_used_up():
-            return "exhausted"
+            return EXHAUSTED
         return None
 
     def checkpoint_is_due(self) -> bool:

@@ -1,4 +1,4 @@
-"""What the kernel says about a folder: its lock, which kernel it is, and whether the folder is shared."""
+"""What the operating system says about a folder: its lock, its machine, and whether the folder is shared."""
 
 import errno
 import fcntl
@@ -25,7 +25,7 @@ class Attempt(Enum):
     unsupported = "this file system has no such locks"
 
 
-class KernelLock:
+class SystemLock:
     """`flock` on a file: it dies with its process, and reaches as far as the file system takes it.
 
     On a local disk that is everybody. Over a network it is every machine (NFSv4, Lustre mounted with
@@ -79,8 +79,8 @@ class KernelLock:
             self._descriptor = None
 
 
-def kernel_id() -> str:
-    """Name the running kernel: another machine's, or this one's after a reboot, has another name."""
+def boot_id() -> str:
+    """Name the running system: another machine's, or this one's after a reboot, has another name."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

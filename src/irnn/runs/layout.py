@@ -1,0 +1,34 @@
+"""Names of a run's files and the words that stand in them: training writes them, reports read them.
+
+The fields of each file are in `irnn.runs.schemas`, those of a task's metric in `irnn.metric`; the number that
+says what settings mean is `irnn.config.SCHEMA`. Nothing here imports torch.
+"""
+
+CONFIG = "config.yaml"
+PROVENANCE = "provenance.json"
+METRICS = "metrics.jsonl"
+RESULT = "result.json"
+LOG = "train.log"
+CURVE = "curve.png"
+CHECKPOINTS, LAST, BEST = "checkpoints", "last.pt", "best.pt"
+
+MARKERS = (CONFIG, RESULT, METRICS, PROVENANCE, LOG)
+"""A folder with one of these files is a run's."""
+
+SOLVED, EXHAUSTED, DIVERGED = "solved", "exhausted", "diverged"
+STATUSES = (SOLVED, EXHAUSTED, DIVERGED)
+"""How a run ends: `status` in its result."""
+
+SWEEPS, SWEEP = ".sweeps", "sweep.json"
+"""In the folder of all runs: `.sweeps/NAME/sweep.json`."""
+SWEEP_SCHEMA = 1
+"""What the fields of `sweep.json` mean."""
+
+RECORD = "results.jsonl"
+"""The runs behind a claim, one JSON object a line."""
+
+NOT_SCIENCE = ("runs_dir", "force", "unlock", "tracker", "checkpoint", "runtime", "sweep")
+"""Settings that say where and how a run is made, never what it is; sections by their name."""
+
+PLACES = ("task.root",)
+"""Settings of sections that are science, which say where something is: `task.digest` says what."""
