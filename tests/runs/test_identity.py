@@ -7,7 +7,8 @@ import pytest
 from irnn.composition import compose_config
 from irnn.config import Config
 from irnn.options import settings
-from irnn.runs.identity import NOT_SCIENCE, group_name, run_id
+from irnn.runs.identity import group_name, run_id
+from irnn.runs.layout import NOT_SCIENCE, PLACES
 
 DEFAULT = compose_config([])
 KEYS = [setting.key for setting in settings(DEFAULT) if setting.key != "task.name"]  # only one
@@ -34,7 +35,8 @@ def changed(node: Any, path: list[str]) -> Any:
 @pytest.mark.parametrize("key", KEYS)
 def test_changing_a_default_changes_the_run_id_if_and_only_if_it_is_science(key: str) -> None:
     other = changed(DEFAULT, key.split("."))
-    is_science = key.split(".")[0] not in NOT_SCIENCE or key == "runtime.dtype"
+    no_science = key.split(".")[0] in NOT_SCIENCE or key in PLACES
+    is_science = not no_science or key == "runtime.dtype"
     assert (run_id(other) != run_id(DEFAULT)) == is_science
 
 
