@@ -1,9 +1,11 @@
 """The page in a real browser, headless: it draws, hovers, zooms, sorts and stays offline."""
 
+import csv
 import json
 import re
 import shutil
 import subprocess
+from xml.etree import ElementTree
 
 import pytest
 from synthetic_runs import write_run
@@ -103,6 +105,61 @@ try {
   found.unpublished = choose("none");
   found.overfit = chart("overfit").querySelectorAll("path").length;
 
+  const control = (name) => document.getElementById(`curves-${name}`);
+  const labels = () => [...chart("curves").querySelectorAll("text")].slice(-3).map((t) => t.textContent);
+  const change = (name, value, type = "change") => {
+    const at = control(name);
+    if (at.type === "checkbox") at.checked = value;
+    else at.value = value;
+    at.dispatchEvent(new Event(type));
+    return chart("curves").querySelector(".median, .seed")?.getAttribute("d") ?? "";
+  };
+  const legend = () => [...document.querySelectorAll("#curves-legend label")].map((each) => each.textContent);
+  found.units = ["p", "b", "x", "s"].map((unit) => (change("unit", unit), ticks()));
+  found.lines = ["band", "median", "seeds", "all"].map((lines) => {
+    change("lines", lines);
+    return [".band", ".median", ".seed"].map((each) => chart("curves").querySelectorAll(each).length);
+  });
+  found.kinds = [...control("kind").options].map((option) => {
+    change("kind", option.value);
+    const drawn = !!chart("curves").querySelector(".seed")?.getAttribute("d");
+    return [option.value, control("logy").checked, drawn, ticks()];
+  });
+  change("kind", "h");
+  const logs = () => [control("logx").checked, control("logy").checked];
+  found.logs = [[false, false], [true, false], [true, true], [false, true]].map(([x, y]) => {
+    change("logx", x);
+    return [change("logy", y), ...logs(), ticks()];
+  });
+  const boxes = [...control("groups").querySelectorAll("input")];
+  const press = (box) => {
+    box.checked = !box.checked;
+    box.dispatchEvent(new Event("change"));
+    return legend();
+  };
+  found.keys = [...control("groups").querySelectorAll("label")].map((each) => each.textContent.trim());
+  found.byOptim = press(boxes[0]);
+  found.pooled = press(boxes[1]);
+  found.bySeed = press(boxes[boxes.length - 1]);
+  for (const box of [boxes[0], boxes[1], boxes[boxes.length - 1]]) press(box);
+  found.filtered = ["optim=adam seed=0,1", "status=diverged", "nothing-is-called-this", ""].map((text) => {
+    change("filter", text, "input");
+    return [legend(), control("told").textContent];
+  });
+  const saved = [];
+  const link = HTMLAnchorElement.prototype.click;
+  HTMLAnchorElement.prototype.click = function () { saved.push(this.download); };
+  const blobs = [];
+  const made = URL.createObjectURL;
+  URL.createObjectURL = (blob) => { blobs.push(blob); return made(blob); };
+  change("lines", "band");
+  for (const name of ["svg", "csv", "png"]) control(name).click();
+  change("lines", "all");
+  HTMLAnchorElement.prototype.click = link;
+  found.texts = (async () => [await blobs[0].text(), await blobs[1].text()])();
+  found.saved = saved;
+  HTMLAnchorElement.prototype.click = function () { saved.push(this.download); };
+
   const heads = [...document.querySelectorAll("#groups th button")];
   const rate = heads.findIndex((head) => head.textContent === "updates to 0.001");
   heads[rate].click();
@@ -130,10 +187,14 @@ try {
 } catch (error) {
   found.error = String(error.stack);
 }
-const out = document.createElement("pre");
-out.id = "found";
-out.textContent = JSON.stringify(found);
-document.body.append(out);
+(async () => {
+  found.texts = await found.texts;
+  await new Promise((done) => setTimeout(done, 500)); // until the picture is made
+  const out = document.createElement("pre");
+  out.id = "found";
+  out.textContent = JSON.stringify(found);
+  document.body.append(out);
+})();
 </script>
 """
 
@@ -272,6 +333,84 @@ def test_sorting_orders_numbers_by_size_and_never_last(found):
     assert reached == sorted(reached)
     assert plain == [str(n) for n in reached] + [">20000"] + ["never"] * 3
     assert found["down"] == found["up"][::-1]
+
+
+def test_the_axis_counts_updates_epochs_sequences_and_seconds(found):
+    epochs, sequences, seconds, updates = found["units"]
+    assert epochs[-2:] == ["epochs", "held-out MSE"] or "epochs" in epochs
+    assert "3" in epochs  # 20,000 updates of 16 sequences, 100,000 to an epoch: 3.2
+    assert "300,000" in sequences
+    assert "40" in seconds  # 20,000 updates at 500 a second
+    assert updates == found["before"]
+
+
+def test_curves_are_seeds_medians_or_a_band_of_quartiles(found):
+    band, median, seeds, both = found["lines"]
+    assert (band, median, seeds, both) == ([8, 8, 0], [0, 8, 0], [0, 0, 8], [0, 8, 8])
+
+
+def test_every_metric_of_the_records_can_be_drawn_on_the_axis_that_suits_it(found):
+    kinds = {kind: (log, drawn) for kind, log, drawn, _ in found["kinds"]}
+    assert set(kinds) == {
+        "h",
+        "t",
+        "both",
+        "grad_norm",
+        "clip_fraction",
+        "lr",
+        "spectral_radius",
+        "identity_distance",
+        "steps_per_second",
+    }
+    assert {kind for kind, (log, _) in kinds.items() if log} == {
+        "h",
+        "t",
+        "both",
+        "grad_norm",
+        "lr",
+    }
+    assert all(drawn for kind, (_, drawn) in kinds.items() if kind != "both")
+    assert len({str(ticks) for _, _, _, ticks in found["kinds"]}) >= 8
+
+
+def test_both_axes_are_linear_or_logarithmic(found):
+    paths = [path for path, *_ in found["logs"]]
+    assert len(set(paths)) == 4
+    assert not any("NaN" in path for path in paths)
+    assert "100,000" not in found["logs"][1][3]
+
+
+def test_runs_are_grouped_by_any_settings_and_names_say_only_what_differs(found):
+    assert found["keys"][:2] == ["seq_len", "optim"]
+    assert found["keys"][-1] == "seed"
+    assert [name.split(" (")[0] for name in found["byOptim"]] == ["optim=adam", "optim=sgd"]
+    assert [name.split(" (")[0] for name in found["pooled"]] == ["all runs"]
+    assert [name.split(" (")[0] for name in found["bySeed"]] == ["seed=0", "seed=1", "seed=2"]
+
+
+def test_a_filter_keeps_runs_by_setting_and_status_and_says_how_many(found):
+    adam, diverged, nothing, everything = found["filtered"]
+    assert adam == [[f"seq_len={T}" for T in (150, 200, 300, 400)], "8 of 24 runs meet the filter"]
+    assert diverged[1] == "7 of 24 runs meet the filter"
+    assert nothing == [[], "0 of 24 runs meet the filter"]
+    assert len(everything[0]) == 8
+    assert everything[1] == ""
+
+
+def test_what_is_drawn_can_be_taken_away_as_picture_drawing_and_numbers(found):
+    assert found["saved"] == [f"learning_curves.{kind}" for kind in ("svg", "csv", "png")]
+    svg, table = found["texts"]
+    root = ElementTree.fromstring(svg)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "var(" not in svg
+    assert "seq_len=400, optim=sgd" in svg
+    rows = list(csv.DictReader(table.splitlines()))
+    assert set(rows[0]) == {"group", "run", "seed", "line", "updates", "held-out MSE"}
+    assert {row["line"] for row in rows} == {
+        f"{line} held-out" for line in ("median", "lower quartile", "upper quartile")
+    }
+    first = next(row for row in rows if row["updates"] == "0")
+    assert 0.1 < float(first["held-out MSE"]) < 0.3
 
 
 def test_a_number_opens_the_runs_behind_it(found):

@@ -90,7 +90,20 @@ def test_links_stay_relative_so_that_runs_and_report_can_move_together(report, t
     write_run(tmp_path / "results")
     _, outline = page_of(report, tmp_path / "results", tmp_path / "out")
     outside = [link for link in outline.links if not link.startswith("#")]
-    assert all(link.startswith("../results/") for link in outside)
+    beside = {link for link in outside if not link.startswith("../results/")}
+    assert beside <= {"summary.csv", "summary.parquet"}
+    assert len(outside) > len(beside)
+
+
+def test_tables_and_pictures_beside_the_page_are_linked(report, sweep, tmp_path, draws_figures):
+    _, outline = page_of(report, sweep, tmp_path)
+    written = {
+        path.relative_to(tmp_path).as_posix()
+        for path in tmp_path.rglob("*")
+        if path.is_file() and path.name != "report.html"
+    }
+    assert {"summary.csv", "figures/learning_curves.png", "figures/learning_curves.svg"} <= written
+    assert written <= set(outline.links)
 
 
 def test_names_in_runs_cannot_inject_markup(report, tmp_path):

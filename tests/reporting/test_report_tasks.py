@@ -10,11 +10,12 @@ from synthetic_runs import config, write_run
 
 from irnn.metric import IRNN_0_1
 from irnn.report import main
-from irnn.reporting.charts import chart_data, median_curve, page_data
+from irnn.reporting.charts import chart_data, page_data
 from irnn.reporting.compare import compare, sentences
 from irnn.reporting.figures import write_figures
 from irnn.reporting.find import find_folders
 from irnn.reporting.load import load_runs
+from irnn.reporting.medians import median_curve
 from irnn.reporting.provenance import warnings
 from irnn.reporting.summary import summarise, summarise_tasks
 from irnn.tasks.adding import Adding

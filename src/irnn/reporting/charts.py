@@ -11,9 +11,10 @@ import numpy as np
 
 from irnn.reporting import wording
 from irnn.reporting.curve import MOST_STEPS, Array
+from irnn.reporting.medians import median_curve, median_of
 from irnn.reporting.published import LABELS, PublishedRow, rows_of
 from irnn.reporting.run import Run
-from irnn.reporting.scoring import Scoring
+from irnn.reporting.settings import ABSENT, Value, labels, varying_keys
 from irnn.reporting.summary import Group, Summary, crossing, time_to
 
 SEQ_LEN = "task.seq_len"
@@ -21,26 +22,26 @@ RATE = "rate"
 NEAR = 4
 DRAWN = 8
 """Groups whose curves the page draws before its reader ticks more."""
-_MEDIAN_POINTS = 300
-
-
 MOST_BASELINES = 6
 """Lines of trivial answers on a chart."""
 
 
 def page_data(summaries: Sequence[Summary]) -> dict[str, Any]:
-    """Everything the page draws: of one task its own data, of several {"tasks": [...]}."""
+    """Everything the page and the pictures draw: of one task its own data, of several {"tasks": [...]}."""
     each = [chart_data(summary) for summary in summaries]
     return each[0] if len(each) == 1 else {"tasks": each}
 
 
 def chart_data(summary: Summary) -> dict[str, Any]:
     """Everything the page draws of a task; None where a number is missing or not finite."""
+    keys = varying(summary)
     return {
         "mark": summary.mark,
         "metric": _metric(summary),
-        "groups": [_group(summary.name(group), group, summary.scoring) for group in summary.groups],
+        "keys": keys,
+        "groups": [_group(summary, group, keys) for group in summary.groups],
         "lengths": {name: lengths(summary, name) for name in (*summary.thresholds, RATE)},
+        "thresholds": list(summary.thresholds),
         "threshold": summary.drawn,
         "success": summary.success,
         "published": published_points(summary.scoring.task),
@@ -70,7 +71,8 @@ def _metric(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _group(name: str, group: Group, scoring: Scoring) -> dict[str, Any]:
+def _group(summary: Summary, group: Group, keys: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    scoring = summary.scoring
     steps, held_out, training = median_curve(group.runs)
     median = {
         "s": _whole(steps),
@@ -80,69 +82,66 @@ def _group(name: str, group: Group, scoring: Scoring) -> dict[str, Any]:
     if not scoring.is_loss:
         median["l"] = _rounded(median_of(group.runs, steps, "test_loss"))
     return {
-        "name": name,
-        "runs": [_run(run) for run in group.runs],
+        "name": summary.name(group),
+        "runs": [run_data(run, keys, summary.thresholds) for run in group.runs],
         "median": median,
     }
 
 
-def _run(run: Run) -> dict[str, Any]:
-    lost = {} if run.scoring.is_loss else {"l": _rounded(run.curve.test_loss)}
+def varying(summary: Summary) -> list[dict[str, Any]]:
+    """The settings that differ, by which the page can group: those that name the groups come with `on`."""
+    differing = varying_keys([run.settings for run in summary.runs])
+    keys = [*summary.keys, *(key for key in differing if key not in summary.keys)]
+    names = labels(keys)
+    return [
+        {"key": key, "label": names[key], "on": key in summary.naming}
+        for key in sorted(keys, key=lambda key: key not in summary.naming)
+    ]
+
+
+def run_data(
+    run: Run, keys: Sequence[Mapping[str, Any]], thresholds: Sequence[str]
+) -> dict[str, Any]:
+    """What the page knows of a run: its curve, by short names that `assets/curves.js` explains."""
+    curve, digits = run.curve, 4 if run.scoring.higher else 3
+    lost = {} if run.scoring.is_loss else {"l": _rounded(curve.test_loss)}
     return {
         "id": run.run_id,
         "seed": run.seed,
         "status": run.status,
-        "s": _whole(run.curve.step),
-        "h": _rounded(run.curve.value, 4 if run.scoring.higher else 3),
-        "t": _rounded(run.curve.train_loss),
+        "v": [_plain(run.settings.get(each["key"], ABSENT)) for each in keys],
+        "b": run.settings.get("batch_size"),
+        "p": _share(run.epochs, run.steps),
+        "n": run.steps,
+        "at": [run.reached(threshold) for threshold in thresholds],
+        "s": _whole(curve.step),
+        "h": _rounded(curve.value, digits),
+        "t": _rounded(curve.train_loss),
         **lost,
+        "x": _times(run),
+        **{name: _rounded(values) for name, values in curve.extras.items() if _is_told(values)},
         "e": [[event.step, event.reason] for event in run.divergences],
     }
 
 
-def median_curve(runs: Sequence[Run]) -> tuple[Array, Array, Array]:
-    """Median over seeds at common updates: (steps, held-out score, training loss), each (points,).
-
-    A run that solved keeps its last value from then on, one that diverged counts as worse than
-    any; the curve ends where the first run was given up on or has not got to yet, since a median
-    over the rest would flatter. NaN where the median run is one that diverged.
-    """
-    runs = [run for run in runs if run.curve.step.size]
-    if not runs:
-        return np.empty(0), np.empty(0), np.empty(0)
-    ends = [run.curve.step[-1] for run in runs if run.status in ("exhausted", "unfinished")]
-    end = min(ends) if ends else max(run.curve.step[-1] for run in runs)
-    grid = np.unique(np.concatenate([run.curve.step for run in runs]))
-    grid = grid[grid <= end]
-    if grid.size > _MEDIAN_POINTS:
-        grid = grid[np.linspace(0, grid.size - 1, _MEDIAN_POINTS).astype(int)]
-    return grid, median_of(runs, grid, "value"), median_of(runs, grid, "train_loss")
+def _plain(value: Value) -> Value:
+    return value if value is None or isinstance(value, bool | int | str) else float(f"{value:g}")
 
 
-def median_of(runs: Sequence[Run], grid: Array, name: str) -> Array:
-    """Median over seeds of one of a curve's columns, at the updates of `median_curve`: (points,)."""
-    drawn = [run for run in runs if run.curve.step.size]
-    if not drawn:
-        return np.empty(0)
-    turn = -1.0 if name == "value" and drawn[0].scoring.higher else 1.0
-    return turn * _median([_held(run, turn * getattr(run.curve, name), grid) for run in drawn])
+def _share(part: float, whole: float) -> float | None:
+    return float(f"{part / whole:.6g}") if whole > 0 and math.isfinite(part) else None
 
 
-def _held(run: Run, values: Array, grid: Array) -> Array:
-    """The run's latest value at each update of the grid; inf once it has blown up."""
-    index = np.searchsorted(run.curve.step, grid, side="right") - 1
-    held: Array = values[np.maximum(index, 0)].copy()
-    held[np.isnan(held)] = np.inf
-    if run.status == "diverged":
-        held[grid > run.curve.step[-1]] = np.inf
-    return held
+def _times(run: Run) -> list[float | None]:
+    """The seconds at each point; of a record, which has none, in proportion to its updates."""
+    known = run.curve.time
+    if not np.isfinite(known).any() and run.steps > 0:
+        known = run.curve.step * (run.seconds / run.steps)
+    return _rounded(known, 5)
 
 
-def _median(curves: list[Array]) -> Array:
-    ordered = np.sort(np.stack(curves), axis=0)
-    low, high = ordered[(len(curves) - 1) // 2], ordered[len(curves) // 2]
-    middle: Array = np.where(np.isinf(high), np.nan, (low + np.where(np.isinf(high), 0, high)) / 2)
-    return middle
+def _is_told(values: Array) -> bool:
+    return bool(np.isfinite(values).any())
 
 
 def lengths(summary: Summary, threshold: str) -> list[dict[str, Any]]:

@@ -33,10 +33,26 @@ class Record(msgspec.Struct, gc=False):
     test_loss: float | None = None
     train_loss: float | None = None
     test_accuracy: float | None = None
+    epoch: float | None = None
     seconds: float | None = None
     steps_per_second: float | None = None
+    grad_norm: float | None = None
+    clip_fraction: float | None = None
+    lr: float | None = None
+    spectral_radius: float | None = None
+    identity_distance: float | None = None
     event: Any = None
 
+
+EXTRAS = (
+    "grad_norm",
+    "clip_fraction",
+    "lr",
+    "spectral_radius",
+    "identity_distance",
+    "steps_per_second",
+)
+"""Fields of a record that a page of not too many runs can draw beside scores and losses."""
 
 _DECODER = msgspec.json.Decoder(Record)
 
@@ -62,21 +78,24 @@ class Event:
 class Curve:
     """Scores and losses against updates, thinned; the scalars come from all records, before thinning.
 
-    `step`, `value` (the task's metric on the held-out set), `test_loss` and `train_loss` are (points,),
-    NaN where not finite; a task whose metric is its loss has that twice. `first_past` maps a threshold to
-    the first update evaluated beyond it.
+    `step`, `value` (the task's metric on the held-out set), `test_loss`, `train_loss` and `time` (seconds)
+    are (points,), NaN where not finite; a task whose metric is its loss has that twice. So are those of
+    `extras`, by the names of `EXTRAS`. `first_past` maps a threshold to the first update evaluated beyond it.
     """
 
     step: Array
     value: Array
     test_loss: Array
     train_loss: Array
+    time: Array
+    extras: Mapping[str, Array] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
     last_step: int = 0
     final_value: float = math.nan
     final_test_loss: float = math.nan
     final_train_loss: float = math.nan
     best_value: float = math.nan
+    epochs: float = math.nan
     seconds: float = math.nan
     steps_per_second: float = math.nan
     first_past: Mapping[str, int] = field(default_factory=dict)
@@ -86,10 +105,12 @@ class Curve:
 class Extent:
     """How much of a curve to keep: about `points` records, and of which thresholds the first crossing.
 
-    `threshold` is the one asked for; `levels` are values of the metric beside the usual thresholds.
+    With `extras` the fields of `EXTRAS` are kept too. `threshold` is the one asked for; `levels` are values
+    of the metric beside the usual thresholds.
     """
 
     points: int = 300
+    extras: bool = False
     threshold: float | None = None
     goal: float | None = None
     scoring: Scoring = UNKNOWN
@@ -119,16 +140,23 @@ def make_curve(records: Sequence[Record], extent: Extent) -> Curve:
     """Thin records, after taking the scalars and the first crossings from all of them."""
     if not records:
         empty = np.empty(0)
-        return Curve(empty, empty, empty, empty)
+        return Curve(empty, empty, empty, empty, empty)
     scoring = extent.scoring
-    columns = ("step", scoring.key, f"test_{scoring.suffix}", f"train_{scoring.suffix}")
+    columns: tuple[str, ...] = (
+        "step",
+        scoring.key,
+        f"test_{scoring.suffix}",
+        f"train_{scoring.suffix}",
+        "seconds",
+    )
+    columns += EXTRAS if extent.extras else ()
     if not set(columns) <= set(Record.__struct_fields__):
         raise ValueError(f"nothing here knows the metric {scoring.name}")
     table = np.array(list(map(attrgetter(*columns), records)), dtype=np.float64)
     if (np.diff(table[:, 0]) < 0).any():
         table = table[np.argsort(table[:, 0], kind="stable")]
     table[~np.isfinite(table)] = np.nan
-    step, value, test, train = table.T
+    step, value, test, train, time, *extras = table.T
     last = records[-1]
     past = _first_past(value, extent)
     keep = _thin(-value if scoring.higher else value, extent.points, list(past.values()))
@@ -137,12 +165,15 @@ def make_curve(records: Sequence[Record], extent: Extent) -> Curve:
         value=value[keep],
         test_loss=test[keep],
         train_loss=train[keep],
+        time=time[keep],
+        extras={name: one[keep] for name, one in zip(EXTRAS, extras, strict=False)},
         events=_events(records),
         last_step=int(step[-1]),
         final_value=float(value[-1]),
         final_test_loss=float(test[-1]),
         final_train_loss=float(train[-1]),
         best_value=scoring.best(value[np.isfinite(value)].tolist()),
+        epochs=_finite(last.epoch),
         seconds=_finite(last.seconds),
         steps_per_second=_finite(last.steps_per_second),
         first_past={name: int(step[at]) for name, at in past.items()},

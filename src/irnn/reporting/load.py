@@ -19,6 +19,9 @@ from irnn.runs.layout import CONFIG, MARKERS, METRICS, NOT_SCIENCE, PROVENANCE, 
 from irnn.runs.reading import read_json, read_yaml
 from irnn.runs.sealing import check_seal
 
+_MOST_WITH_EXTRAS = 200
+"""Runs of which gradient norms and the like are read: of more the page would grow too large."""
+
 _NO_PLACE = ("task", "metric", "thresholds")
 """What provenance.json says about the run itself, for reports of one that has no result yet."""
 
@@ -37,9 +40,10 @@ def load_runs(
     would grow past what a browser draws smoothly.
     """
     limit = points or max(100, min(300, 200_000 // max(1, len(folders))))
+    extras = len(folders) <= _MOST_WITH_EXTRAS
     cache = {} if cache is None else cache
     with _without_collector():
-        return _load(folders, cache, Extent(limit, threshold))
+        return _load(folders, cache, Extent(limit, extras, threshold))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -24,7 +25,15 @@ from irnn.reporting.table import headline
 from irnn.reporting.text import printable
 from irnn.reporting.verdict import verdict
 
-SCRIPTS = ("table.js", "chart.js", "curves.js", "scatter.js")
+SCRIPTS = (
+    "table.js",
+    "chart.js",
+    "runs.js",
+    "download.js",
+    "curves.js",
+    "scatter.js",
+    "start.js",
+)
 
 # The browser itself then refuses any request, whatever a setting's text may contain.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
@@ -51,11 +60,12 @@ def render_page(
     data: Mapping[str, Any],
     out: Path,
     command: str = "",
+    written: Sequence[str] = (),
 ) -> str:
     """Write the whole page as it lies in `out`, from which links to run folders are relative.
 
     Each task has its own tables and charts. `data` is what `page_data` computed from `summaries`,
-    `command` what was typed to get the page.
+    `command` what was typed to get the page, `written` the files that lie beside it.
     """
     parts = [_part(summary, comparison, len(summaries) > 1) for summary in summaries]
     page: str = (
@@ -65,9 +75,10 @@ def render_page(
             policy=Markup(POLICY),
             headline=headline(loaded),
             title=parts[0].verdict if len(parts) == 1 else headline(loaded),
-            written=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+            at=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
             command=printable(command),
             warnings=warnings(loaded),
+            files=_files(written),
             parts=parts,
             typed=run_lists.typed(loaded),
             provenance=run_lists.provenance(loaded),
@@ -79,6 +90,15 @@ def render_page(
         )
     )
     return page
+
+
+def _files(written: Sequence[str]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Links to files: each name once, with a link for each format."""
+    formats: dict[str, list[tuple[str, str]]] = {}
+    for path in written:
+        name, _, format_ = path.rpartition(".")
+        formats.setdefault(name.removeprefix("figures/"), []).append((format_.upper(), quote(path)))
+    return list(formats.items())
 
 
 def _part(summary: Summary, comparison: Comparison | None, several: bool) -> Part:

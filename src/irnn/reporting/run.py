@@ -24,7 +24,8 @@ class Run:
 
     `status` is solved, exhausted, diverged, or unfinished (no result.json). `scoring` says what its task
     is scored by; `value` is the metric at the end and `best_value` at its best, on the held-out set,
-    beside the losses that training lowers, NaN where none is finite; `steps` counts updates; `solved_at`
+    beside the losses that training lowers, NaN where none is finite; `steps` counts updates and
+    `epochs` passes through the data; `solved_at`
     maps a threshold to the first update evaluated beyond it, or None; `last_written` is when an
     unfinished run last wrote, in seconds since 1970, and NaN once nothing will write any more. `log`
     names the file in `path` that its curve was read from. `provenance` is of the first session, and
@@ -39,6 +40,7 @@ class Run:
     settings: Settings
     scoring: Scoring
     steps: int
+    epochs: float
     seconds: float
     steps_per_second: float
     value: float
@@ -145,6 +147,7 @@ def make_run(
         settings=settings,
         scoring=scoring,
         steps=_count(data.get("steps", curve.last_step)),
+        epochs=number(data.get("epochs", curve.epochs)),
         seconds=number(data.get("seconds", curve.seconds)),
         steps_per_second=number(data.get("steps_per_second", curve.steps_per_second)),
         value=number(data.get("value", data.get(scoring.key, curve.final_value))),

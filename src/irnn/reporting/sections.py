@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from irnn.reporting import wording
-from irnn.reporting.charts import DRAWN, MOST_BASELINES, RATE, SEQ_LEN
+from irnn.reporting.charts import DRAWN, MOST_BASELINES, RATE, SEQ_LEN, varying
 from irnn.reporting.heatmap import Heatmap, heatmaps, ramp
 from irnn.reporting.markup import Cell, Column, Row, Table, number, quantile_key, text
 from irnn.reporting.published import LABELS, rows_of
@@ -13,6 +13,16 @@ from irnn.reporting.summary import Group, Summary
 
 _MOST_AT_ONE = 12  # series that can stand side by side above a single T
 _MOST_FIGURES = 10
+_MANY_RUNS = 40  # more lines than that hide what they show
+_FEW_BANDS = 4
+_EXTRAS = {
+    "grad_norm": ("gradient norm, before clipping", True),
+    "clip_fraction": ("share of updates clipped", False),
+    "lr": ("learning rate", True),
+    "spectral_radius": ("spectral radius of W", False),
+    "identity_distance": ("distance of W from the identity", False),
+    "steps_per_second": ("updates per second", False),
+}
 
 
 def key_figures(summary: Summary) -> tuple[Table, int]:
@@ -94,9 +104,14 @@ def _group_row(index: int, group: Group, summary: Summary) -> Row:
 
 @dataclass(frozen=True)
 class Curves:
-    """What stands around the learning curves: what can be shown, and what the lines mean."""
+    """What stands around the learning curves: what can be shown, and what the lines mean.
 
-    kinds: dict[str, str]
+    `kinds` maps the names of what can be drawn to words and whether it is drawn on a logarithmic axis.
+    """
+
+    kinds: dict[str, tuple[str, bool]]
+    keys: list[tuple[str, bool]]
+    lines: str
     score: str
     dashed: str
     more: str
@@ -111,13 +126,18 @@ def curves(summary: Summary) -> Curves:
         "which diverged at least once)."
     ) * bool(later)
     scoring = summary.scoring
-    kinds = {"h": "held-out loss", "t": "training loss", "both": "both"}
+    kinds = {"h": ("held-out loss", True), "t": ("training loss", True), "both": ("both", True)}
     score = "loss"
     if not scoring.is_loss:
         score = scoring.label
-        kinds = {"h": f"held-out {score}", "l": "held-out loss", "t": "training loss"}
-        kinds["both"] = "both losses"
-    return Curves(kinds, score, _dashed(summary, score), more)
+        kinds = {"h": (f"held-out {score}", False), "l": ("held-out loss", True)}
+        kinds |= {"t": ("training loss", True), "both": ("both losses", True)}
+    known = {name for run in summary.runs for name in run.curve.extras}
+    kinds |= {name: told for name, told in _EXTRAS.items() if name in known}
+    keys = [(each["label"], each["on"]) for each in varying(summary)]
+    lines = "all" if len(summary.runs) <= _MANY_RUNS else "median"
+    lines = "band" if lines == "median" and len(summary.groups) <= _FEW_BANDS else lines
+    return Curves(kinds, keys, lines, score, _dashed(summary, score), more)
 
 
 def _dashed(summary: Summary, score: str) -> str:

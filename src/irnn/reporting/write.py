@@ -15,6 +15,7 @@ from irnn.reporting.run import Loaded
 from irnn.reporting.summary import Summary
 
 _LONGEST_NAME = 80
+_TABLES = ("summary.csv", "summary.parquet")
 
 
 def write_report(
@@ -40,27 +41,32 @@ def write_report(
     else:
         lines.append(export.PARQUET_REMEDY)
     data = page_data(summaries)
-    page = render_page(loaded, summaries, comparison, data, out.resolve(), command)
+    pictures.load()
+    drawn, told = _figures(summaries, data, out / "figures")
+    written = [name for name in _TABLES if (out / name).is_file()]
+    written += [path.relative_to(out).as_posix() for path in drawn]
+    page = render_page(
+        loaded, summaries, comparison, data, out.resolve(), command=command, written=written
+    )
     with replacing(out / "report.html") as path:
         path.write_text(page, encoding="utf-8")
-    lines.append(f"wrote {out / 'report.html'}")
-    pictures.load()
-    lines.append(_figures(summaries, data, out / "figures"))
-    return lines
+    return [*lines, f"wrote {out / 'report.html'}", told]
 
 
-def _figures(summaries: Sequence[Summary], data: dict[str, Any], folder: Path) -> str:
-    """Draw the pictures, of several tasks each into a folder of its own; say where they are."""
+def _figures(
+    summaries: Sequence[Summary], data: dict[str, Any], folder: Path
+) -> tuple[list[Path], str]:
+    """Draw the pictures, of several tasks each into a folder of its own; say which and where they are."""
     from irnn.reporting.figures import clear_figures, write_figures  # matplotlib is slow to import
 
     if len(summaries) == 1:
         drawn = write_figures(summaries[0], data, folder)
-        return f"wrote {len(drawn)} pictures into {folder}"
+        return drawn, f"wrote {len(drawn)} pictures into {folder}"
     clear_figures(folder)
-    count = 0
+    drawn = []
     for summary, part in zip(summaries, data["tasks"], strict=True):
         name = re.sub(r"[^A-Za-z0-9_-]", "_", summary.scoring.task)[:_LONGEST_NAME]
         scored = sum(each.scoring.task == summary.scoring.task for each in summaries) > 1
         place = folder / (f"{name}{summary.mark}" if scored else name)
-        count += len(write_figures(summary, part, place))
-    return f"wrote {count} pictures into {folder}, by task"
+        drawn += write_figures(summary, part, place)
+    return drawn, f"wrote {len(drawn)} pictures into {folder}, by task"

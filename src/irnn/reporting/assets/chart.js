@@ -1,7 +1,14 @@
 // Shared by all charts: SVG elements, scales, axes, the value box that follows the pointer.
-const DATA = JSON.parse(document.getElementById("data").textContent);
+let DATA = JSON.parse(document.getElementById("data").textContent);
 // One for each task: what its charts show; `mark` ends the names of its elements.
-const PARTS = DATA.tasks ?? [DATA];
+let PARTS = DATA.tasks ?? [DATA];
+// What a chart keeps when the page around it is made anew, as it is while runs go on.
+const MEMORY = new Map();
+function remembered(part, chart, initial) {
+  const name = `${chart}${part.mark}`;
+  if (!MEMORY.has(name)) MEMORY.set(name, initial);
+  return MEMORY.get(name);
+}
 const within = (part, name) => document.getElementById(`${name}${part.mark}`);
 const COLOURS = 7;
 const DASHES = ["", "8 3", "2 3"];
@@ -21,6 +28,9 @@ function element(parent, name, attributes = {}, text = "") {
 const count = (value) => Math.round(value).toLocaleString("en");
 const loss = (value) => (value === null ? "not finite" : String(Number(value.toPrecision(3))));
 const score = (value) => (value === null ? "not finite" : String(Number(value.toPrecision(4))));
+
+// A number on an axis: whole ones with commas, small ones in a few digits.
+const tick = (value) => (Math.abs(value) >= 1000 ? count(value) : String(Number(value.toPrecision(3))));
 
 function linearTicks([low, high], wanted) {
   const raw = (high - low) / wanted;
@@ -136,10 +146,12 @@ function marker(shape, x, y, r) {
 }
 
 // The line of each group beside its name in a table.
-for (const svg of document.querySelectorAll("svg.swatch")) {
-  const index = Number(svg.dataset.group);
-  const line = { x1: 0, x2: 28, y1: 6, y2: 6, "stroke-width": 3, "stroke-dasharray": dash(index) };
-  element(svg, "line", { ...line, stroke: colour(index) });
+function setupSwatches() {
+  for (const svg of document.querySelectorAll("svg.swatch")) {
+    const index = Number(svg.dataset.group);
+    const line = { x1: 0, x2: 28, y1: 6, y2: 6, "stroke-width": 3, "stroke-dasharray": dash(index) };
+    element(svg, "line", { ...line, stroke: colour(index) });
+  }
 }
 
 const redraws = [];

@@ -1,109 +1,164 @@
-// Learning curves: every seed thin, the group's median thick, divergences crossed, zoom and hover.
-PARTS.forEach((part) => {
+// Learning curves: seeds, medians and quartiles of the groups chosen; divergences crossed; zoom, values, downloads.
+function setupCurves(part) {
   const figure = within(part, "curves-figure");
   if (!figure) return;
+  const control = (name) => within(part, `curves-${name}`);
   const svg = figure.querySelector("svg.chart");
-  const kind = within(part, "curves-kind");
-  const shown = part.groups.map((_, index) => index < part.drawn);
+  const [kind, unit, lines, logX, logY, filter] = ["kind", "unit", "lines", "logx", "logy", "filter"].map(control);
+  const keys = [...control("groups").querySelectorAll("input")];
+  const legend = control("legend");
+  const kept = remembered(part, "curves", { range: null, shown: {} });
   const TOP = 10;
-  let range = null;
+  const { metric } = part;
+  let groups = [];
   let plot = null;
   let focus = null;
   let dragFrom = null;
 
-  const { metric } = part;
   const both = metric.higher ? ["l", "t"] : ["h", "t"]; // never two metrics on one axis
   const columns = () => (kind.value === "both" ? both : [kind.value]);
-  const isScore = () => metric.higher && kind.value === "h"; // linear, and no loss
-  const baselines = () => (metric.higher && !isScore() ? [] : metric.baselines);
-  const visible = () => part.groups.map((g, i) => [g, i]).filter(([, i]) => shown[i]);
+  const isLoss = () => ["both", "l", "t"].includes(kind.value) || (kind.value === "h" && !metric.higher);
+  const isHigher = () => metric.higher && kind.value === "h";
+  const baselines = () => (kind.value === "h" || (isLoss() && !metric.higher) ? metric.baselines : []);
+  const limit = (value) => (isLoss() ? Math.min(value, TOP) : value);
+  const drawsSeeds = () => lines.value === "all" || lines.value === "seeds";
+  const drawsMedian = () => lines.value !== "seeds";
+  const isShown = (group) => kept.shown[group.name] ?? group.index < part.drawn;
+  const visible = () => groups.filter(isShown);
+  const usable = (value) => value !== null && value !== undefined && (value > 0 || !logY.checked);
 
-  function lastUpdate() {
-    const ends = visible().flatMap(([group]) => group.runs.map((run) => run.s[run.s.length - 1] ?? 1));
-    return ends.reduce((one, other) => Math.max(one, other), 1);
+  // What `draw` and the pointer need of each group, made once for every change of what is shown.
+  function regroup() {
+    const chosen = keys.flatMap((box, index) => (box.checked ? [index] : []));
+    groups = grouped(part, chosen, filterOf(part, filter.value));
+    for (const group of groups) for (const run of group.runs) run.place = along(run, unit.value);
+    const count = groups.reduce((sum, group) => sum + group.runs.length, 0);
+    const all = runsOf(part).length;
+    control("told").textContent = count === all ? "" : `${count} of ${all} runs meet the filter`;
+    fillLegend();
   }
 
-  // The updates shown, and the losses there; of the evaluations around them too, whose lines cross the chart.
+  function lastPlace() {
+    const ends = visible().flatMap(({ runs }) => runs.map((run) => run.place[run.place.length - 1] ?? 0));
+    return ends.reduce((one, other) => Math.max(one, other), 0) || 1;
+  }
+
+  function firstPlace() {
+    if (!logX.checked) return 0;
+    const places = visible().flatMap(({ runs }) => runs.map((run) => run.place.find((at) => at > 0) ?? Infinity));
+    return Math.min(lastPlace() / 2, ...places);
+  }
+
+  // The stretch shown, and the values there; of the evaluations around it too, whose lines cross the chart.
   function extent() {
+    const linear = !logY.checked;
     let low = Infinity;
-    let high = isScore() ? 1 : 0;
+    let high = isHigher() ? 1 : 0;
     for (const { at } of baselines()) high = Math.max(high, 1.2 * at);
-    for (const [group] of visible()) for (const run of group.runs) {
-      run.s.forEach((step, i) => {
-        if (range && ((run.s[i + 1] ?? step) < range[0] || (run.s[i - 1] ?? step) > range[1])) return;
-        for (const name of columns()) {
-          const value = run[name][i];
-          if (value === null || (value <= 0 && !isScore())) continue;
-          low = Math.min(low, value);
-          high = Math.max(high, isScore() ? value : Math.min(value, TOP));
-        }
+    for (const { runs } of visible()) for (const run of runs) for (const name of columns()) {
+      run[name]?.forEach((value, i) => {
+        const at = run.place[i];
+        if (kept.range && ((run.place[i + 1] ?? at) < kept.range[0] || (run.place[i - 1] ?? at) > kept.range[1])) return;
+        if (!usable(value)) return;
+        low = Math.min(low, value);
+        high = Math.max(high, limit(value));
       });
     }
-    const x = range ?? [0, lastUpdate()];
-    if (isScore()) return { x, y: [Math.min(0, low), high * 1.03] };
+    const x = kept.range ?? [firstPlace(), lastPlace()];
+    if (low === Infinity) low = 0.1;
+    if (linear) {
+      const floor = isHigher() || isLoss() ? Math.min(0, low) : low - 0.05 * (high - low);
+      return { x, y: [floor, (high > floor ? high : floor + 1) + 0.03 * (high - floor)] };
+    }
     for (const { at } of baselines()) low = Math.min(low, 0.6 * at);
-    if (!Number.isFinite(low)) low = 0.1;
     return { x, y: [Math.max(1e-9, low * 0.8), Math.max(high, low) * 1.7] };
   }
 
   const clampY = (value) => plot.y(Math.min(Math.max(value, plot.y.domain[0]), plot.y.domain[1]));
+  const clampX = (at) => plot.x(Math.max(at, logX.checked ? plot.x.domain[0] : 0));
 
-  // NaN breaks the line; a value above the chart runs along its upper edge.
-  function path(steps, values) {
+  // What is not known breaks the line; a value above the chart runs along its upper edge.
+  function path(places, values) {
     const { left, right } = plot.box;
     let d = "";
     let pen = "M";
-    for (let i = 0; i < steps.length; i += 1) {
-      const px = plot.x(steps[i]);
-      const next = i + 1 < steps.length ? plot.x(steps[i + 1]) : px;
-      if (values[i] === null || (next < left && px < left)) {
+    for (let i = 0; i < places.length; i += 1) {
+      const px = places[i] === null ? NaN : clampX(places[i]);
+      const next = i + 1 < places.length && places[i + 1] !== null ? clampX(places[i + 1]) : px;
+      const value = values[i];
+      if (value === null || !Number.isFinite(value) || Number.isNaN(px) || (next < left && px < left)) {
         pen = "M";
         continue;
       }
-      d += `${pen}${px.toFixed(1)} ${clampY(values[i]).toFixed(1)}`;
+      d += `${pen}${px.toFixed(1)} ${clampY(value).toFixed(1)}`;
       pen = "L";
       if (px > right) break;
     }
     return d;
   }
 
+  function band({ x, low, high }) {
+    const known = x.map((_, i) => i).filter((i) => Number.isFinite(Math.min(Math.abs(low[i]), Math.abs(high[i]))));
+    const finite = (value) => (Number.isFinite(value) ? value : plot.y.domain[value > 0 ? 1 : 0]);
+    const edge = (values, order) => order.map((i) => `${clampX(x[i]).toFixed(1)} ${clampY(finite(values[i])).toFixed(1)}`);
+    if (!known.length) return "";
+    return `M${[...edge(high, known), ...edge(low, [...known].reverse())].join("L")}Z`;
+  }
+
+  function labels() {
+    const { name: said, loss: lost } = metric;
+    const words = { h: `held-out ${said}`, l: `held-out ${lost}`, t: `training ${lost}`, both: lost };
+    return { xLabel: UNITS[unit.value], yLabel: words[kind.value] ?? kind.selectedOptions[0].textContent };
+  }
+
   function draw() {
     const { x, y } = extent();
-    const { name: said, loss: lost } = metric;
-    const yLabel = { h: `held-out ${said}`, l: `held-out ${lost}`, t: `training ${lost}`, both: lost }[kind.value];
-    plot = frame(figure, { x: { domain: x }, y: { domain: y, log: !isScore() }, xLabel: "updates", yLabel });
+    const axes = { x: { domain: x, log: logX.checked }, y: { domain: y, log: logY.checked } };
+    plot = frame(figure, { ...axes, ...labels(), xText: tick, yText: tick });
     const { box } = plot;
     const clip = element(svg, "clipPath", { id: `curves-clip${part.mark}` });
-    const size = { x: box.left, y: 0, width: box.right - box.left, height: box.bottom };
-    element(clip, "rect", size);
+    element(clip, "rect", { x: box.left, y: 0, width: box.right - box.left, height: box.bottom });
     const layer = element(svg, "g", { "clip-path": `url(#curves-clip${part.mark})` });
     for (const { at } of baselines()) {
-      element(layer, "line", { class: "baseline", x1: box.left, x2: box.right, y1: plot.y(at), y2: plot.y(at) });
+      element(layer, "line", { class: "baseline", x1: box.left, x2: box.right, y1: clampY(at), y2: clampY(at) });
     }
-    for (const [group, index] of visible()) for (const name of columns()) {
-      const training = kind.value === "both" && name === "t";
-      const style = { stroke: colour(index), "stroke-dasharray": training ? "2 3" : dash(index) };
-      const seeds = group.runs.map((run) => path(run.s, run[name])).join("");
-      const of = { "data-group": index };
-      if (!training) element(layer, "path", { class: "seed", stroke: colour(index), d: seeds, ...of });
-      element(layer, "path", { class: "median", ...style, ...of, d: path(group.median.s, group.median[name]) });
-    }
-    for (const [group, index] of visible()) for (const run of group.runs) for (const event of run.e) {
-      const at = lastFinite(run, event[0]);
-      const d = marker("cross", plot.x(event[0]), clampY(at), 5);
+    for (const group of visible()) for (const name of columns()) drawGroup(layer, group, name);
+    for (const { runs, index } of visible()) for (const run of runs) for (const [step] of run.e) {
+      const d = marker("cross", clampX(placeOf(run, step)), clampY(limit(lastFinite(run, step))), 5);
       element(layer, "path", { class: "divergence", "data-group": index, d, stroke: colour(index), "stroke-width": 2.5 });
     }
     for (const { at, label } of baselines()) {
+      if (at < y[0] || at > y[1]) continue;
       const place = { class: "halo", x: box.right - 4, y: plot.y(at) - 12, "text-anchor": "end" };
       element(svg, "text", place, label);
     }
     hideTip(figure);
   }
 
+  function drawGroup(layer, group, name) {
+    const stroke = colour(group.index);
+    const training = kind.value === "both" && name === "t";
+    const dashes = training ? "2 3" : dash(group.index);
+    const of = { "data-group": group.index };
+    if (drawsSeeds() && !(training && drawsMedian())) {
+      const d = group.runs.map((run) => path(run.place, run[name] ?? [])).join("");
+      element(layer, "path", { class: drawsMedian() ? "seed" : "seed alone", stroke, d, ...of });
+    }
+    if (!drawsMedian()) return;
+    const told = quartiles(group.runs, unit.value, name, isHigher());
+    if (lines.value === "band") element(layer, "path", { class: "band", fill: stroke, d: band(told), ...of });
+    element(layer, "path", { class: "median", stroke, "stroke-dasharray": dashes, ...of, d: path(told.x, told.middle) });
+  }
+
+  function placeOf(run, step) {
+    const i = run.s.findIndex((at) => at >= step);
+    return run.place[i < 0 ? run.place.length - 1 : i] ?? 0;
+  }
+
   function lastFinite(run, step) {
-    const name = columns()[0];
+    const values = run[columns()[0]] ?? [];
     for (let i = run.s.length - 1; i >= 0; i -= 1) {
-      if (run.s[i] <= step && run[name][i] !== null) return run[name][i];
+      if (run.s[i] <= step && usable(values[i])) return values[i];
     }
     return TOP;
   }
@@ -111,10 +166,11 @@ PARTS.forEach((part) => {
   function nearest(at) {
     let best = null;
     let least = 40 ** 2;
-    for (const [group] of visible()) for (const run of group.runs) for (const name of columns()) {
+    for (const group of visible()) for (const run of group.runs) for (const name of columns()) {
       for (let i = 0; i < run.s.length; i += 1) {
-        const dx = plot.x(run.s[i]) - at.x;
-        if (dx * dx >= least || run[name][i] === null) continue;
+        if (run.place[i] === null || !usable(run[name]?.[i])) continue;
+        const dx = clampX(run.place[i]) - at.x;
+        if (dx * dx >= least) continue;
         const dy = clampY(run[name][i]) - at.y;
         const distance = dx * dx + dy * dy;
         if (distance < least) {
@@ -128,16 +184,17 @@ PARTS.forEach((part) => {
 
   function describe({ group, run, name, i }) {
     const ends = run.e.map((event) => `${event[1]} at ${count(event[0])}`);
-    const words = name === "t" ? "training" : "held-out";
-    const what = name === "h" ? metric.name : metric.loss;
-    const value = `update ${count(run.s[i])}: ${words} ${what} ${(isScore() ? score : loss)(run[name][i])}`;
+    const said = { h: `held-out ${metric.name}`, l: `held-out ${metric.loss}`, t: `training ${metric.loss}` };
+    const what = said[name] ?? kind.selectedOptions[0].textContent;
+    const also = unit.value === "s" ? "" : ` (${tick(run.place[i])} ${UNITS[unit.value]})`;
+    const value = `update ${count(run.s[i])}${also}: ${what} ${(isHigher() ? score : loss)(run[name][i])}`;
     return [value, `${group.name}, seed ${run.seed}`, `${run.id} (${run.status})`, ...ends];
   }
 
   // Fade all groups but one while the pointer rests on its name.
   function single(index) {
-    for (const path of svg.querySelectorAll("[data-group]")) {
-      path.classList.toggle("away", index !== null && Number(path.dataset.group) !== index);
+    for (const each of svg.querySelectorAll("[data-group]")) {
+      each.classList.toggle("away", index !== null && Number(each.dataset.group) !== index);
     }
   }
 
@@ -145,20 +202,21 @@ PARTS.forEach((part) => {
     focus = point;
     if (!point) return hideTip(figure);
     const { run, name, i } = point;
-    return showTip(figure, plot, plot.x(run.s[i]), clampY(run[name][i]), describe(point));
+    return showTip(figure, plot, clampX(run.place[i]), clampY(run[name][i]), describe(point));
   }
 
   function zoom(low, high) {
-    const from = Math.max(0, Math.min(low, high));
-    const to = Math.min(lastUpdate(), Math.max(low, high));
-    if (to - from >= 1) range = [from, to]; // what is narrower shows no update: stay
+    const from = Math.max(firstPlace(), Math.min(low, high));
+    const to = Math.min(lastPlace(), Math.max(low, high));
+    const least = unit.value === "s" ? 1 : lastPlace() / 1e5; // what is narrower shows no update: stay
+    if (to - from >= least) kept.range = [from, to];
     draw();
   }
 
   function scaleBy(factor) {
-    const [low, high] = plot.x.domain;
-    const middle = focus ? focus.run.s[focus.i] : (low + high) / 2;
-    zoom(middle - (middle - low) * factor, middle + (high - middle) * factor);
+    const { left, right } = plot.box;
+    const middle = focus ? clampX(focus.run.place[focus.i]) : (left + right) / 2;
+    zoom(plot.x.invert(middle - (middle - left) * factor), plot.x.invert(middle + (right - middle) * factor));
   }
 
   // Where a drag is: the margins beside the chart stand for its edges.
@@ -190,53 +248,86 @@ PARTS.forEach((part) => {
   });
   svg.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (event.key === "Enter" && focus) return openRun(focus.run.id);
+    if (event.key === "Enter" && focus) openRun(focus.run.id);
     if (!step) return null;
     event.preventDefault();
-    const first = visible()[0]?.[0].runs[0];
-    if (!first?.s.length) return null;
-    const from = focus ?? { group: visible()[0][0], run: first, name: columns()[0], i: -step };
+    const [group] = visible();
+    if (!group?.runs[0].s.length) return null;
+    const from = focus ?? { group, run: group.runs[0], name: columns()[0], i: -step };
     const i = Math.min(from.run.s.length - 1, Math.max(0, from.i + step));
-    return from.run[from.name][i] === null ? null : show({ ...from, i });
+    return usable(from.run[from.name]?.[i]) ? show({ ...from, i }) : null;
   });
 
   function reset() {
-    range = null;
+    kept.range = null;
     focus = null;
     draw();
   }
-  svg.addEventListener("dblclick", reset);
-  within(part, "curves-in").addEventListener("click", () => scaleBy(0.5));
-  within(part, "curves-out").addEventListener("click", () => scaleBy(2));
-  within(part, "curves-reset").addEventListener("click", reset);
-  kind.addEventListener("change", reset);
 
-  const legend = within(part, "curves-legend");
-  const boxes = part.groups.map((group, index) => {
-    const label = document.createElement("label");
-    const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: shown[index] });
-    box.addEventListener("change", () => {
-      shown[index] = box.checked;
-      reset();
-    });
-    label.append(box);
-    swatch(label, index);
-    const diverged = group.runs.filter((run) => run.e.length).length;
-    label.append(group.name, diverged ? ` (✕ in ${diverged} of ${group.runs.length})` : "");
-    label.addEventListener("pointerenter", () => single(index));
-    label.addEventListener("pointerleave", () => single(null));
-    legend.append(label);
-    return box;
-  });
-  for (const [id, on] of [["curves-all", true], ["curves-none", false]]) {
-    within(part, id).addEventListener("click", () => {
-      boxes.forEach((box, index) => {
-        box.checked = on;
-        shown[index] = on;
+  function fillLegend() {
+    legend.replaceChildren(...groups.map((group) => {
+      const label = document.createElement("label");
+      const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: isShown(group) });
+      box.addEventListener("change", () => {
+        kept.shown[group.name] = box.checked;
+        reset();
       });
+      label.append(box);
+      swatch(label, group.index);
+      const diverged = group.runs.filter((run) => run.e.length).length;
+      label.append(group.name, diverged ? ` (✕ in ${diverged} of ${group.runs.length})` : "");
+      label.addEventListener("pointerenter", () => single(group.index));
+      label.addEventListener("pointerleave", () => single(null));
+      return label;
+    }));
+  }
+
+  function drawnRows() {
+    const { xLabel, yLabel } = labels();
+    const rows = [["group", "run", "seed", "line", xLabel, yLabel]];
+    const words = { h: "held-out", l: "held-out", t: "training" };
+    for (const group of visible()) for (const name of columns()) {
+      const what = words[name] ?? name;
+      if (drawsSeeds()) for (const run of group.runs) {
+        run.place.forEach((at, i) => rows.push([group.name, run.id, run.seed, what, at, run[name]?.[i]]));
+      }
+      if (!drawsMedian()) continue;
+      const told = quartiles(group.runs, unit.value, name, isHigher());
+      const drawn = { [`median ${what}`]: told.middle };
+      if (lines.value === "band") Object.assign(drawn, { [`lower quartile ${what}`]: told.low, [`upper quartile ${what}`]: told.high });
+      for (const [line, values] of Object.entries(drawn)) {
+        told.x.forEach((at, i) => rows.push([group.name, "", "", line, at, values[i]]));
+      }
+    }
+    return rows;
+  }
+
+  const redo = () => {
+    regroup();
+    reset();
+  };
+  kind.addEventListener("change", () => {
+    logY.checked = kind.selectedOptions[0].dataset.log === "yes";
+    reset();
+  });
+  for (const each of [lines, logX, logY]) each.addEventListener("change", reset);
+  for (const each of [unit, ...keys]) each.addEventListener("change", redo);
+  filter.addEventListener("input", redo);
+  svg.addEventListener("dblclick", reset);
+  const name = `learning_curves${part.mark}`;
+  const buttons = {
+    in: () => scaleBy(0.5), out: () => scaleBy(2), reset, svg: () => saveSvg(figure, name), png: () => savePng(figure, name),
+    csv: () => saveCsv(drawnRows(), name),
+  };
+  for (const [id, act] of Object.entries(buttons)) control(id).addEventListener("click", act);
+  for (const [id, on] of [["all", true], ["none", false]]) {
+    control(id).addEventListener("click", () => {
+      for (const group of groups) kept.shown[group.name] = on;
+      fillLegend();
       reset();
     });
   }
   redraws.push(draw);
+  regroup();
   draw();
-});
+}

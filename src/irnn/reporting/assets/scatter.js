@@ -42,7 +42,7 @@ function padded(values, by) {
   return [low / by, high * by];
 }
 
-PARTS.forEach((part) => {
+function setupLengths(part) {
   const figure = within(part, "length-figure");
   if (!figure) return;
   const choice = within(part, "length-threshold");
@@ -127,9 +127,9 @@ PARTS.forEach((part) => {
   hoverPoints(figure, state);
   redraws.push(draw);
   draw();
-});
+}
 
-PARTS.forEach((part) => {
+function setupOverfitting(part) {
   const figure = within(part, "overfit-figure");
   if (!figure) return;
   const state = { points: [], plot: null };
@@ -162,4 +162,4 @@ PARTS.forEach((part) => {
   hoverPoints(figure, state);
   redraws.push(draw);
   draw();
-});
+}

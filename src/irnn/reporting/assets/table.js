@@ -1,17 +1,19 @@
 // Sorting by column, and opening the list of runs that a number links to.
-for (const table of document.querySelectorAll("table.sortable")) {
-  const heads = [...table.tHead.rows[0].cells];
-  heads.forEach((head, column) => {
-    head.querySelector("button")?.addEventListener("click", () => {
-      const up = head.getAttribute("aria-sort") !== "ascending";
-      heads.forEach((other) => other.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", up ? "ascending" : "descending");
-      const body = table.tBodies[0];
-      const rows = [...body.rows].map((row) => [sortKey(row.cells[column]), row]);
-      rows.sort((a, b) => (up ? 1 : -1) * compareKeys(a[0], b[0]));
-      body.append(...rows.map((row) => row[1]));
+function setupTables() {
+  for (const table of document.querySelectorAll("table.sortable")) {
+    const heads = [...table.tHead.rows[0].cells];
+    heads.forEach((head, column) => {
+      head.querySelector("button")?.addEventListener("click", () => {
+        const up = head.getAttribute("aria-sort") !== "ascending";
+        heads.forEach((other) => other.removeAttribute("aria-sort"));
+        head.setAttribute("aria-sort", up ? "ascending" : "descending");
+        const body = table.tBodies[0];
+        const rows = [...body.rows].map((row) => [sortKey(row.cells[column]), row]);
+        rows.sort((a, b) => (up ? 1 : -1) * compareKeys(a[0], b[0]));
+        body.append(...rows.map((row) => row[1]));
+      });
     });
-  });
+  }
 }
 
 function sortKey(cell) {
@@ -36,5 +38,3 @@ function openTarget() {
 function openRun(id) {
   location.hash = `run-${encodeURIComponent(id)}`;
 }
-addEventListener("hashchange", openTarget);
-openTarget();

@@ -1,0 +1,14 @@
+// Bring the page to life; again whenever its content was made anew.
+function start() {
+  redraws.length = 0;
+  setupTables();
+  setupSwatches();
+  for (const part of PARTS) {
+    setupCurves(part);
+    setupLengths(part);
+    setupOverfitting(part);
+  }
+}
+start();
+addEventListener("hashchange", openTarget);
+openTarget();
