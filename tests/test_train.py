@@ -50,7 +50,7 @@ def test_a_run_goes_on_when_nobody_reads_along_any_more(tmp_path: Path) -> None:
     assert process.returncode == 0
     (folder,) = folders(tmp_path)
     assert (folder / "result.json").is_file()
-    assert "NOT SOLVED" in (folder / "train.log").read_text()
+    assert "with its budget" in (folder / "train.log").read_text()
 
 
 def test_an_exploding_run_exits_with_3(cli: Cli) -> None:

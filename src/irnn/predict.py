@@ -61,7 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--version", action=ShowVersion)
     parser.add_argument(
-        "run", metavar="RUN", help="a run folder, as made by irnn-train, or a run id in IRNN_RUNS"
+        "run",
+        metavar="RUN",
+        nargs="?",
+        help="a run folder, as made by irnn-train, or a run id in IRNN_RUNS",
     )
     parser.add_argument("--samples", type=int, metavar="N", help="sequences to draw (default 10)")
     parser.add_argument(

@@ -93,6 +93,7 @@ def _attempt(config: "Config", overrides: list[str]) -> int:
     from irnn.runs import layout
     from irnn.runs.directory import RunDirectory
     from irnn.runs.files import StorageError
+    from irnn.runs.finding import others_than
     from irnn.runs.ownership import BusyError
     from irnn.training.loop import Interrupted
     from irnn.training.session import run
@@ -113,7 +114,26 @@ def _attempt(config: "Config", overrides: list[str]) -> int:
         if directory is not None and directory.last.exists():
             return _interrupted(overrides, 130)
         return _say("interrupted before its first update", 130)
+    if next(iter(others_than(directory.path)), None) is None:
+        screen.say(_what_next(config, directory.path, overrides))
     return DIVERGED if result["status"] == layout.DIVERGED else SOLVED_OR_EXHAUSTED
+
+
+def _what_next(config: "Config", folder: Path, overrides: Sequence[str]) -> str:
+    """Say what can be typed after the first run of a folder."""
+    import shlex
+
+    from irnn.runs.finding import runs_root
+    from irnn.runs.identity import is_once
+
+    usual = config.runs_dir == runs_root()
+    same = [word for word in overrides if not is_once(word) and not word.startswith("seed=")]
+    commands = (
+        ["irnn-predict", folder.name if usual else str(folder)],
+        ["irnn-train", "-m", *same, "seed=0,1,2"],
+        ["irnn-report", *([] if usual else [config.runs_dir]), "--out", "report"],
+    )
+    return "next: " + "\n      ".join(map(shlex.join, commands))
 
 
 def _sweep(command: "Command") -> int:

@@ -59,6 +59,11 @@ def expand(pattern: str) -> list[Path]:
         folders = (
             [root / pattern] if expanded(f"{root}/{pattern}").is_dir() else _matches(root / pattern)
         )
+    if not folders and pattern == runs_root():
+        raise ValueError(
+            f"there is no folder {pattern} yet: irnn-train trains a run into it; or name another folder of "
+            "runs, as PATH or in the variable IRNN_RUNS"
+        )
     if not folders:
         raise ValueError(
             f"PATH={pattern} does not exist; give a runs root, a run folder, a run id of "

@@ -1,7 +1,13 @@
 """Find run folders by what a user types: a path, or a run's name in the folder of runs."""
 
+import difflib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+
+from irnn.runs.layout import CONFIG
+
+_SHOWN = 5
 
 
 def runs_root() -> str:
@@ -28,12 +34,15 @@ def expanded(text: str) -> Path:
     return path
 
 
-def find_run(text: str) -> Path:
+def find_run(text: str | None) -> Path:
     """Find a run's folder by its path, or by its run id in the folder of runs.
 
     Raises:
-        ValueError: It cannot be looked for, or is in neither place.
+        ValueError: It cannot be looked for, or is in neither place, or none was named; the message says what
+            there is.
     """
+    if not text:
+        raise ValueError(f"which run? Give a run folder or a run id: {_known(runs_root())}")
     path = expanded(text)
     if path.exists():
         return path
@@ -42,10 +51,34 @@ def find_run(text: str) -> Path:
         beside = expanded(f"{root}/{text}")
         if beside.exists():
             return beside
-        raise ValueError(f"{_shortened(text)}: no such run, neither here nor in {root} (IRNN_RUNS)")
+        raise ValueError(
+            f"{_shortened(text)}: no such run, neither here nor in {root} (IRNN_RUNS); {_known(root, text)}"
+        )
     raise ValueError(
         f"{_shortened(text)}: no such folder; give a run folder, or a run id of {root}"
     )
+
+
+def others_than(folder: Path) -> Iterator[Path]:
+    """Walk over the runs beside a run."""
+    yield from (path.parent for path in folder.parent.glob(f"*/{CONFIG}") if path.parent != folder)
+
+
+def _known(root: str, like: str = "") -> str:
+    """Say which runs there are, the likeliest ones first: those of a similar name, else the latest."""
+    try:
+        folders = [path.parent for path in expanded(root).glob(f"*/{CONFIG}")]
+        latest = sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)
+    except (OSError, ValueError):
+        latest = []
+    names = [path.name for path in latest]
+    if not names:
+        return f"{root} has none yet; irnn-train trains one"
+    close = [name for name in names if like and name.startswith(like)]
+    close += difflib.get_close_matches(like, names, _SHOWN, cutoff=0.8)
+    some = list(dict.fromkeys(close or names))[:_SHOWN]
+    more = f" and {len(names) - len(some):,} more" if len(names) > len(some) else ""
+    return f"{root} has {', '.join(some)}{more}"
 
 
 def _shortened(text: str) -> str:
