@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from irnn.answers import Answers
 from irnn.composition import compose_config
 from irnn.predict import main
 from irnn.runs.directory import RunDirectory
@@ -80,7 +81,7 @@ def test_a_value_that_the_network_cannot_hold_is_refused(ask: Any, tmp_path: Pat
 def test_an_answer_that_is_no_number_is_refused(
     ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("irnn.predict.predict", lambda _, some: [float("nan")] * len(some))
+    monkeypatch.setattr("irnn.predict._outputs", lambda _, some: some[0, :, 0] * float("nan"))
     status, _, errors = ask("--output", "y.csv")
     assert status == 2
     assert "sequence 0 of 12 steps: the network overflows, its answer is no number" in errors
@@ -152,17 +153,59 @@ def test_names_that_begin_like_formulas_are_neutralized(ask: Any, tmp_path: Path
 def test_many_sequences_are_answered_with_a_word_now_and_then(
     ask: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("irnn.predict._CHUNK_STEPS", 24)
+    monkeypatch.setattr("irnn.drawn.CHUNK_STEPS", 24)
     assert ask("--samples", 5)[2] == ""
-    monkeypatch.setattr("irnn.predict._TELL_SECONDS", 0.0)
-    assert "irnn-predict: 4 sequences answered" in ask("--samples", 5)[2]
+    monkeypatch.setattr("irnn.drawn._TELL_SECONDS", 0.0)
+    said = ask("--samples", 5)[2].splitlines()
+    assert re.fullmatch(r"irnn-predict: 2 of 5 sequences answered, 0:\d\d:\d\d left", said[0])
+    assert len(said) == 2, "the last ones are answered by the table"
+
+
+def test_only_rows_that_are_shown_or_written_are_laid_out(
+    ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laid_out: list[int] = []
+    rows = Answers.rows
+
+    def counted(some: Answers, task: Any) -> Any:
+        laid_out.append(len(some.names))
+        return rows(some, task)
+
+    monkeypatch.setattr(Answers, "rows", counted)
+    monkeypatch.setattr("irnn.drawn.CHUNK_STEPS", 120)
+    assert "and 80 more" in ask("--samples", 100)[1]
+    assert laid_out == [10, 10]
+    laid_out.clear()
+    ask("--samples", 100, "--output", "y.csv")
+    assert laid_out == [10] * 10
+
+
+def test_sequences_of_a_file_are_answered_alike_however_few_go_through_at_once(
+    ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"{n},0.{n},{int(k in (n, 9))}\n" for n in range(1, 9) for k in range(10 + n % 3)]
+    (tmp_path / "x.csv").write_text(HEADER + "".join(rows))
+    ask("--input", "x.csv", "--output", "whole.csv")
+    monkeypatch.setattr("irnn.predict.CHUNK_STEPS", 24)
+    ask("--input", "x.csv", "--output", "parts.csv")
+    names = [line.split(",")[0] for line in (tmp_path / "whole.csv").read_text().splitlines()]
+    assert names == ["sequence", *"12345678"]
+    assert (tmp_path / "whole.csv").read_text() == (tmp_path / "parts.csv").read_text()
+
+
+def test_openmp_does_not_pin_predictions_to_one_core(
+    ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_PROC_BIND", "close")
+    ask()
+    assert "OMP_PROC_BIND" not in os.environ
 
 
 def test_sequences_are_the_same_however_many_are_drawn_at_once(
     ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask("--samples", 7, "--output", "whole.csv")
-    monkeypatch.setattr("irnn.predict._CHUNK_STEPS", 24)
+    monkeypatch.setattr("irnn.drawn.CHUNK_STEPS", 24)
     ask("--samples", 7, "--output", "parts.csv")
     assert (tmp_path / "whole.csv").read_text() == (tmp_path / "parts.csv").read_text()
 
@@ -175,6 +218,10 @@ def test_sequences_are_the_same_however_many_are_drawn_at_once(
             "needs 6 GB for its hidden states; at most 134,217,728 steps",
         ),
         (["--seed", "-1"], "--seed -1: must be between"),
+        (
+            ["--samples", "30000000"],
+            "at most 268,435,456 steps in all, which are --samples 22369621",
+        ),
         (["--input", "~nosuch/x.csv"], "no such file"),
         (["--input", "x" * 300], "File name too long"),
         (["--output", "x" * 300], "File name too long"),

@@ -46,23 +46,81 @@ def fields_of(task: "Adding") -> tuple[str, ...]:
     return tuple(task.answer_name if name == "sum" else name for name in FIELDS)
 
 
-def row_of(name: str, sequence: "Tensor", answer: float, task: "Adding") -> Row:
-    """Put a sequence (T, 2) of (value, mask) and the network's answer into a row.
+@dataclass(frozen=True)
+class Answers:
+    """What a network answered to N sequences of one length.
+
+    Args:
+        names: of the sequences, N.
+        steps: T.
+        marks: how many steps are marked, (N,).
+        places: the first two marked steps, (N, 2); -1 where there are fewer.
+        marked: their values, (N, 2) float64.
+        targets: the right answers, (N,) float64.
+        given: the network's, (N,) float64.
+        outside: whether values lie beyond 0 to 1, (N,).
+    """
+
+    names: Sequence[str]
+    steps: int
+    marks: "Tensor"
+    places: "Tensor"
+    marked: "Tensor"
+    targets: "Tensor"
+    given: "Tensor"
+    outside: "Tensor"
+
+    @property
+    def errors(self) -> "Tensor":
+        """Give answer minus target, (N,)."""
+        return self.given - self.targets
+
+    def rows(self, task: "Adding") -> list[Row]:
+        """Lay the answers out, a row for each sequence."""
+        fields = fields_of(task)
+        places = [[step if step >= 0 else None for step in pair] for pair in self.places.tolist()]
+        values = [
+            [None if math.isnan(value) else value for value in pair]
+            for pair in self.marked.tolist()
+        ]
+        columns = (self.marks, self.targets, self.given, self.errors)
+        numbers = zip(*(column.tolist() for column in columns), strict=True)
+        return [
+            dict(zip(fields, (name, self.steps, s[0], v[0], s[1], v[1], *rest), strict=True))
+            for name, s, v, rest in zip(self.names, places, values, numbers, strict=True)
+        ]
+
+
+def answered(names: Sequence[str], sequences: "Tensor", given: "Tensor", task: "Adding") -> Answers:
+    """Hold answers (N,) against what sequences (T, N, 2) of (value, mask) ask for.
 
     Raises:
-        InputError: The answer is no number.
+        InputError: An answer is no number.
     """
-    values, mask = sequence[:, 0].double(), sequence[:, 1].double()
-    if not math.isfinite(answer):
+    import torch
+
+    values, mask = sequences[..., 0].double(), sequences[..., 1].double()
+    given = given.double()
+    if not bool(given.isfinite().all()):
+        place = int(given.isfinite().logical_not().nonzero()[0])
         raise InputError(
-            f"sequence {name} of {len(sequence):,} steps: the network overflows, its answer is no number "
-            f"(the largest value is {float(values.abs().max()):.3g}; training has 0 to 1); leave it out"
+            f"sequence {names[place]} of {len(sequences):,} steps: the network overflows, its answer is no "
+            f"number (the largest value is {float(values[:, place].abs().max()):.3g}; training has 0 to 1); "
+            "leave it out"
         )
-    marked = [(int(step), float(values[step])) for step in mask.nonzero().flatten()]
-    first, second = [*marked, (None, None), (None, None)][:2]
-    total = task.target_of(values, mask)
-    cells = (name, len(sequence), *first, *second, len(marked), total, answer, answer - total)
-    return dict(zip(fields_of(task), cells, strict=True))
+    is_marked = mask != 0
+    marks = is_marked.sum(dim=0)
+    owners, steps = is_marked.T.nonzero(as_tuple=True)  # in the order of sequences, then steps
+    rank = torch.arange(len(owners)) - (marks.cumsum(0) - marks)[owners]
+    owners, steps, rank = owners[rank < 2], steps[rank < 2], rank[rank < 2]
+    places = torch.full((len(names), 2), -1)
+    marked = torch.full((len(names), 2), math.nan, dtype=torch.float64)
+    places[owners, rank] = steps
+    marked[owners, rank] = values[steps, owners]
+    return Answers(
+        names, len(sequences), marks, places, marked, task.targets_of(values, mask), given,
+        outside=((values < 0) | (values > 1)).any(dim=0),
+    )  # fmt: skip
 
 
 @dataclass
@@ -74,13 +132,13 @@ class Errors:
     worst: float = 0.0
     longest: int = 0
 
-    def add(self, row: Row) -> None:
-        """Count a row in."""
-        error = float(row["error"] or 0.0)
-        self.count += 1
-        self.squares += error * error
-        self.worst = max(self.worst, abs(error))
-        self.longest = max(self.longest, int(row["steps"] or 0))
+    def add(self, some: Answers) -> None:
+        """Count answers in."""
+        errors = some.errors
+        self.count += len(errors)
+        self.squares += float(errors.square().sum())
+        self.worst = max(self.worst, float(errors.abs().max()))
+        self.longest = max(self.longest, some.steps)
 
     @property
     def mse(self) -> float:
@@ -90,7 +148,7 @@ class Errors:
 
 @dataclass
 class Tally:
-    """Counts rows without keeping more than the screen shows; `trained` is the length of training."""
+    """Counts answers without keeping more than the screen shows; `trained` is the length of training."""
 
     trained: int
     shown: list[Row] = field(default_factory=list)
@@ -100,14 +158,21 @@ class Tally:
     unmarked: int = 0
     outside: int = 0
 
-    def add(self, row: Row, outside: bool) -> None:
-        """Count a row in; `outside` says that values of it lie beyond 0 to 1."""
-        if len(self.shown) < SHOWN:
-            self.shown.append(row)
-        self.total.add(row)
-        (self.longer if int(row["steps"] or 0) > self.trained else self.others).add(row)
-        self.unmarked += row["marks"] != 2
-        self.outside += outside
+    @property
+    def room(self) -> int:
+        """How many more rows the screen shows."""
+        return SHOWN - len(self.shown)
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Keep as many rows as the screen shows."""
+        self.shown += rows[: self.room]
+
+    def add(self, some: Answers) -> None:
+        """Count answers in."""
+        self.total.add(some)
+        (self.longer if some.steps > self.trained else self.others).add(some)
+        self.unmarked += int((some.marks != 2).sum())
+        self.outside += int(some.outside.sum())
 
     def notes(self, at_trained: Errors | None = None) -> list[str]:
         """Say what of the sequences the network never saw, and the error that it makes there.

@@ -2,15 +2,27 @@
 
 import argparse
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from irnn import screen
-from irnn.answers import Errors, InputError, Tally, Write, fields_of, row_of, screen_lines, writing
+from irnn.answers import (
+    Answers,
+    Errors,
+    InputError,
+    Row,
+    Tally,
+    Write,
+    answered,
+    fields_of,
+    screen_lines,
+    writing,
+)
+from irnn.drawn import CHUNK_STEPS, check_drawn, chunks
+from irnn.machine import forget_binding
 from irnn.version import ShowVersion
 
 if TYPE_CHECKING:
@@ -19,13 +31,12 @@ if TYPE_CHECKING:
     from irnn.config import Config
     from irnn.models.regressor import Regressor
     from irnn.tasks.adding import Adding
-    from irnn.tasks.base import Drawn, Task
+
+    Places = list[int]
+    Blocks = Iterator[tuple[list[str], Iterable[tuple[Places, Tensor]]]]
 
 _STATES = 1 << 24  # hidden values of one forward pass: bounds the memory of kernels that keep them
 _MOST_STATES = 1 << 30  # of one sequence: 4 GiB
-_MOST_STEPS = 1 << 28  # of all sequences that are drawn
-_CHUNK_STEPS = 1 << 20  # drawn at once
-_TELL_SECONDS = 5.0
 
 DESCRIPTION = """\
 Show what a trained network answers: sequences of its task with the right answer and the network's.
@@ -38,19 +49,30 @@ tabs part the columns. An NPY file holds an array (N, T, 2) of (value, mask). A 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command: 0, or 2 with a message for what cannot be done."""
-    with screen.guarded():
-        try:
-            _predict(_parser().parse_args(argv))
-        except ValueError as error:
-            screen.complain(f"irnn-predict: {error}")
-        except OSError as error:
-            place = f"{error.filename}: " if error.filename else ""
-            screen.complain(f"irnn-predict: {place}{error.strerror or error}")
-        except KeyboardInterrupt:
-            return 130
-        else:
-            return 0
+    """Run the command: 0, 2 with a message for what cannot be done, 1 where nobody could be told."""
+    forget_binding()  # before PyTorch is loaded
+    with screen.guarded() as shown:
+        status = _main(argv, shown)
+    return shown.status(status)
+
+
+def _main(argv: Sequence[str] | None, shown: screen.Shown) -> int:
+    shown.is_all = True
+    try:
+        arguments = _parser().parse_args(argv)
+        shown.is_all = arguments.output is None
+        _predict(arguments)
+    except SystemExit as ended:  # argparse's: it has said what there is to say
+        return int(ended.code or 0)
+    except ValueError as error:
+        screen.complain(f"irnn-predict: {error}")
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        screen.complain(f"irnn-predict: {place}{error.strerror or error}")
+    except KeyboardInterrupt:
+        return 130
+    else:
+        return 0
     return 2
 
 
@@ -108,21 +130,16 @@ def _predict(arguments: argparse.Namespace) -> None:
 
         names, sequences, notes = read_sequences(arguments.input, _largest(model))
         longest = max(map(len, sequences))
-        chunks = iter([(names, sequences)])
+        blocks: Blocks = iter([(names, _by_length(sequences))])
     else:
-        longest, samples = _check_drawn(config, arguments)
-        chunks = _drawn(config, arguments.seed, samples, longest)
+        longest, samples = check_drawn(config, arguments)
+        blocks = _drawn(config, arguments.seed, samples, longest)
     _check_memory(model, longest)
     tally = Tally(config.task.seq_len)
     output = arguments.output
     with writing(output, fields_of(task)) if output else nullcontext() as write:
-        told, done = time.monotonic(), 0
-        for names, sequences in chunks:
-            _answer(model, task, names, sequences, tally, write)
-            done += len(names)
-            if time.monotonic() - told >= _TELL_SECONDS:
-                told = time.monotonic()
-                screen.complain(f"irnn-predict: {done:,} sequences answered")
+        for names, some in blocks:
+            _answer(model, task, names, some, tally, write)
     screen.say(f"{folder.absolute().name}: trained on T = {config.task.seq_len}\n")
     for line in screen_lines(tally, task):
         screen.say(line)
@@ -155,13 +172,13 @@ def _show(
     """Show what a network answers to sequences of a task without marks."""
     from irnn import shown_answers, tasks
 
-    steps, samples = _check_drawn(config, arguments)
+    steps, samples = check_drawn(config, arguments)
     trained = tasks.make(config.task)
     task = tasks.make(replace(config.task, seq_len=steps))
     _check_memory(model, task.steps)
     table, output = shown_answers.Table(), arguments.output
     with writing(output, shown_answers.fields_of(task)) if output else nullcontext() as write:
-        for names, drawn in _chunks(task, arguments.seed, samples):
+        for names, drawn in chunks(task, arguments.seed, samples):
             rows = shown_answers.answer(model, task, drawn, names, table.score)
             table.add(rows)
             if write is not None:
@@ -174,7 +191,7 @@ def _show(
         screen.say(line)
     if steps > config.task.seq_len:
         beside = shown_answers.Score()
-        for names, drawn in _chunks(trained, arguments.seed, min(samples, 1000)):
+        for names, drawn in chunks(trained, arguments.seed, min(samples, 1000)):
             shown_answers.answer(model, trained, drawn, names, beside)
         screen.say(f"note: {shown_answers.longer(task, trained, table.score, beside)}")
 
@@ -183,17 +200,32 @@ def _answer(
     model: "Regressor",
     task: "Adding",
     names: Sequence[str],
-    sequences: Sequence["Tensor"],
+    blocks: Iterable[tuple["Places", "Tensor"]],
     tally: Tally,
     write: Write | None,
 ) -> None:
-    answers = predict(model, sequences)
-    rows = [row_of(*each, task) for each in zip(names, sequences, answers, strict=True)]
-    for row, sequence in zip(rows, sequences, strict=True):
-        values = sequence[:, 0]
-        tally.add(row, outside=bool(((values < 0) | (values > 1)).any()))
+    """Answer sequences in blocks of one length, and show and write them in the order of their names."""
+    rows: list[Row] = [{}] * len(names)
+    wanted = write is not None or tally.room > 0
+    for places, some in _answers(model, task, names, blocks):
+        tally.add(some)
+        for place, row in zip(places, some.rows(task) if wanted else (), strict=False):
+            rows[place] = row
+    if wanted:
+        tally.show(rows)
     if write is not None:
         write(rows)
+
+
+def _answers(
+    model: "Regressor",
+    task: "Adding",
+    names: Sequence[str],
+    blocks: Iterable[tuple["Places", "Tensor"]],
+) -> Iterator[tuple["Places", Answers]]:
+    for places, sequences in blocks:
+        given = _outputs(model, sequences)
+        yield places, answered([names[place] for place in places], sequences, given, task)
 
 
 def _at_trained(config: "Config", model: "Regressor", seed: int, samples: int) -> Errors:
@@ -202,9 +234,9 @@ def _at_trained(config: "Config", model: "Regressor", seed: int, samples: int) -
 
     task = cast("Adding", tasks.make(config.task))
     errors = Errors()
-    for names, sequences in _drawn(config, seed, samples, config.task.seq_len):
-        for each in zip(names, sequences, predict(model, sequences), strict=True):
-            errors.add(row_of(*each, task))
+    for names, blocks in _drawn(config, seed, samples, config.task.seq_len):
+        for _, some in _answers(model, task, names, blocks):
+            errors.add(some)
     return errors
 
 
@@ -294,76 +326,52 @@ def _check_memory(model: "Regressor", steps: int) -> None:
         )
 
 
-def _check_drawn(config: "Config", arguments: argparse.Namespace) -> tuple[int, int]:
-    """Give the length and the number of the sequences to draw."""
-    from irnn import tasks
-
-    samples = 10 if arguments.samples is None else arguments.samples
-    steps = config.task.seq_len if arguments.seq_len is None else arguments.seq_len
-    if samples < 1:
-        raise InputError(f"--samples {samples}: must be at least 1")
-    if steps < 2:
-        raise InputError(f"--seq-len {steps}: must be at least 2")
-    asked = tasks.make(replace(config.task, seq_len=steps))
-    if refused := asked.refusal() or asked.data_refusal():
-        raise InputError(f"--seq-len {steps}: task.{refused[0]} {refused[1]}")
-    available = tasks.make(config.task).available
-    if available is not None and samples > available:
-        raise InputError(f"--samples {samples}: there are {available:,} held out")
-    if samples * steps > _MOST_STEPS:
-        raise InputError(
-            f"--samples {samples} x --seq-len {steps}: at most {_MOST_STEPS:,} steps in all"
-        )
-    if not 0 <= arguments.seed < 2**63:
-        raise InputError(f"--seed {arguments.seed}: must be between 0 and 2^63 - 1")
-    return steps, samples
-
-
-def _drawn(
-    config: "Config", seed: int, samples: int, steps: int
-) -> Iterator[tuple[list[str], list["Tensor"]]]:
-    """Draw sequences from a stream of their own, some at a time: their numbers, and [(T, 2)]."""
+def _drawn(config: "Config", seed: int, samples: int, steps: int) -> "Blocks":
+    """Draw sequences from a stream of their own, some at a time: their numbers, and one block (T, N, 2)."""
     import torch
 
     from irnn import tasks
 
     task = tasks.make(replace(config.task, seq_len=steps))
-    for names, drawn in _chunks(task, seed, samples):
+    for names, drawn in chunks(task, seed, samples):
         inputs, _ = task.encode(drawn, torch.float32)
-        yield names, list(inputs.transpose(0, 1))
+        yield names, [([*range(len(names))], inputs)]
 
 
-def _chunks(task: "Task", seed: int, samples: int) -> Iterator[tuple[list[str], "Drawn"]]:
-    """Draw sequences in their compact form, some at a time, with their numbers."""
+def _by_length(sequences: Sequence["Tensor"]) -> Iterator[tuple["Places", "Tensor"]]:
+    """Put some sequences (T, 2) of one length together at a time: their places, and (T, N, 2)."""
     import torch
 
-    from irnn.seeding import stream_key
+    lengths: dict[int, list[int]] = {}
+    for place, sequence in enumerate(sequences):
+        lengths.setdefault(len(sequence), []).append(place)
+    for steps, places in lengths.items():
+        rows = max(1, CHUNK_STEPS // steps)
+        for start in range(0, len(places), rows):
+            some = places[start : start + rows]
+            yield some, torch.stack([sequences[place] for place in some], dim=1)
 
-    rows = max(1, _CHUNK_STEPS // task.steps)
-    for start in range(0, samples, rows):
-        index = torch.arange(start, min(start + rows, samples))
-        names = [str(number) for number in index.tolist()]
-        yield names, task.draw(stream_key(seed, "predict"), index)
+
+def _outputs(model: "Regressor", sequences: "Tensor") -> "Tensor":
+    """Answer sequences (T, N, 2): (N,), some at a time."""
+    import torch
+
+    hidden = model.recurrent.hidden_size * model.recurrent.num_layers
+    rows = max(1, min(512, _STATES // (len(sequences) * hidden)))
+    sequences = sequences.to(model.readout.weight.dtype)
+    with torch.no_grad():
+        blocks = [
+            sequences[:, start : start + rows] for start in range(0, sequences.shape[1], rows)
+        ]
+        return torch.cat([model(block.contiguous()) for block in blocks])
 
 
 def predict(model: "Regressor", sequences: Sequence["Tensor"]) -> list[float]:
     """Answer for each sequence (T, 2); sequences of one length go through the network together."""
-    import torch
-
-    dtype = model.readout.weight.dtype
     answers = [0.0] * len(sequences)
-    lengths: dict[int, list[int]] = {}
-    for place, sequence in enumerate(sequences):
-        lengths.setdefault(len(sequence), []).append(place)
-    hidden = model.recurrent.hidden_size * model.recurrent.num_layers
-    with torch.no_grad():
-        for steps, places in lengths.items():
-            rows = max(1, min(512, _STATES // (steps * hidden)))
-            for start in range(0, len(places), rows):
-                some = places[start : start + rows]
-                batch = torch.stack([sequences[place] for place in some], dim=1).to(dtype)
-                for place, answer in zip(some, model(batch).tolist(), strict=True):
-                    answers[place] = answer
+    for places, some in _by_length(sequences):
+        for place, answer in zip(places, _outputs(model, some).tolist(), strict=True):
+            answers[place] = answer
     return answers
 
 

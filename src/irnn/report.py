@@ -77,13 +77,19 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; 0 when a report was made, 2 for a request that cannot be met."""
-    with screen.guarded():
-        return _report(argv)
+    """Run the command: 0 a report was made, 2 the request cannot be met, 1 nobody could be shown it."""
+    with screen.guarded() as shown:
+        status = _report(argv, shown)
+    return shown.status(status)
 
 
-def _report(argv: Sequence[str] | None) -> int:
-    arguments = parser().parse_args(argv)
+def _report(argv: Sequence[str] | None, shown: screen.Shown) -> int:
+    shown.is_all = True
+    try:
+        arguments = parser().parse_args(argv)
+    except SystemExit as ended:  # argparse's: it has said what there is to say
+        return int(ended.code or 0)
+    shown.is_all = arguments.out is None
     console = screen.console()
     if not console.is_terminal:
         console.width = _PIPE_WIDTH

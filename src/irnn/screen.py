@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from irnn.writer import Writer
@@ -134,21 +135,39 @@ class Stream(io.TextIOBase):
         return True
 
 
+@dataclass
+class Shown:
+    """What became of what a command said on standard output, known when `guarded()` has ended."""
+
+    is_all: bool = False
+    """Whether that is all that the command was asked for: a help text, a table, answers without a file."""
+    lost: OSError | None = None
+    """Why it was not taken; None too for a closed pipe, whose reader has read enough."""
+
+    def status(self, status: int) -> int:
+        """Give the exit status: 1 instead of 0 where all that was asked for is lost, as `cat` and `ls` do."""
+        return status or (1 if self.is_all and self.lost else 0)
+
+
 @contextmanager
-def guarded() -> Iterator[None]:
+def guarded() -> Iterator[Shown]:
     """Make standard output and error safe to write to while the context lasts; nested, it does nothing."""
+    shown = Shown()
     if isinstance(sys.stdout, Stream):
-        yield
+        yield shown
         return
     _open_descriptors()
     before = sys.stdout, sys.stderr
     output, errors = Stream.of(sys.stdout, 1), Stream.of(sys.stderr, 2)
     sys.stdout, sys.stderr = output, errors
     try:
-        yield
+        yield shown
     finally:
         output.finish()
-        _tell_what_was_lost(output, errors)
+        shown.lost = _lost(output)
+        if shown.lost is not None:
+            reason = shown.lost.strerror
+            errors.write(f"irnn: standard output did not take everything: {reason}\n")
         errors.finish()
         if sys.stdout is output:
             sys.stdout = before[0]
@@ -206,9 +225,7 @@ def _open_descriptors() -> None:
             os.set_inheritable(number, True)
 
 
-def _tell_what_was_lost(output: Stream, errors: Stream) -> None:
+def _lost(output: Stream) -> OSError | None:
     error = output.writer.error if output.writer is not None else None
-    if (
-        error is not None and error.errno != errno.EPIPE
-    ):  # a reader that closes its pipe has read enough
-        errors.write(f"irnn: standard output did not take everything: {error.strerror}\n")
+    # A reader that closes its pipe has read enough.
+    return None if error is None or error.errno == errno.EPIPE else error

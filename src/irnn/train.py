@@ -24,17 +24,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     One run: 0 solved or exhausted, 1 failed, 2 refused, 3 diverged. A sweep: 0 every job has a result, of
     which diverged is one; 1 a job failed; 2 refused. 129, 130 or 143: interrupted by SIGHUP, SIGINT or
-    SIGTERM.
+    SIGTERM. Where a text is all that is asked for (--help, --version, --cfg): 1 if it could not be written.
     """
     from irnn.machine import forget_binding
 
     words = list(sys.argv[1:] if argv is None else argv)
     forget_binding()  # before PyTorch is loaded, here or in a job
-    with screen.guarded():
+    with screen.guarded() as shown:
         try:
-            return _main(words)
+            status = _main(words, shown)
         except KeyboardInterrupt:
-            return _interrupted(words, 130)
+            status = _interrupted(words, 130)
+    return shown.status(status)
 
 
 def _interrupted(words: Sequence[str], status: int) -> int:
@@ -45,7 +46,7 @@ def _interrupted(words: Sequence[str], status: int) -> int:
     return _say(f"interrupted; the same command{without} continues", status)
 
 
-def _main(words: list[str]) -> int:
+def _main(words: list[str], shown: screen.Shown) -> int:
     try:
         Path.cwd()
     except OSError as error:
@@ -57,11 +58,13 @@ def _main(words: list[str]) -> int:
     from irnn.config import ConfigError
 
     if "-h" in words or "--help" in words:
+        shown.is_all = True
         screen.say(help.text())
         return SOLVED_OR_EXHAUSTED
     if "--version" in words:
         from irnn import version
 
+        shown.is_all = True
         screen.say(version.text())
         return SOLVED_OR_EXHAUSTED
     from irnn.sweeps.naming import in_sweep
@@ -70,6 +73,7 @@ def _main(words: list[str]) -> int:
     try:
         command = read_command(words)
         if command.show:
+            shown.is_all = True
             return _show(command)
         if command.multirun:
             return _sweep(command)

@@ -35,9 +35,9 @@ class Multiplication(Adding):
         """Multiply the two marked values: (N, 2) to (N,)."""
         return marked.prod(dim=1)
 
-    def target_of(self, values: Tensor, mask: Tensor) -> float:
-        """Give the target of one sequence, (T,) and (T,), with any number of marks."""
-        return float(values[mask.bool()].prod())
+    def targets_of(self, values: Tensor, mask: Tensor) -> Tensor:
+        """Give the targets (N,) of sequences, (T, N) and (T, N), with any number of marks."""
+        return values.where(mask != 0, 1.0).prod(dim=0)
 
     def batches(
         self, drawn: Drawn, count: int, dtype: torch.dtype, rows: Tensor | None = None

@@ -1,0 +1,69 @@
+"""Sequences that `irnn-predict` draws: how many there may be, some at a time, and how far it is with them."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from irnn import screen, tasks
+from irnn.answers import InputError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from irnn.config import Config
+    from irnn.tasks.base import Drawn, Task
+
+_MOST_STEPS = 1 << 28  # of all sequences
+CHUNK_STEPS = 1 << 20  # at once: bounds the memory, however many are asked for
+_TELL_SECONDS = 5.0
+
+
+def check_drawn(config: "Config", arguments: "argparse.Namespace") -> tuple[int, int]:
+    """Give the length and the number of the sequences to draw.
+
+    Raises:
+        InputError: They cannot be drawn.
+    """
+    samples = 10 if arguments.samples is None else arguments.samples
+    steps = config.task.seq_len if arguments.seq_len is None else arguments.seq_len
+    if samples < 1:
+        raise InputError(f"--samples {samples}: must be at least 1")
+    if steps < 2:
+        raise InputError(f"--seq-len {steps}: must be at least 2")
+    asked = tasks.make(replace(config.task, seq_len=steps))
+    if refused := asked.refusal() or asked.data_refusal():
+        raise InputError(f"--seq-len {steps}: task.{refused[0]} {refused[1]}")
+    available = tasks.make(config.task).available
+    if available is not None and samples > available:
+        raise InputError(f"--samples {samples}: there are {available:,} held out")
+    if samples * steps > _MOST_STEPS:
+        raise InputError(
+            f"--samples {samples} x --seq-len {steps}: at most {_MOST_STEPS:,} steps in all, which are "
+            f"--samples {max(1, _MOST_STEPS // steps)}; another --seed draws others"
+        )
+    if not 0 <= arguments.seed < 2**63:
+        raise InputError(f"--seed {arguments.seed}: must be between 0 and 2^63 - 1")
+    return steps, samples
+
+
+def chunks(task: "Task", seed: int, samples: int) -> Iterator[tuple[list[str], "Drawn"]]:
+    """Draw sequences in their compact form, some at a time, with their numbers; say how far it is."""
+    import torch
+
+    from irnn.seeding import stream_key
+
+    rows = max(1, CHUNK_STEPS // task.steps)
+    began = told = time.monotonic()
+    for start in range(0, samples, rows):
+        index = torch.arange(start, min(start + rows, samples))
+        names = [str(number) for number in index.tolist()]
+        yield names, task.draw(stream_key(seed, "predict"), index)
+        done, now = start + len(names), time.monotonic()
+        if now - told >= max(_TELL_SECONDS, (now - began) / 10) and done < samples:
+            told = now
+            left = timedelta(seconds=round((now - began) / done * (samples - done)))
+            screen.complain(
+                f"irnn-predict: {done:,} of {samples:,} sequences answered, {left} left"
+            )
