@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from irnn.config import Config
-from irnn.predict import load_run, main, predict
+from irnn.predict import main, predict
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
 from irnn.sequence_files import SequenceFileError, read_sequences
+from irnn.trained import load_run
 from irnn.training.session import run
 
 Small = Callable[..., Config]

@@ -11,9 +11,10 @@ import torch
 
 from irnn import tasks
 from irnn.config import Config
-from irnn.predict import load_run, main
+from irnn.predict import main
 from irnn.runs.directory import RunDirectory
 from irnn.seeding import stream_key
+from irnn.trained import load_run
 from irnn.training.session import run
 
 Small = Callable[..., Config]

@@ -81,7 +81,7 @@ class Run:
         Raises:
             InputError: There is no checkpoint yet, or it is damaged.
         """
-        from irnn.predict import load_run
+        from irnn.trained import load_run
 
         _, model = load_run(self.path)
         return model
