@@ -13,6 +13,7 @@ from rich.live import Live
 from irnn import screen
 from irnn.reporting import table
 from irnn.reporting.compare import Comparison, compare, sentences
+from irnn.reporting.formats import FORMATS, formatted
 from irnn.reporting.goals import parse_threshold
 from irnn.reporting.provenance import warnings
 from irnn.reporting.run import Loaded, Run
@@ -49,6 +50,11 @@ def parser() -> argparse.ArgumentParser:
         metavar=("A", "B"),
         nargs=2,
         help="two conditions to compare, as in optim=adam optim=sgd",
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="print the table so, and nothing else, to standard output; notes go to standard error",
     )
     parser.add_argument(
         "--threshold",
@@ -94,19 +100,26 @@ def _report(argv: Sequence[str] | None, shown: screen.Shown) -> int:
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
     try:
+        if arguments.format and arguments.watch:
+            raise ValueError("--format prints the table once; leave --watch out")
         loaded = _watch(arguments, console) if arguments.watch else _load(arguments)
         check_found(loaded, arguments.paths, arguments.where)
         summaries = summarise_tasks(loaded.runs, arguments.threshold)
         comparison = _compare(loaded, arguments)
-        if not (arguments.watch and screen.is_live()):
+        lines = sentences(comparison) if comparison else []
+        if arguments.format:
+            screen.say(formatted(arguments.format, loaded, summaries, comparison))
+            lines = [*(f"warning: {line}" for line in warnings(loaded)), *lines]
+        elif not (arguments.watch and screen.is_live()):
             console.print(table.render(loaded, summaries, warnings(loaded), console.width))
-        for line in sentences(comparison) if comparison else []:
-            console.print(line)
         if arguments.out:
             words = sys.argv[1:] if argv is None else argv
             command = shlex.join(["python", "-m", "irnn.report", *words])
-            lines = _write(arguments.out, loaded, summaries, comparison, command)
-            for line in lines:
+            lines += _write(arguments.out, loaded, summaries, comparison, command)
+        for line in lines:
+            if arguments.format:
+                screen.complain(line)
+            else:
                 console.print(line, soft_wrap=True)
     except ValueError as error:
         screen.complain(f"irnn-report: {error}")
