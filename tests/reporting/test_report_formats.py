@@ -1,4 +1,4 @@
-"""The table for other programs and papers: nothing else on standard output, and nothing that it could not take."""
+"""The table for other programs and papers: nothing else on standard output, nothing they cannot take."""
 
 import csv
 import io
