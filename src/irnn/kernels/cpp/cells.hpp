@@ -23,11 +23,6 @@ template <class V, class T> struct UnitsAt {
     }
 };
 
-// Asks for what the next step will touch while a product keeps the arithmetic busy: a history is larger than the caches.
-template <class T> void fetch_soon(const T *from, Index elements) {
-    for (Index j = 0; j < elements; j += 64 / sizeof(T)) __builtin_prefetch(from + j, 0, 2);
-}
-
 template <class V> IRNN_INLINE V sigmoid_slope(const V &value) { return value * (1 - value); }
 template <class V> IRNN_INLINE V tanh_slope(const V &value) { return 1 - value * value; }
 

@@ -68,7 +68,7 @@ template <class T, class Cell> struct GatedBackward {
     }
 
     // The gradient of h_{t-1}, in the place of what passed the gates of step t by.
-    void step_back(const T *drive, T *dh, Index t, Index first, Index rows) const {
+    void step_back(const T *drive, const T *tapes, T *dh, Index t, Index first, Index rows) const {
         const bool more = t > 0 && !call.last_only;
         const T *from = more ? static_cast<const T *>(call.grad_output) + (t - 1) * call.batch * call.hidden : nullptr;
         if (more && !Cell::passes) put_rows(from, dh, first, rows);
@@ -78,6 +78,7 @@ template <class T, class Cell> struct GatedBackward {
         step.rows = rows, step.columns = call.hidden, step.depth = layout.recurrent;
         step.left = drive, step.left_row = layout.stride, step.right = w_hh;
         step.out = dh, step.out_row = step.init_row = hidden_stride;
+        if (t > 0) step.soon = tapes + (t - 1) * rows * tape, step.soon_elements = rows * tape;
         if (more || Cell::passes) step.init = dh;
         multiply(step);
     }
@@ -132,8 +133,7 @@ template <class T, class Cell> struct GatedBackward {
                                               history + (t * rows + r) * stride, call.hidden},
                                    room.dh + r * hidden_stride, room.dc + r * hidden_stride);
                 }
-                if (t > 0) fetch_soon(tapes + (t - 1) * rows * tape, rows * tape);
-                if (t > 0 || call.grad_h0) step_back(drive, room.dh, t, first, rows);
+                if (t > 0 || call.grad_h0) step_back(drive, tapes, room.dh, t, first, rows);
             }
             add_weight_gradient(room.drive, history + start * rows * stride, sum, steps * rows);
             if (call.grad_inputs) put_grad_inputs(room.drive, room.inputs, start, steps, first, rows);

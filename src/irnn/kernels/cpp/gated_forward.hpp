@@ -110,12 +110,14 @@ template <class T, class Cell> struct GatedForward : StateRows<T> {
         });
     }
 
-    void make_drive(const T *states, Index rows, T *drive) const {
+    // `soon`: rows of a tape that will be written next.
+    void make_drive(const T *states, Index rows, T *drive, const T *soon) const {
         const GateLayout<T, Cell> &layout = packed.layout;
         Product<T> gates = {};
         gates.rows = rows, gates.columns = layout.recurrent, gates.depth = call.hidden + call.features;
         gates.left = states, gates.left_row = stride, gates.right = packed.weights, gates.init = packed.bias;
         gates.out = drive, gates.out_row = layout.stride;
+        gates.soon = soon, gates.soon_elements = rows * tape;
         multiply(gates);
         if (!Cell::drives) return;
         Product<T> inputs = {};
@@ -138,8 +140,7 @@ template <class T, class Cell> struct GatedForward : StateRows<T> {
         for (Index t = 0; t < call.time; ++t) {
             this->put_inputs(now, t, first, rows);
             T *const next = slot(states, t + 1, stride), *const next_tape = slot(tapes, t + 1, tape);
-            fetch_soon(next_tape, rows * tape);
-            make_drive(now, rows, drive);
+            make_drive(now, rows, drive, next_tape);
             for (Index r = 0; r < rows; ++r)
                 Cell::forward(StepRow<T>{drive + r * packed.layout.stride, tape_now + r * tape, next_tape + r * tape,
                                           now + r * stride, call.hidden},

@@ -23,33 +23,8 @@ template <class T> struct Product {
     const Terms *terms;         // null: all of the depth
     const Halves *halves;       // for the tail of a narrow product; null: pairs
     const std::uint16_t *list;  // which rows of a transposed product there are; null: all
-};
-
-// How columns are cut: panels of one to three wide vectors, then perhaps a tail of at most half a
-// vector. Writes and reads reach to `width()`, so a row must have room for that many.
-template <class T> struct Columns {
-    static constexpr Index wide = sizeof(typename Vectors<T>::Wide) / sizeof(T), half = wide / 2;
-    Index wides;
-    bool tail;
-    explicit Columns(Index columns) : wides(columns / wide), tail(false) {
-        const Index rest = columns % wide;
-        if (rest > half) ++wides;
-        else tail = rest;
-    }
-    Index width() const { return wides * wide + tail * half; }
-
-    // Calls panel(first column, vectors) from left to right; the tail has 0 vectors. Threes first,
-    // and no lonely vector where two pairs do; or pairs first, and at most one three.
-    template <class Panel> IRNN_INLINE void each(bool pairs, const Panel &panel) const {
-        Index column = 0;
-        for (Index left = wides; left > 0;) {
-            const bool three = left >= 3 && (pairs ? left % 2 == 1 : left != 4);
-            const int vectors = three ? 3 : left >= 2 ? 2 : 1;
-            panel(column, vectors);
-            column += vectors * wide, left -= vectors;
-        }
-        if (tail) panel(column, 0);
-    }
+    const T *soon;              // what a packed product asks for meanwhile, as whoever follows will touch it
+    Index soon_elements;
 };
 
 // A tile's sums, ROWS x VECTORS of them, stay in registers over the whole depth: per step of the
@@ -235,7 +210,9 @@ void panel(const Product<T> &p, Index column, const T *right, Index right_depth)
 // out = after(init + left . right) with `right` packed by `pack`.
 template <class T> void multiply(const Product<T> &p) {
     typedef typename Vectors<T>::Wide Wide;
-    Columns<T>(p.columns).each(false, [&](Index column, int vectors) {
+    const Columns<T> cut(p.columns);
+    cut.each(false, [&](Index column, int vectors) {
+        fetch_share(p.soon, p.soon_elements, column, column + (vectors ? vectors * cut.wide : cut.half), cut.width());
         const T *right = p.right + column * p.depth;
         const Index step = vectors * Columns<T>::wide;
         if (vectors == 3) panel<false, IRNN_ROWS_OF_3, Wide, 3>(p, column, right, step);
@@ -282,33 +259,6 @@ template <class T> void multiply_transposed(const Product<T> &p) {
         else panel<true, 8, Half, 1>(p, column, right, p.right_depth);
     });
 }
-
-// Lays a matrix out as `multiply` reads it: panel by panel, in each one depth after the other, in
-// the tail two. row(k) must accept every k < depth and give what [j], j < columns, gives the element
-// of; the padding is zero.
-template <class T, class Row> void pack(T *to, Index depth, Index columns, const Row &row) {
-    const Columns<T> cut(columns);
-    cut.each(false, [&](Index column, int vectors) {
-        const Index width = vectors ? vectors * cut.wide : cut.half;
-        const Index filled = columns - column < width ? columns - column : width;
-        T *const panel = to + column * depth;
-        for (Index k = 0; k < depth; ++k) {
-            const auto from = row(k);
-            const bool paired = vectors == 0 && (k | 1) < depth;
-            const Index step = paired ? 2 : 1;
-            T *const at = panel + (paired ? k / 2 * 2 * width + k % 2 : k * width);
-            for (Index j = 0; j < filled; ++j) at[j * step] = from[column + j];
-            for (Index j = filled; j < width; ++j) at[j * step] = T(0);
-        }
-    });
-}
-
-// A column of a row-major matrix, read like a row.
-template <class T> struct Column {
-    const T *top;
-    Index stride;
-    T operator[](Index j) const { return top[j * stride]; }
-};
 
 }  // namespace
 }  // namespace irnn

@@ -6,6 +6,7 @@
 #include "vectors.hpp"
 // clang-format off: each builds on the one before
 #include "terms.hpp"
+#include "panels.hpp"
 #include "product.hpp"
 #include "transcendental.hpp"
 #include "narrow.hpp"

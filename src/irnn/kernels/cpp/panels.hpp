@@ -1,0 +1,69 @@
+// How a matrix is cut into panels of columns, and laid out so that a product reads one panel after the other.
+#pragma once
+
+namespace irnn {
+namespace {
+
+// How columns are cut: panels of one to three wide vectors, then perhaps a tail of at most half a
+// vector. Writes and reads reach to `width()`, so a row must have room for that many.
+template <class T> struct Columns {
+    static constexpr Index wide = sizeof(typename Vectors<T>::Wide) / sizeof(T), half = wide / 2;
+    Index wides;
+    bool tail;
+    explicit Columns(Index columns) : wides(columns / wide), tail(false) {
+        const Index rest = columns % wide;
+        if (rest > half) ++wides;
+        else tail = rest;
+    }
+    Index width() const { return wides * wide + tail * half; }
+
+    // Calls panel(first column, vectors) from left to right; the tail has 0 vectors. Threes first,
+    // and no lonely vector where two pairs do; or pairs first, and at most one three.
+    template <class Panel> IRNN_INLINE void each(bool pairs, const Panel &panel) const {
+        Index column = 0;
+        for (Index left = wides; left > 0;) {
+            const bool three = left >= 3 && (pairs ? left % 2 == 1 : left != 4);
+            const int vectors = three ? 3 : left >= 2 ? 2 : 1;
+            panel(column, vectors);
+            column += vectors * wide, left -= vectors;
+        }
+        if (tail) panel(column, 0);
+    }
+};
+
+// Lays a matrix out as `multiply` reads it: panel by panel, in each one depth after the other, in
+// the tail two. row(k) must accept every k < depth and give what [j], j < columns, gives the element
+// of; the padding is zero.
+template <class T, class Row> void pack(T *to, Index depth, Index columns, const Row &row) {
+    const Columns<T> cut(columns);
+    cut.each(false, [&](Index column, int vectors) {
+        const Index width = vectors ? vectors * cut.wide : cut.half;
+        const Index filled = columns - column < width ? columns - column : width;
+        T *const panel = to + column * depth;
+        for (Index k = 0; k < depth; ++k) {
+            const auto from = row(k);
+            const bool paired = vectors == 0 && (k | 1) < depth;
+            const Index step = paired ? 2 : 1;
+            T *const at = panel + (paired ? k / 2 * 2 * width + k % 2 : k * width);
+            for (Index j = 0; j < filled; ++j) at[j * step] = from[column + j];
+            for (Index j = filled; j < width; ++j) at[j * step] = T(0);
+        }
+    });
+}
+
+// A column of a row-major matrix, read like a row.
+template <class T> struct Column {
+    const T *top;
+    Index stride;
+    T operator[](Index j) const { return top[j * stride]; }
+};
+
+// Asks for the share [begin, end) of `width` of what will be touched next: a history is larger than the caches, and a
+// product does not wait for memory. All of it at once would fill the queue that the product's own loads stand in.
+template <class T> void fetch_share(const T *from, Index elements, Index begin, Index end, Index width) {
+    const Index line = 64 / sizeof(T), lines = elements / line, last = lines * end / width;
+    for (Index n = lines * begin / width; n < last; ++n) __builtin_prefetch(from + n * line, 0, 2);
+}
+
+}  // namespace
+}  // namespace irnn
