@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 from irnn import IRNN
 from irnn.kernels import native
 from irnn.models import initializers
-from irnn.models.recurrent import RNN
+from irnn.models.recurrent import LSTM, RNN
 from irnn.seeding import generator
 
 KERNELS = ["torch", "reference", "native", "auto"]
@@ -83,6 +83,28 @@ def test_packed_sequences_work_as_in_pytorch(kernel: str) -> None:
         mine = pad_packed_sequence(ours(packed)[0])[0]
     torch.testing.assert_close(mine, expected)
     ours(packed)  # said once
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True}], ids=str)
+def test_projections_work_as_in_pytorch_and_say_once_that_no_kernel_computes_them(
+    options: dict[str, Any], kernel: str
+) -> None:
+    needs(kernel)
+    ours, theirs = (
+        LSTM(3, 7, proj_size=2, kernel=kernel, **options),
+        torch.nn.LSTM(3, 7, proj_size=2, **options),
+    )
+    ours.load_state_dict(theirs.state_dict())
+    inputs = torch.randn(5, 4, 3)
+    words = r"projections \(proj_size\) are computed by torch.nn.LSTM"
+    with nullcontext() if kernel == "torch" else pytest.warns(UserWarning, match=words):
+        output, (h, c) = ours(inputs)
+    expected, (h_true, c_true) = theirs(inputs)
+    for got, true in ((output, expected), (h, h_true), (c, c_true)):
+        assert torch.equal(got, true)
+    last = torch.cat(tuple(h_true[-ours._directions :]), dim=-1)
+    assert torch.equal(ours.last_state(inputs), last)  # nothing is said again
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
