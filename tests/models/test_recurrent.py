@@ -87,6 +87,7 @@ def test_packed_sequences_work_as_in_pytorch(kernel: str) -> None:
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True}], ids=str)
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 def test_projections_work_as_in_pytorch_and_say_once_that_no_kernel_computes_them(
     options: dict[str, Any], kernel: str
 ) -> None:
