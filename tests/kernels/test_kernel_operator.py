@@ -6,6 +6,8 @@ from kernel_problems import Problem, results
 from test_kernel_gated import Gated, evaluate
 
 from irnn.kernels import gated, native
+from irnn.kernels.compiled import Compiled
+from irnn.kernels.gated_calls import forward
 from irnn.models.recurrent import GRU, LSTM
 
 pytestmark = pytest.mark.skipif(not native.is_available(), reason="the kernel was not built")
@@ -104,3 +106,19 @@ def test_fake_tensors_take_their_shapes_through_the_gated_kernel(layer):
         states, final = layer(2, 7, kernel="native")(torch.empty(5, 3, 2))
     final = final[0] if isinstance(final, tuple) else final
     assert (states.shape, final.shape) == ((5, 3, 7), (1, 3, 7))
+
+
+@pytest.mark.parametrize("H", [5, 12, 33, 100])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "recurrence"])
+def test_no_byte_of_a_history_depends_on_what_memory_held(cell, H, variant):
+    """Those that compare an operator's results compare its padding, too."""
+    problem = Gated(cell, T=3, B=2, H=H) if cell != "recurrence" else Problem(T=3, B=2, H=H)
+    kept = []
+    for poison in (False, True):
+        kernel = Compiled(variant, poison=poison)
+        if cell == "recurrence":
+            tensors = problem.tensors().values()
+            kept.append(kernel.forward(*tensors, True, True, True, zeroed=True)[1])
+        else:
+            kept.append(forward(kernel, seven(problem), cell, True, keep=True, zeroed=True)[2])
+    assert torch.equal(*kept)

@@ -71,7 +71,7 @@ class Compiled:
         new = inputs.new_zeros if zeroed else inputs.new_empty  # torch.empty has a default device
         size = history_bytes(T, B, F, H, inputs.element_size()) if keep else 0
         history = new(size, dtype=torch.uint8)
-        if self.poison:
+        if self.poison and not zeroed:
             history.fill_(0xFF)  # NaN, read as float32 or as float64
         call = Call(
             T, B, F, H, *inputs.stride(), tanh, last_only, torch.get_num_threads(), self.poison,

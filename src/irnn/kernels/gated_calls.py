@@ -56,7 +56,7 @@ def forward(
     new = inputs.new_zeros if zeroed else inputs.new_empty
     size = history_bytes(cell, T, B, F, H, inputs.element_size()) if keep else 0
     history = new(size, dtype=torch.uint8)
-    if kernel.poison:
+    if kernel.poison and not zeroed:
         history.fill_(0xFF)
     call = _call(kernel, cell, inputs, w_hh, last_only)
     places = {"inputs": inputs, "w_ih": w_ih, "w_hh": w_hh, "bias": b_ih, "second_bias": b_hh}

@@ -134,6 +134,9 @@ template <class T, class Cell> struct GatedForward : StateRows<T> {
         T *now = history, *tape_now = tape_of(history, rows);
         const auto slot = [=](T *base, Index t, Index row) { return base + (keep ? t : t & 1) * rows * row; };
         T *const states = now, *const tapes = tape_now;
+        // The last vector of gates reads beyond them, and what it makes of that ends up in the history's padding.
+        const Index columns = packed.layout.columns, padding = packed.layout.stride - columns;
+        for (Index r = 0; r < rows; ++r) std::memset(drive + r * packed.layout.stride + columns, 0, padding * sizeof(T));
         this->put_start(now, first, rows);
         for (Index r = 0; Cell::carries && r < rows; ++r)
             put_carry(c0 ? c0 + (first + r) * call.hidden : nullptr, tape_now + r * tape);
