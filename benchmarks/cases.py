@@ -47,18 +47,18 @@ class Case:
 
 def config(case: Case) -> Any:
     """Describe the run whose update is timed: Adam and clipping, fresh batches."""
-    from irnn.choices import Data, InitName, ModelName
-    from irnn.config import Clip, Config, Init, Model, Optim, Task
+    from irnn import registry
+    from irnn.choices import Data
+    from irnn.config import Clip, Config
+    from irnn.models.initializers import Identity, PyTorch
+    from irnn.optimizers.adam import Adam
+    from irnn.tasks.adding import Adding
 
-    if case.model == "irnn":
-        init, bias = Init(gain=1.0, input_std=0.001, bias_std=0.0), None
-    else:
-        init, bias = Init(name=InitName.pytorch), 1.0 if case.model == "lstm" else None
     return Config(
-        task=Task(seq_len=case.T, data=Data.fresh, test_size=1),
-        model=Model(name=ModelName(case.model), hidden_size=case.H, forget_bias=bias),
-        init=init,
-        optim=Optim(lr=LEARNING_RATE, beta1=0.9, beta2=0.999, eps=1e-8, amsgrad=False),
+        task=Adding(seq_len=case.T, data=Data.fresh, test_size=1),
+        model=registry.get("model", case.model)(hidden_size=case.H),
+        init=Identity() if case.model == "irnn" else PyTorch(),
+        optim=Adam(lr=LEARNING_RATE),
         clip=Clip(max_norm=MAX_NORM),
         batch_size=case.B,
         seed=SEED,
@@ -105,11 +105,10 @@ def batches(case: Case) -> Iterator[tuple[Any, Any]]:
     """Walk over the project's training batches: inputs (T, B, 2), targets (B,)."""
     import torch
 
-    from irnn.tasks.adding import Adding
     from irnn.tasks.data import TaskData
 
     data = TaskData(
-        Adding(config(case).task),
+        config(case).task,
         seed=SEED,
         batch_size=case.B,
         device=torch.device("cpu"),

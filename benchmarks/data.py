@@ -14,7 +14,6 @@ import torch
 
 import machine
 from irnn.choices import Data
-from irnn.config import Task
 from irnn.tasks.adding import Adding
 from irnn.tasks.data import TaskData
 
@@ -42,9 +41,9 @@ class OneByOne(torch.utils.data.Dataset):
 
 
 def problem(data: Data) -> TaskData:
-    task = Task(seq_len=STEPS, train_size=COUNT, test_size=1, data=data)
+    task = Adding(seq_len=STEPS, train_size=COUNT, test_size=1, data=data)
     cpu = torch.device("cpu")
-    return TaskData(Adding(task), seed=0, batch_size=SIZE, device=cpu, dtype=torch.float32)
+    return TaskData(task, seed=0, batch_size=SIZE, device=cpu, dtype=torch.float32)
 
 
 def fixed_set() -> float:

@@ -28,12 +28,11 @@ def trained(small: Small) -> Path:
 
 
 def test_predictions_are_those_of_the_best_checkpoint(trained: Path) -> None:
-    from irnn import tasks
     from irnn.seeding import stream_key
     from irnn.tasks.data import HELD_OUT
 
     config, model = load_run(trained)
-    task, everything = tasks.make(config.task), torch.arange(config.task.test_size)
+    task, everything = config.task, torch.arange(config.task.test_size)
     drawn = task.draw(stream_key(config.seed, HELD_OUT), everything)
     inputs, targets = task.encode(drawn, torch.float32)
     answers = torch.tensor(predict(model, list(inputs.transpose(0, 1))))

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 
-from irnn import tasks
 from irnn.config import Config
 from irnn.predict import main
 from irnn.runs.directory import RunDirectory
@@ -53,7 +52,7 @@ def test_answers_are_those_of_the_network(trained: Any, tmp_path: Path) -> None:
     folder, out = trained("temporal_order"), tmp_path / "answers.csv"
     assert main([str(folder), "--output", str(out)]) == 0
     config, model = load_run(folder)
-    task = tasks.make(config.task)
+    task = config.task
     inputs, _ = task.encode(
         task.draw(stream_key(0, "predict"), torch.arange(10)), model.readout.weight.dtype
     )

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from irnn.composition import Composer, compose_config
 from irnn.config import Config, ConfigError
 from irnn.groups import Groups
-from irnn.options import settings as settings_of
+from irnn.known import known_settings
 from irnn.wording import shown
 
-KEYS = sorted(setting.key for setting in settings_of(Config()))
+KEYS = sorted(known_settings())
 GROUPS = Groups()
 OPTIONS = [f"{group}={name}" for group in sorted(GROUPS.names()) for name in GROUPS.options(group)]
 LISTS = {

@@ -16,9 +16,8 @@ import pytest
 from rich.console import Console
 
 from irnn import screen
-from irnn.config import Task
 from irnn.display import Display, fitting
-from irnn.tasks import make
+from irnn.tasks.adding import Adding
 from irnn.writer import Writer
 
 
@@ -206,7 +205,7 @@ def test_the_line_of_a_run_sheds_baseline_and_bar_first_and_never_digits(
 ) -> None:
     terminal = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
     monkeypatch.setattr(screen, "console", lambda: terminal)
-    with Display(tmp_path / "train.log", 10_000_000, make(Task()), live=True) as display:
+    with Display(tmp_path / "train.log", 10_000_000, Adding(), live=True) as display:
         display.tick(3_751_000, 1234.0)
         display.evaluated(RECORD)
         paper = Console(file=io.StringIO(), width=width)

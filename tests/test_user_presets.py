@@ -54,14 +54,14 @@ def test_each_way_of_adding_a_folder_serves_single_runs_and_sweeps(folder: Path)
     for way in ways(folder):
         one = read_command([*way, "experiment=mine", "optim=own"])
         config = compose_config(one.overrides, one.groups)
-        assert (config.optim.name.value, config.optim.lr, config.batch_size) == ("sgd", 0.5, 4)
+        assert (config.optim.name, config.optim.lr, config.batch_size) == ("sgd", 0.5, 4)
         many = read_command(["-m", *way, "experiment=mine", "sweep=two"])
         request = read_request(many.overrides, Composer(many.groups))
         assert [job[-1] for job in request.jobs] == ["seed=1", "seed=2"] or [
             job[0] for job in request.jobs
         ] == ["seed=1", "seed=2"]
         job = Composer(many.groups).compose(request.jobs[0])
-        assert (job.batch_size, job.optim.name.value, job.seed) == (4, "sgd", 1)
+        assert (job.batch_size, job.optim.name, job.seed) == (4, "sgd", 1)
 
 
 def test_typos_are_refused_in_the_same_words_with_a_folder_as_without(folder: Path) -> None:

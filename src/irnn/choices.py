@@ -3,16 +3,6 @@
 from enum import Enum
 
 
-class TaskName(Enum):
-    """The long-dependency tasks."""
-
-    adding = "adding"
-    multiplication = "multiplication"
-    copy_memory = "copy_memory"
-    temporal_order = "temporal_order"
-    pixels = "pixels"
-
-
 class Marks(Enum):
     """Where the two marked steps of the adding problem may fall."""
 
@@ -33,35 +23,6 @@ class HeldOut(Enum):
 
     test = "test"
     validation = "validation"
-
-
-class ModelName(Enum):
-    """The recurrent layers."""
-
-    irnn = "irnn"
-    rnn_relu = "rnn_relu"
-    rnn_tanh = "rnn_tanh"
-    lstm = "lstm"
-    gru = "gru"
-
-
-class InitName(Enum):
-    """The starts of a recurrent layer."""
-
-    identity = "identity"
-    split_identity = "split_identity"
-    gaussian = "gaussian"
-    pytorch = "pytorch"
-    orthogonal = "orthogonal"
-
-
-class OptimName(Enum):
-    """The optimizers."""
-
-    sgd = "sgd"
-    adam = "adam"
-    adamw = "adamw"
-    rmsprop = "rmsprop"
 
 
 class Schedule(Enum):

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import field, make_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +19,48 @@ from omegaconf.errors import OmegaConfBaseException
 
 from irnn import preset_files
 from irnn.checks import check, with_data
-from irnn.config import Config, ConfigError
+from irnn.config import Config, ConfigError, Stop
 from irnn.groups import Groups, conf_dir
-from irnn.kinds import converted
-from irnn.overrides import Given, known_settings, read
+from irnn.known import known_settings
+from irnn.options import fields_of
+from irnn.overrides import Given, read
 from irnn.refusals import Attempt, explained
+from irnn.registry import GROUPS
 from irnn.runs.reading import read_yaml
+from irnn.typed import config_of, given_or_default
 
 OURS = Groups()
+_NAMES = [f"{group}.name" for group in GROUPS]
+_GOALS = [item.name for item in fields_of(Stop) if item.name.startswith("test_")]
 
 
 def register_schema() -> None:
     """Make the dataclasses the schema that Hydra composes onto, and `${over:A,B}` mean A / B in YAML."""
     OmegaConf.register_new_resolver("over", lambda a, b: a / b, replace=True)
-    ConfigStore.instance().store(name="schema", node=_writable(OmegaConf.structured(Config)))
+    ConfigStore.instance().store(name="schema", node=_schema())
+
+
+def _schema() -> DictConfig:
+    """Make what YAML is merged onto: typed, but for the options of groups, which are open.
+
+    Which settings those have is known once they are chosen: see `completed`. A goal that nobody gives is
+    the task's.
+    """
+    kinds: list[Any] = []
+    for item in fields_of(Config):
+        if item.name in GROUPS:
+            options: Any = item.default_factory
+            kinds.append(
+                (item.name, Any, field(default_factory=partial(dict, name=options().name)))
+            )
+        else:
+            kinds.append((item.name, item.type, item))
+    node = _writable(OmegaConf.structured(make_dataclass("Schema", kinds)))
+    for group in GROUPS:
+        OmegaConf.set_struct(node[group], False)
+    for goal in _GOALS:
+        node.stop[goal] = "???"
+    return node
 
 
 def _writable(node: DictConfig) -> DictConfig:
@@ -44,6 +73,19 @@ def _writable(node: DictConfig) -> DictConfig:
     return node
 
 
+def completed(found: DictConfig) -> DictConfig:
+    """Add the defaults of the chosen options to what was composed."""
+    for group in GROUPS:
+        values: Any = OmegaConf.to_container(found[group], resolve=False)
+        values["name"] = found[group].name
+        found[group] = given_or_default(values, group)
+    if missing := [goal for goal in _GOALS if OmegaConf.is_missing(found.stop, goal)]:
+        task = config_of({"task": OmegaConf.to_container(found.task, resolve=True)}).task
+        for goal in missing:
+            found.stop[goal] = task.goal if goal == task.metric.key else None
+    return found
+
+
 @contextmanager
 def finding_groups(groups: Groups = OURS) -> Iterator[None]:
     """Let Hydra find conf/ and added folders, also while another application of Hydra is at work."""
@@ -53,9 +95,16 @@ def finding_groups(groups: Groups = OURS) -> Iterator[None]:
         with initialize_config_dir(str(conf_dir()), job_name="train", version_base="1.3"):
             if groups.folders:
                 _add_folders(groups.folders)
+            _complete_what_hydra_composes()
             yield
     finally:
         GlobalHydra.instance().hydra = outer
+
+
+def _complete_what_hydra_composes() -> None:
+    hydra: Any = GlobalHydra.instance().hydra
+    compose_as_hydra_does = hydra.compose_config
+    hydra.compose_config = lambda *given, **more: completed(compose_as_hydra_does(*given, **more))
 
 
 def _add_folders(folders: Sequence[str]) -> None:
@@ -126,18 +175,16 @@ def compose_config(overrides: Sequence[str], groups: Groups = OURS) -> Config:
 
 
 def to_config(found: DictConfig) -> Config:
-    """Turn what Hydra composed into a checked `Config`; keys that the schema lacks are refused."""
-    config = OmegaConf.to_object(_typed(found))
-    assert isinstance(config, Config)
+    """Turn what Hydra composed into a checked `Config`; keys that no option has are refused."""
+    config = config_of(_plain(completed(found)))
     check(config)
     return config
 
 
-def _typed(found: DictConfig) -> DictConfig:
+def _plain(found: DictConfig) -> dict[str, Any]:
     values = OmegaConf.to_container(found, resolve=True, throw_on_missing=True)
-    merged = OmegaConf.merge(_writable(OmegaConf.structured(Config)), values)
-    assert isinstance(merged, DictConfig)
-    return merged
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
 
 
 def load_config(path: Path) -> Config:
@@ -150,7 +197,8 @@ def load_config(path: Path) -> Config:
         content = read_yaml(path)
         if not isinstance(content, dict):
             raise ValueError("it holds no settings")
-        return to_config(OmegaConf.create(content))
+        config = config_of(content)
+        check(config)
     except (
         OmegaConfBaseException,
         ValueError,
@@ -160,6 +208,7 @@ def load_config(path: Path) -> Config:
     ) as error:
         why = str(error).strip().partition("\n")[0]  # below, OmegaConf names its own types
         raise ConfigError(f"{path}: not a configuration that this irnn knows ({why})") from error
+    return config
 
 
 class Composer:
@@ -174,7 +223,7 @@ class Composer:
         self.groups = groups
         self._names = groups.names()
         self._given: dict[str, Given] = {}
-        self._bases: dict[tuple[str, ...], Config | None] = {}
+        self._bases: dict[tuple[str, ...], dict[str, Any] | None] = {}
         self._composed: dict[tuple[str, ...], Config] = {}
 
     def compose(self, overrides: Sequence[str]) -> Config:
@@ -212,7 +261,7 @@ class Composer:
         chosen, values = self._split(given)
         if chosen is None or (base := self._base(tuple(chosen))) is None:
             return None
-        return _with_values(base, values)
+        return config_of(_with_values(base, values))
 
     def _split(self, given: Sequence[Given]) -> tuple[list[str] | None, dict[str, Any]]:
         """Tell choices of groups from values of settings; None if there is anything else."""
@@ -225,36 +274,31 @@ class Composer:
                 return None, {}
             if key in self._names:
                 chosen.append(each.word)
-            elif key in known_settings():
+            elif key in known_settings() and key not in _NAMES:
                 values[key] = value
             else:
                 return None, {}
         return chosen, values
 
-    def _base(self, chosen: tuple[str, ...]) -> Config | None:
+    def _base(self, chosen: tuple[str, ...]) -> dict[str, Any] | None:
         """Compose choices of groups; None if a value depends on another, which may yet be set."""
         if chosen not in self._bases:
             found = composed(chosen, self.groups)
-            if _has_references(OmegaConf.to_container(found, resolve=False)):
-                self._bases[chosen] = None
-            else:
-                config = OmegaConf.to_object(_typed(found))
-                assert isinstance(config, Config)
-                self._bases[chosen] = config
+            depends = _has_references(OmegaConf.to_container(found, resolve=False))
+            self._bases[chosen] = None if depends else _plain(completed(found))
         return self._bases[chosen]
 
 
-def _with_values(base: Config, values: Mapping[str, Any]) -> Config:
-    sections: dict[str, dict[str, Any]] = {"": {}}
+def _with_values(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Set values by their full keys."""
+    changed = dict(base)
     for key, value in values.items():
         section, _, name = key.rpartition(".")
-        sections.setdefault(section, {})[name] = converted(known_settings()[key].type, value)
-    inside = {
-        section: replace(getattr(base, section), **changes)
-        for section, changes in sections.items()
-        if section
-    }
-    return replace(base, **sections[""], **inside)
+        if section:
+            changed[section] = {**changed[section], name: value}
+        else:
+            changed[name] = value
+    return changed
 
 
 def _has_references(node: Any) -> bool:

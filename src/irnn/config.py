@@ -7,22 +7,16 @@ Nothing here imports torch or Hydra, so that a wrong setting is answered at once
 import math
 from dataclasses import dataclass
 
-from irnn.choices import (
-    Data,
-    Device,
-    Dtype,
-    HeldOut,
-    InitName,
-    KernelName,
-    Marks,
-    ModelName,
-    OptimName,
-    Policy,
-    Schedule,
-    TaskName,
-    TrackerMode,
-)
+from irnn.choices import Device, Dtype, KernelName, Policy, TrackerMode
+from irnn.errors import ConfigError
+from irnn.models.cell import Cell
+from irnn.models.initialization import LayerInitialization
+from irnn.optimizers.base import Optimizer
 from irnn.options import option
+from irnn.registry import default
+from irnn.tasks.base import Task
+
+__all__ = ["Config", "ConfigError", "total_updates"]
 
 SCHEMA = 1
 """What the settings mean. Enters every run id: raise it when old runs stop being comparable."""
@@ -30,179 +24,6 @@ SCHEMA = 1
 
 MOST = 10**12
 """Updates, of anything: a thousand a second for thirty years."""
-HUGE = 1e38
-"""What float32 holds, of a weight or of what weights are multiplied with."""
-
-
-class ConfigError(ValueError):
-    """A setting that cannot work; the message names key, value and what would be accepted."""
-
-
-PIXELS = ("pixels",)
-
-
-@dataclass(frozen=True)
-class Task:
-    """The data, and what is asked about it."""
-
-    name: TaskName = option(TaskName.adding, "the task")
-    seq_len: int = option(150, "steps in a sequence", at_least=2, at_most=10**7)
-    marks: Marks | None = option(
-        Marks.anywhere, "where the two marked steps fall", only=("adding", "multiplication")
-    )
-    symbols: int | None = option(
-        None,
-        "symbols whose order is asked for, 2 or 3",
-        at_least=2,
-        at_most=3,
-        only=("temporal_order",),
-    )
-    root: str | None = option(
-        None, "folder with MNIST's four files (IDX, plain or gzipped)", only=PIXELS, optional=True
-    )
-    permutation: int | None = option(
-        None,
-        "seed of the one order in which the pixels of all images are read; null: row by row",
-        at_least=0,
-        below=2**63,
-        only=PIXELS,
-        optional=True,
-    )
-    held_out: HeldOut | None = option(
-        None,
-        "test: the test files; validation: the last test_size images of the training files",
-        only=PIXELS,
-    )
-    digest: str | None = option(
-        None,
-        "SHA-256 of the files' content, filled in; if given, other files are refused",
-        only=PIXELS,
-        optional=True,
-    )
-    data: Data = option(Data.fixed, "fixed: a training set; fresh: never the same sequence twice")
-    train_size: int = option(
-        100_000, "training sequences; also what an epoch is", at_least=1, at_most=10**8
-    )
-    test_size: int = option(10_000, "held-out sequences", at_least=1, at_most=10**8)
-
-
-@dataclass(frozen=True)
-class Model:
-    """The network: a recurrent layer and a linear read-out of its last hidden state."""
-
-    name: ModelName = option(ModelName.irnn, "the recurrent layer")
-    hidden_size: int = option(100, "hidden units", at_least=1, at_most=10**5)
-    num_layers: int = option(1, "recurrent layers", at_least=1, at_most=100)
-    forget_bias: float | None = option(
-        None, "sum of the forget gate's biases", at_least=-HUGE, at_most=HUGE, only=("lstm",)
-    )
-
-
-GAINED = ("identity", "split_identity")
-DRAWN = ("identity", "split_identity", "gaussian", "orthogonal")
-
-
-@dataclass(frozen=True)
-class Init:
-    """The start of all weights."""
-
-    name: InitName = option(InitName.identity, "the start of the recurrent layer")
-    gain: float | None = option(
-        None, "factor on the identity", at_least=0, at_most=HUGE, only=GAINED
-    )
-    input_std: float | None = option(
-        None, "std of the input weights", at_least=0, at_most=HUGE, only=DRAWN
-    )
-    bias_std: float | None = option(
-        None,
-        "std of the input bias",
-        at_least=0,
-        at_most=HUGE,
-        only=("identity", "gaussian", "orthogonal"),
-    )
-    recurrent_std: float | None = option(
-        None, "std of the recurrent weights", at_least=0, at_most=HUGE, only=("gaussian",)
-    )
-    integrator_fraction: float | None = option(
-        None, "share of units that integrate", above=0, below=1, only=("split_identity",)
-    )
-    detector_std: float | None = option(
-        None, "std of the detectors' input weights", above=0, at_most=HUGE, only=("split_identity",)
-    )
-    coupling_std: float | None = option(
-        None,
-        "std of detector-to-integrator weights",
-        at_least=0,
-        at_most=HUGE,
-        only=("split_identity",),
-    )
-    firings: float | None = option(
-        None,
-        "how often a detector fires in a sequence, which sets its threshold",
-        above=0,
-        only=("split_identity",),
-        optional=True,
-    )
-    threshold_low: float | None = option(
-        None,
-        "instead of firings: lowest threshold, as a share of a detector's largest input",
-        at_least=0,
-        below=1,
-        only=("split_identity",),
-        optional=True,
-    )
-    readout_std: float | None = option(
-        None,
-        "std of the read-out weights, bias 0; null: PyTorch's start of Linear",
-        at_least=0,
-        at_most=HUGE,
-    )
-    readout_bias: float | None = option(
-        None,
-        "start of the read-out's bias; null: as readout_std says; 1: answer the mean target",
-        at_least=-HUGE,
-        at_most=HUGE,
-    )
-
-
-ADAMS = ("adam", "adamw")
-
-
-@dataclass(frozen=True)
-class Optim:
-    """The optimizer."""
-
-    name: OptimName = option(OptimName.adam, "the optimizer")
-    lr: float = option(0.001, "learning rate", above=0, at_most=HUGE)
-    recurrent_lr_scale: float = option(
-        1.0, "factor on the learning rate of the recurrent matrices", at_least=0, at_most=HUGE
-    )
-    integrator_lr_scale: float | None = option(
-        None,
-        "factor on the learning rate of all that acts through integrators at every step; null: 1",
-        at_least=0,
-        at_most=HUGE,
-    )
-    schedule: Schedule | None = option(
-        None, "how the learning rate falls to 0 over the budget; null: it stays"
-    )
-    weight_decay: float = option(0.0, "L2 penalty (decoupled in adamw)", at_least=0, at_most=HUGE)
-    momentum: float | None = option(None, "momentum", at_least=0, below=1, only=("sgd", "rmsprop"))
-    nesterov: bool | None = option(None, "Nesterov momentum", only=("sgd",))
-    beta1: float | None = option(
-        None, "decay of the mean gradient", at_least=0, below=1, only=ADAMS
-    )
-    beta2: float | None = option(
-        None, "decay of the mean squared gradient", at_least=0, below=1, only=ADAMS
-    )
-    amsgrad: bool | None = option(None, "AMSGrad", only=ADAMS)
-    alpha: float | None = option(
-        None, "decay of the mean squared gradient", at_least=0, below=1, only=("rmsprop",)
-    )
-    centered: bool | None = option(None, "divide by the variance", only=("rmsprop",))
-    eps: float | None = option(
-        None, "added to the denominator", above=0, at_most=HUGE, only=("adam", "adamw", "rmsprop")
-    )
 
 
 @dataclass(frozen=True)
@@ -232,7 +53,7 @@ class Stop:
     """When a run is solved."""
 
     test_mse: float | None = option(
-        0.001, "held-out MSE at which a run is solved; null: use the whole budget", above=0
+        None, "held-out MSE at which a run is solved; null: use the whole budget", above=0
     )
     test_loss: float | None = option(
         None, "as test_mse, where the task is scored by a cross-entropy", above=0
@@ -335,10 +156,10 @@ class Sweep:
 class Config:
     """A run."""
 
-    task: Task = Task()
-    model: Model = Model()
-    init: Init = Init()
-    optim: Optim = Optim()
+    task: Task = default("task", "adding")
+    model: Cell = default("model", "irnn")
+    init: LayerInitialization = default("init", "identity")
+    optim: Optimizer = default("optim", "adam")
     clip: Clip = Clip()
     batch_size: int = option(16, "sequences in an update", at_least=1, at_most=10**7)
     budget: Budget = Budget()

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from irnn import screen, tasks
+from irnn import screen
 from irnn.answers import InputError
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ def check_drawn(config: "Config", arguments: "argparse.Namespace") -> tuple[int,
         raise InputError(f"--samples {samples}: must be at least 1")
     if steps < 2:
         raise InputError(f"--seq-len {steps}: must be at least 2")
-    asked = tasks.make(replace(config.task, seq_len=steps))
-    if refused := asked.refusal() or asked.data_refusal():
+    asked = replace(config.task, seq_len=steps)
+    if refused := asked.refusal(replace(config, task=asked)) or asked.data_refusal():
         raise InputError(f"--seq-len {steps}: task.{refused[0]} {refused[1]}")
-    available = tasks.make(config.task).available
+    available = config.task.available
     if available is not None and samples > available:
         raise InputError(f"--samples {samples}: there are {available:,} held out")
     if samples * steps > _MOST_STEPS:

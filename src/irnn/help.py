@@ -1,10 +1,13 @@
 """What `irnn-train --help` says: every group, option and setting in one line, without importing torch."""
 
 import textwrap
+from dataclasses import MISSING, replace
 from pathlib import Path
 
 from irnn.composition import compose_config
 from irnn.groups import NUMERIC_GROUPS, conf_dir
+from irnn.kinds import names_of
+from irnn.known import known_settings
 from irnn.options import Setting, plain, settings
 
 GROUPS = (
@@ -54,7 +57,16 @@ def text() -> str:
         "",
         "Settings, KEY=VALUE, and in brackets what they are in the default run:",
     ]
-    return "\n".join([*parts, *map(_setting, settings(compose_config([]))), "", FLAGS])
+    return "\n".join([*parts, *map(_setting, _all_settings()), "", FLAGS])
+
+
+def _all_settings() -> list[Setting]:
+    """Give every setting that any option has, with its value in the default run where it is in that."""
+    values = {setting.key: setting.value for setting in settings(compose_config([]))}
+    return [
+        replace(setting, value=values.get(key, MISSING))
+        for key, setting in known_settings().items()
+    ]
 
 
 def _group(group: str) -> str:
@@ -87,16 +99,11 @@ def described(file: Path) -> str:
 def _setting(setting: Setting) -> str:
     bounds = " and ".join(f"{relation} {bound:g}" for relation, bound in setting.bounds.items())
     owners = f"only {', '.join(setting.only)}" if setting.only else ""
-    choices = [choice.value for choice in type(setting.value)] if _is_choice(setting) else []
-    remarks = "; ".join(filter(None, (owners, bounds, " | ".join(choices))))
+    remarks = "; ".join(filter(None, (owners, bounds, " | ".join(names_of(setting.type)))))
     shown = plain(setting.value)
-    default = "" if setting.only and shown is None else f" [{'null' if shown is None else shown}]"
+    default = "" if shown is MISSING else f" [{'null' if shown is None else shown}]"
     body = f"{setting.doc}{f' ({remarks})' if remarks else ''}{default}"
     return _wrapped(f"  {setting.key:<27}", body)
-
-
-def _is_choice(setting: Setting) -> bool:
-    return hasattr(type(setting.value), "__members__")
 
 
 def _wrapped(head: str, body: str) -> str:

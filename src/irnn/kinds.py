@@ -5,13 +5,11 @@ from dataclasses import make_dataclass
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin
-
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from typing import Any, Union, get_args, get_origin
 
 from irnn.options import Setting
 
+UNCLEAR = object()
 _MISSING = "???"
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
@@ -24,6 +22,24 @@ def is_text(kind: Any) -> bool:
 def is_list(kind: Any) -> bool:
     """Whether a type is a list; all lists are of texts."""
     return get_origin(_bare(kind)) is list
+
+
+def is_supported(kind: Any) -> bool:
+    """Whether a setting can be of a type."""
+    bare = _bare(kind)
+    if is_list(kind):
+        return get_args(bare) == (str,)
+    return isinstance(bare, type) and (bare in _WORDS or issubclass(bare, Enum))
+
+
+def is_optional(kind: Any) -> bool:
+    """Whether a type has None."""
+    return get_origin(kind) in (UnionType, Union) and NoneType in get_args(kind)
+
+
+def names_of(kind: Any) -> list[str]:
+    """List what a setting of a type is one of; empty where it is no choice."""
+    return [*_parts(kind)[2]]
 
 
 def wrong_value(setting: Setting, value: Any) -> tuple[str, str | None] | None:
@@ -44,6 +60,8 @@ def _fits(kind: Any, value: Any) -> bool:
     if isinstance(value, list):
         plain = all(each is not None and not isinstance(each, list | dict) for each in value)
         return is_list(kind) and plain and _MISSING not in value
+    from omegaconf.errors import OmegaConfBaseException
+
     try:
         converted(kind, value)
     except (OmegaConfBaseException, ValueError, TypeError, OverflowError):
@@ -53,14 +71,39 @@ def _fits(kind: Any, value: Any) -> bool:
 
 def converted(kind: Any, value: Any) -> Any:
     """Give a plain value as a setting of a type holds it; OmegaConf raises what is wrong with it."""
+    if (done := quickly_converted(kind, value)) is not UNCLEAR:
+        return done
+    from omegaconf import OmegaConf
+
     node = _node(kind)
     OmegaConf.update(node, "value", value)
-    return node["value"]
+    made = node["value"]
+    return OmegaConf.to_container(made) if OmegaConf.is_list(made) else made
+
+
+def quickly_converted(kind: Any, value: Any) -> Any:
+    """Give a value as `converted` does, where that is plain to see; else `UNCLEAR`."""
+    bare, optional, members = _parts(kind)
+    given = type(value)
+    if (value is None and optional) or (given is bare and bare in (int, float, bool)):
+        return value
+    if given is str:
+        return value if bare is str and "${" not in value else members.get(value, UNCLEAR)
+    return float(value) if given is int and bare is float and abs(value) < 2**53 else UNCLEAR
+
+
+@cache
+def _parts(kind: Any) -> tuple[Any, bool, dict[str, Any]]:
+    bare = _bare(kind)
+    is_choice = isinstance(bare, type) and issubclass(bare, Enum)
+    return bare, is_optional(kind), {**bare.__members__} if is_choice else {}
 
 
 @cache
 def _node(kind: Any) -> Any:
     """Make a node of one value of a type, which OmegaConf holds it to."""
+    from omegaconf import OmegaConf
+
     return OmegaConf.structured(make_dataclass("Holder", [("value", kind, _MISSING)]))
 
 
@@ -100,6 +143,7 @@ def _is_number(text: str) -> bool:
 
 def _bare(kind: Any) -> Any:
     """Leave None out of a type that may be None."""
-    if get_origin(kind) is UnionType:
-        (kind,) = (each for each in get_args(kind) if each is not NoneType)
+    if is_optional(kind):
+        others = [each for each in get_args(kind) if each is not NoneType]
+        return others[0] if len(others) == 1 else kind
     return kind

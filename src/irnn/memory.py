@@ -6,15 +6,13 @@ a factor of two of what is measured, on the high side.
 
 from dataclasses import dataclass
 
-from irnn.choices import Data, Dtype, InitName, KernelName, ModelName, OptimName
+from irnn.choices import Data, Dtype, KernelName
 from irnn.config import Config, ConfigError
 from irnn.machine import available_memory
 
 _KEPT = 1 << 26  # sequence steps, as in `irnn.tasks.data`
 _CHUNK = 1 << 18
 _HELD_OUT_STATES = 1 << 24  # as in `irnn.training.evaluate`
-_GATES = {ModelName.lstm: 4, ModelName.gru: 3}
-_FEATURES = 2
 
 
 @dataclass(frozen=True)
@@ -36,19 +34,19 @@ def parts(config: Config, native: bool = True) -> list[Part]:
     element = 8 if config.runtime.dtype is Dtype.float64 else 4
     task, model = config.task, config.model
     steps, batch, hidden, layers = (
-        task.seq_len, config.batch_size, model.hidden_size, model.num_layers
+        task.steps, config.batch_size, model.hidden_size, model.num_layers
     )  # fmt: skip
-    gates = _GATES.get(model.name, 1)
+    gates, features = model.gates, task.input_size
     square = gates * hidden * hidden
     weights = (
-        gates * hidden * (_FEATURES + 2) + square + (layers - 1) * (2 * square + 2 * gates * hidden)
+        gates * hidden * (features + 2) + square + (layers - 1) * (2 * square + 2 * gates * hidden)
     )
     # Parameters, gradient, rates, averages; the good copy; a checkpoint being made, as tensors and bytes.
-    averages = 1 if config.optim.name is OptimName.sgd else 3
+    averages = config.optim.averages
     training = weights * element * (4 + averages + 3 * (1 + averages))
-    starting = square * 8 * (6 if config.init.name is InitName.orthogonal else 3)
+    starting = square * 8 * config.init.matrices_at_once
     kernel = config.runtime.kernel
-    fused = native and gates == 1 and layers == 1
+    fused = native and model.has_kernel and gates == 1 and layers == 1
     if fused and kernel in (KernelName.auto, KernelName.native):
         rows = min(batch, 8 * (config.runtime.threads or 16))
         backward = steps * rows * (hidden + 32) * element
@@ -59,21 +57,21 @@ def parts(config: Config, native: bool = True) -> list[Part]:
     kept = sum(count * steps * 4 for count in sets if count * steps <= _KEPT)
     order = 10 * task.train_size if task.data is Data.fixed else 0
     rows = min(task.test_size, min(max(_HELD_OUT_STATES // (steps * hidden * layers), 16), 2048))
-    held_out = rows * steps * (2 * _FEATURES * element + 8)
+    held_out = rows * steps * (2 * features * element + 8)
     held_out += min(rows * steps * hidden * layers, _HELD_OUT_STATES) * element * (1 + gates)
     found = [
         Part("weights and optimizer", max(training, starting), "model.hidden_size"),
         Part("states for backward", backward, "task.seq_len" if batch == 1 else "batch_size"),
         Part(
             "batches",
-            at_once * (_FEATURES * element + 24),
+            at_once * (features * element + 24),
             "batch_size" if batch * 8 > steps else "task.seq_len",
         ),
         Part("data", kept + order, "task.train_size"),
         Part("evaluation", held_out, "task.seq_len"),
     ]
-    if config.init.firings is not None:
-        found.append(Part("calibration", 64 * steps * 6 * element, "task.seq_len"))
+    if measured := config.init.calibration_sequences:
+        found.append(Part("calibration", measured * steps * 3 * features * element, "task.seq_len"))
     return found
 
 

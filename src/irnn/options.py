@@ -1,59 +1,96 @@
-"""How a setting is declared, and how settings are walked over.
+"""How a setting is declared, how settings are walked over, and what the named choices of a run are.
 
-Declared once, with `option`: its default, one line of documentation, the numbers it accepts, and the
-choices of its section's `name` that have it.
+A setting is declared once, with `option`: its default, one line of documentation and the numbers it accepts.
+A group such as `init=` has options, each a class that owns its settings: a `Choice`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
-from dataclasses import Field, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from enum import Enum
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from irnn.config import Config
+
+HUGE = 1e38
+"""What float32 holds, of a weight or of what weights are multiplied with."""
 
 
 def option(
-    default: Any,
-    doc: str,
+    default: Any = MISSING,
+    doc: str = "",
     *,
     above: float | None = None,
     at_least: float | None = None,
     below: float | None = None,
     at_most: float | None = None,
-    only: tuple[str, ...] = (),
-    optional: bool = False,
 ) -> Any:
-    """Declare a setting: bounds on a number, and in `only` the names of its section that have it.
+    """Declare a setting: its default, one line about it for `--help`, and bounds on a number.
 
-    Those need a value for it, unless it is `optional`.
+    A setting whose type says `| None` may be null; one without a default must be given.
     """
     bounds = {"above": above, "at least": at_least, "below": below, "at most": at_most}
     bounds = {relation: bound for relation, bound in bounds.items() if bound is not None}
-    metadata = {"doc": doc, "bounds": bounds, "only": only, "optional": optional}
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata={"doc": doc, "bounds": bounds})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """An option of a group: its settings are its fields, and what it does are its methods.
+
+    The decorators of `irnn.registry` name it, and make a subclass the frozen dataclass that it is.
+    """
+
+    group: ClassVar[str] = ""
+    """The group and section of the configuration: "task", "model", "init" or "optim"."""
+    name: ClassVar[str] = ""
+    """Its name there."""
+    summary: ClassVar[str] = ""
+    """The first line of its documentation, for `--help`."""
+    source: ClassVar[str] = ""
+    """What tells one version of a plug-in's code from another; empty for irnn's own."""
+
+    def refusal(self, config: Config) -> tuple[str, str] | None:
+        """Say which setting cannot work with the rest of a run, and what would be accepted; None if all can.
+
+        The setting is one of this choice ("gain"), or any by its full key ("model.hidden_size").
+        """
+        return None
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One leaf of a configuration: its full key, its value and how it was declared."""
+    """One leaf of a configuration: its full key, its value and how it was declared.
+
+    `only` names the options of its group that have it, where that is not all of them.
+    """
 
     key: str
     type: Any
     value: Any
-    doc: str
-    bounds: dict[str, float]
-    only: tuple[str, ...]
-    optional: bool
+    doc: str = ""
+    bounds: dict[str, float] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
 
 
-@cache
-def _fields(kind: Any) -> "tuple[Field[Any], ...]":
-    return fields(kind)
+_cached_fields: Any = cache(fields)
+
+
+def fields_of(kind: Any) -> tuple[Field[Any], ...]:
+    """Give the fields of a dataclass, in order."""
+    found: tuple[Field[Any], ...] = _cached_fields(kind)
+    return found
 
 
 def settings(node: Any, prefix: str = "") -> Iterator[Setting]:
     """Walk over the leaves of a configuration (or of one of its sections), in order."""
     kind: Any = type(node)
-    for item in _fields(kind):
+    if issubclass(kind, Choice):
+        yield Setting(f"{prefix}name", str, kind.name, f"option of {kind.group}=")
+    for item in fields_of(kind):
         key, value = f"{prefix}{item.name}", getattr(node, item.name)
         if is_dataclass(item.type):
             yield from settings(value, f"{key}.")
@@ -63,7 +100,14 @@ def settings(node: Any, prefix: str = "") -> Iterator[Setting]:
 
 def plain(value: Any) -> Any:
     """Turn a configuration into dicts, strings and numbers that any reader knows."""
-    if is_dataclass(value):
-        kind: Any = type(value)
-        return {item.name: plain(getattr(value, item.name)) for item in _fields(kind)}
-    return value.value if isinstance(value, Enum) else value
+    if not is_dataclass(value):
+        return value.value if isinstance(value, Enum) else value
+    kind: Any = type(value)
+    written = {item.name: plain(getattr(value, item.name)) for item in fields_of(kind)}
+    if not issubclass(kind, Choice):
+        return written
+    return {
+        "name": kind.name,
+        **({"source": kind.source} if kind.source else {}),
+        **written,
+    }

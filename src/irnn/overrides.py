@@ -21,10 +21,10 @@ from hydra.core.override_parser.types import (
 )
 
 from irnn import hydra_settings
-from irnn.config import Config, ConfigError
+from irnn.config import ConfigError
 from irnn.groups import NUMERIC_GROUPS, Groups, rewrite_numbers
-from irnn.kinds import is_text, wrong_value
-from irnn.options import Setting, settings
+from irnn.kinds import is_text
+from irnn.known import known_settings, wrong_as
 from irnn.wording import choices_in_words, pasted, shown, unknown_key, unreadable
 
 _SIGNS = {OverrideType.ADD: "+", OverrideType.FORCE_ADD: "++", OverrideType.DEL: "~"}
@@ -49,12 +49,6 @@ class Given:
     def key(self) -> str:
         """What it sets."""
         return self.parsed.key_or_group
-
-
-@cache
-def known_settings() -> dict[str, Setting]:
-    """Give every setting by its full key."""
-    return {setting.key: setting for setting in settings(Config())}
 
 
 def quoted(text: str) -> str:
@@ -194,7 +188,7 @@ def _values(parsed: Override) -> Iterator[Any]:
 
 
 def _wrong_setting(key: str, value: Any, given: Given, groups: Groups) -> str | None:
-    wrong = wrong_value(known_settings()[key], value)
+    wrong = wrong_as(key, value)
     if wrong is None:
         return None
     remedy, right = wrong

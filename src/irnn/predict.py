@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from irnn import screen
 from irnn.answers import (
@@ -109,18 +109,17 @@ def _parser() -> argparse.ArgumentParser:
 def _predict(arguments: argparse.Namespace) -> None:
     if arguments.input and (arguments.samples is not None or arguments.seq_len is not None):
         raise InputError("--input brings its own sequences: leave --samples and --seq-len out")
-    from irnn import tasks
     from irnn.runs.finding import find_run
     from irnn.tasks.adding import Adding
 
     folder = find_run(arguments.run)
     config, model = load_run(folder)
     config = _with_data(config, arguments.data)
-    task = tasks.make(config.task)
+    task = config.task
     if not isinstance(task, Adding):
         if arguments.input:
             raise InputError(
-                f"--input: {folder} learned task={config.task.name.value}, whose sequences are no files of "
+                f"--input: {folder} learned task={config.task.name}, whose sequences are no files of "
                 "(value, mask); leave --input out, and they are drawn"
             )
         _show(folder, config, model, arguments)
@@ -153,14 +152,14 @@ def _predict(arguments: argparse.Namespace) -> None:
 
 def _with_data(config: "Config", folder: str | None) -> "Config":
     """See that the files are there which a task's sequences are in; `folder` may say where they are now."""
-    from irnn import tasks
-
+    at = getattr(config.task, "root", None)
     if folder is not None:
-        if not hasattr(config.task, "root") or config.task.root is None:
-            raise InputError(f"--data {folder}: task={config.task.name.value} reads no files")
-        config = replace(config, task=replace(config.task, root=folder))
-    if (refused := tasks.make(config.task).data_refusal()) is not None:
-        given = f"task.root={config.task.root}" if folder is None else f"--data {folder}"
+        if at is None:
+            raise InputError(f"--data {folder}: task={config.task.name} reads no files")
+        moved: dict[str, Any] = {"root": folder}
+        config = replace(config, task=replace(config.task, **moved))
+    if (refused := config.task.data_refusal()) is not None:
+        given = f"task.root={at}" if folder is None else f"--data {folder}"
         raise InputError(
             f"{given}: {refused[1]}; --data DIR says where the files of this run's training are"
         )
@@ -171,11 +170,11 @@ def _show(
     folder: Path, config: "Config", model: "Regressor", arguments: argparse.Namespace
 ) -> None:
     """Show what a network answers to sequences of a task without marks."""
-    from irnn import shown_answers, tasks
+    from irnn import shown_answers
 
     steps, samples = check_drawn(config, arguments)
-    trained = tasks.make(config.task)
-    task = tasks.make(replace(config.task, seq_len=steps))
+    trained = config.task
+    task = replace(config.task, seq_len=steps)
     _check_memory(model, task.steps)
     table, output = shown_answers.Table(), arguments.output
     with writing(output, shown_answers.fields_of(task)) if output else nullcontext() as write:
@@ -231,9 +230,7 @@ def _answers(
 
 def _at_trained(config: "Config", model: "Regressor", seed: int, samples: int) -> Errors:
     """Measure the error at the length of training, on as many sequences, to hold another against."""
-    from irnn import tasks
-
-    task = cast("Adding", tasks.make(config.task))
+    task = cast("Adding", config.task)
     errors = Errors()
     for names, blocks in _drawn(config, seed, samples, config.task.seq_len):
         for _, some in _answers(model, task, names, blocks):
@@ -261,9 +258,7 @@ def _drawn(config: "Config", seed: int, samples: int, steps: int) -> "Blocks":
     """Draw sequences from a stream of their own, some at a time: their numbers, and one block (T, N, 2)."""
     import torch
 
-    from irnn import tasks
-
-    task = tasks.make(replace(config.task, seq_len=steps))
+    task = replace(config.task, seq_len=steps)
     for names, drawn in chunks(task, seed, samples):
         inputs, _ = task.encode(drawn, torch.float32)
         yield names, [([*range(len(names))], inputs)]

@@ -11,8 +11,8 @@ from omegaconf._utils import get_yaml_loader
 from irnn import hydra_settings
 from irnn.config import ConfigError
 from irnn.groups import Groups, conf_dir
-from irnn.kinds import is_text, wrong_value
-from irnn.overrides import known_settings
+from irnn.kinds import is_text
+from irnn.known import known_settings, wrong_as
 from irnn.wording import unknown_key
 
 _TEXT, _NULL = "tag:yaml.org,2002:str", "tag:yaml.org,2002:null"
@@ -114,7 +114,7 @@ def _wrong_leaf(key: str, node: Any, groups: Groups, value_of: Callable[..., Any
         and node.tag not in (_TEXT, _NULL)
     ):
         return f"{node.value} is no text in YAML; write '{node.value}'"
-    wrong = wrong_value(setting, value_of(node, deep=True))
+    wrong = wrong_as(key, value_of(node, deep=True))
     return wrong[0] if wrong else None
 
 

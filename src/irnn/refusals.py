@@ -7,8 +7,7 @@ from typing import Any
 from omegaconf.errors import OmegaConfBaseException
 
 from irnn import preset_files
-from irnn.checks import SettingError
-from irnn.config import ConfigError
+from irnn.errors import ConfigError, SettingError
 from irnn.groups import NUMERIC_GROUPS, Groups
 from irnn.wording import shown
 

@@ -157,10 +157,10 @@ def _shown(task: Task, row: Row, name: str) -> str:
 
 def longer(task: Task, trained: Task, score: Score, beside: Score) -> str:
     """Say how much longer than in training sequences are, and the score at training's length."""
-    times = task.settings.seq_len / trained.settings.seq_len
+    times = task.seq_len / trained.seq_len
     values = [each.value(task.metric) for each in (score, beside)]
     assert all(map(math.isfinite, values))
     return (
         f"task.seq_len is {times:.3g} times that of training: {task.metric.label} {values[0]:.6g}, against "
-        f"{values[1]:.6g} at {trained.settings.seq_len:,}"
+        f"{values[1]:.6g} at {trained.seq_len:,}"
     )

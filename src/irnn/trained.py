@@ -17,7 +17,6 @@ def load_run(folder: Path) -> tuple["Config", "Regressor"]:
     Raises:
         InputError: The folder is not that of a run with a checkpoint, or damaged.
     """
-    from irnn import tasks
     from irnn.choices import Device, KernelName
     from irnn.composition import load_config
     from irnn.config import ConfigError
@@ -49,7 +48,7 @@ def load_run(folder: Path) -> tuple["Config", "Regressor"]:
         raise InputError(
             f"{directory.best} is damaged, or no checkpoint of irnn; train the run again with force=true"
         ) from error
-    task = tasks.make(config.task)
+    task = config.task
     weights = generator(config.seed, "init")
     model = build(replace(config, runtime=runtime), weights, task.input_size, task.head)
     try:

@@ -211,7 +211,7 @@ def test_a_captured_update_decides_about_overflow_as_a_single_one(limit):
 def _updater_with(model, config, limit):
     """Make an `Updater` of a network whose loss is its answer times the target: gradients of any size."""
     from irnn.training.flat import FlatParameters
-    from irnn.training.optimizers import Optimizer
+    from irnn.training.optimizer import FlatOptimizer
 
     torch.nn.init.ones_(model.weight)
     torch.nn.init.zeros_(model.bias)
@@ -219,7 +219,7 @@ def _updater_with(model, config, limit):
     updater.model, updater.max_norm = model, limit
     updater.flat = FlatParameters(model.parameters())
     scale = torch.ones_like(updater.flat.vector)
-    updater.optimizer = Optimizer(config.optim, updater.flat.vector, scale)
+    updater.optimizer = FlatOptimizer(config.optim, updater.flat.vector, scale)
 
     def backward(inputs, targets):
         updater.flat.forget_gradient()

@@ -6,16 +6,17 @@ import pytest
 import torch
 from kernel_problems import error
 
-from irnn.choices import InitName, ModelName
-from irnn.config import Clip, Config, Init, Model, Optim
+from irnn import registry
+from irnn.config import Clip, Config
 from irnn.kernels import native, reference
 from irnn.kernels.gated_calls import CELLS
 from irnn.kernels.regression import Regression
 from irnn.models.regressor import build
+from irnn.optimizers.adam import Adam
 from irnn.training.step import Updater
 
 DTYPES = [torch.float32, torch.float64]
-ADAM = Optim(lr=0.01, beta1=0.9, beta2=0.999, eps=1e-8, amsgrad=False)
+ADAM = Adam(lr=0.01)
 SIZES = [(1, 1, 1, 1), (40, 3, 2, 7), (25, 17, 2, 100), (7, 200, 3, 33)]
 
 
@@ -84,11 +85,13 @@ def test_gated_regression_is_bitwise_independent_of_the_number_of_threads(B, cel
         assert all(torch.equal(a, b) for a, b in zip(measured(*sizes), alone, strict=True))
 
 
-@pytest.mark.parametrize("name", [ModelName.lstm, ModelName.gru])
+@pytest.mark.parametrize("name", ["lstm", "gru"])
 def test_a_whole_update_of_a_gated_network_is_one_call_and_that_of_pytorch(name):
     if not native.is_available():
         pytest.skip(native.why_unavailable())
-    config = Config(model=Model(name=name, hidden_size=12), init=Init(name=InitName.pytorch))
+    config = Config(
+        model=registry.get("model", name)(hidden_size=12), init=registry.get("init", "pytorch")()
+    )
     ours, theirs = (build(config, torch.Generator().manual_seed(0), 2) for _ in range(2))
     theirs.recurrent._kernel = "torch"
     updates = []

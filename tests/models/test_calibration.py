@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from irnn.models import initializers
 from irnn.models.calibration import set_thresholds
-from irnn.models.initializers import Shape
+from irnn.models.initialization import Shape
+from irnn.models.initializers import SplitIdentity
 from irnn.models.recurrent import IRNN
 from irnn.seeding import generator
 
@@ -18,7 +18,7 @@ def layer(features: int = 2, layers: int = 1) -> IRNN:
         features,
         30,
         layers,
-        start=initializers.split_identity,
+        start=SplitIdentity().weights,
         generator=generator(0, "init"),
         dtype=torch.float64,
     )
@@ -88,11 +88,11 @@ def test_the_shares_of_integrators_that_a_start_makes_are_counted() -> None:
     from irnn.composition import compose_config
 
     def count(*overrides: str) -> int:
-        return initializers.integrators_of(compose_config(overrides).init, 100)
+        return compose_config(overrides).init.integrators(100)
 
     assert count() == 100
     assert count("init=split_identity") == 20
     assert count("init=split_identity", "init.integrator_fraction=1e-9") == 1
     assert count("init=orthogonal") == 0
-    start = initializers.split_identity(Shape(2, 100), None)
+    start = SplitIdentity().weights(Shape(2, 100), None)
     assert start.w_hh.diagonal().count_nonzero() == 20

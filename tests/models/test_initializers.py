@@ -1,20 +1,19 @@
 import pytest
 import torch
 
-from irnn.choices import InitName
-from irnn.models import initializers
-from irnn.models.initializers import Shape
+from irnn import registry
+from irnn.models.initialization import Shape, Weights
 from irnn.seeding import generator
 
 SHAPE = Shape(inputs=2, hidden=100)
 
 
-def drawn(start: InitName, shape: Shape = SHAPE, **settings: float) -> initializers.Weights:
-    return getattr(initializers, start.value)(shape, generator(0, "init"), **settings)
+def drawn(start: str, shape: Shape = SHAPE, **settings: float) -> Weights:
+    return registry.get("init", start)(**settings).weights(shape, generator(0, "init"))
 
 
 def test_identity_is_gain_times_identity_with_small_inputs_and_no_bias() -> None:
-    weights = drawn(InitName.identity, gain=0.5, input_std=0.001)
+    weights = drawn("identity", gain=0.5, input_std=0.001)
     assert torch.equal(weights.w_hh, 0.5 * torch.eye(100, dtype=torch.float64))
     assert weights.w_ih.std().item() == pytest.approx(0.001, rel=0.2)
     assert not weights.b_ih.any()
@@ -22,13 +21,13 @@ def test_identity_is_gain_times_identity_with_small_inputs_and_no_bias() -> None
 
 
 def test_the_later_reproduction_gives_the_input_bias_a_spread() -> None:
-    weights = drawn(InitName.identity, bias_std=0.001)
+    weights = drawn("identity", bias_std=0.001)
     assert weights.b_ih.std().item() == pytest.approx(0.001, rel=0.3)
     assert not weights.b_hh.any()
 
 
 def test_split_identity_has_memory_in_its_integrators_only() -> None:
-    weights = drawn(InitName.split_identity, gain=0.9, integrator_fraction=0.2)
+    weights = drawn("split_identity", gain=0.9, integrator_fraction=0.2)
     w_hh = weights.w_hh
     assert torch.equal(w_hh[:20, :20], 0.9 * torch.eye(20, dtype=torch.float64))
     assert not w_hh[20:].any()
@@ -39,7 +38,7 @@ def test_split_identity_has_memory_in_its_integrators_only() -> None:
 
 
 def test_detectors_fire_for_their_largest_input_and_for_few_others() -> None:
-    weights = drawn(InitName.split_identity)
+    weights = drawn("split_identity")
     w_ih, bias = weights.w_ih[20:], weights.b_ih[20:]
     largest = w_ih.clamp(min=0).sum(dim=1)
     assert (largest + bias >= 0).all()
@@ -50,33 +49,33 @@ def test_detectors_fire_for_their_largest_input_and_for_few_others() -> None:
 
 
 def test_split_identity_treats_all_input_columns_alike() -> None:
-    w_ih = drawn(InitName.split_identity, Shape(inputs=2, hidden=20_000)).w_ih[4000:]
+    w_ih = drawn("split_identity", Shape(inputs=2, hidden=20_000)).w_ih[4000:]
     assert w_ih[:, 0].std().item() == pytest.approx(w_ih[:, 1].std().item(), rel=0.03)
 
 
 def test_split_identity_always_has_both_kinds_of_units() -> None:
-    two = drawn(InitName.split_identity, Shape(1, 2), integrator_fraction=0.01)
+    two = drawn("split_identity", Shape(1, 2), integrator_fraction=0.01)
     assert two.w_hh[0, 0] == 1
     assert two.w_hh[1, 1] == 0
     with pytest.raises(ValueError, match="at least 2"):
-        drawn(InitName.split_identity, Shape(1, 1))
+        drawn("split_identity", Shape(1, 1))
 
 
 def test_gaussian_has_the_given_spreads() -> None:
-    weights = drawn(InitName.gaussian, recurrent_std=0.3, input_std=0.02)
+    weights = drawn("gaussian", recurrent_std=0.3, input_std=0.02)
     assert weights.w_hh.std().item() == pytest.approx(0.3, rel=0.05)
     assert weights.w_ih.std().item() == pytest.approx(0.02, rel=0.2)
 
 
 def test_orthogonal_is_orthogonal_for_every_gate() -> None:
-    w_hh = drawn(InitName.orthogonal, Shape(2, 30, gates=4)).w_hh
+    w_hh = drawn("orthogonal", Shape(2, 30, gates=4)).w_hh
     for gate in w_hh.chunk(4):
         assert torch.allclose(gate @ gate.T, torch.eye(30, dtype=torch.float64), atol=1e-12)
     assert not torch.allclose(w_hh[:30], w_hh[30:60])
 
 
 def test_pytorch_start_has_the_range_that_torch_uses() -> None:
-    weights = drawn(InitName.pytorch)
+    weights = drawn("pytorch")
     theirs = torch.nn.RNN(2, 100)
     for ours, parameter in zip(
         (weights.w_ih, weights.w_hh, weights.b_ih, weights.b_hh), theirs.parameters(), strict=True
@@ -86,8 +85,8 @@ def test_pytorch_start_has_the_range_that_torch_uses() -> None:
         assert ours.std().item() == pytest.approx(0.1 / 3**0.5, rel=0.15)
 
 
-@pytest.mark.parametrize("start", InitName)
-def test_a_start_is_a_pure_function(start: InitName) -> None:
+@pytest.mark.parametrize("start", registry.classes("init"))
+def test_a_start_is_a_pure_function(start: str) -> None:
     before = torch.random.get_rng_state()
     once, again = drawn(start), drawn(start)
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -95,7 +94,7 @@ def test_a_start_is_a_pure_function(start: InitName) -> None:
         assert torch.equal(getattr(once, name), getattr(again, name))
 
 
-@pytest.mark.parametrize("start", [InitName.identity, InitName.split_identity])
-def test_gated_layers_have_no_identity_start(start: InitName) -> None:
+@pytest.mark.parametrize("start", ["identity", "split_identity"])
+def test_gated_layers_have_no_identity_start(start: str) -> None:
     with pytest.raises(ValueError, match="gates"):
         drawn(start, Shape(2, 10, gates=4))

@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 
 from irnn import IRNN
 from irnn.kernels import native
-from irnn.models import initializers
+from irnn.models.initializers import Orthogonal, PyTorch
 from irnn.models.recurrent import LSTM, RNN
 from irnn.seeding import generator
 
@@ -166,7 +166,7 @@ def test_without_a_start_the_layer_begins_as_pytorchs() -> None:
 
 
 def test_any_start_can_be_given() -> None:
-    layer = IRNN(2, 6, start=initializers.orthogonal)
+    layer = IRNN(2, 6, start=Orthogonal().weights)
     assert torch.allclose(layer.weight_hh_l0 @ layer.weight_hh_l0.T, torch.eye(6), atol=1e-5)
 
 
@@ -178,7 +178,7 @@ def test_an_irnn_can_be_copied_and_pickled() -> None:
 
 
 def test_dropout_between_layers_acts_in_training_only() -> None:
-    layer = IRNN(3, 50, num_layers=2, dropout=0.5, start=initializers.pytorch)
+    layer = IRNN(3, 50, num_layers=2, dropout=0.5, start=PyTorch().weights)
     inputs = torch.randn(5, 4, 3)
     assert not torch.equal(layer(inputs)[0], layer(inputs)[0])
     layer.eval()

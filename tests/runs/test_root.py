@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from irnn.config import Config, ConfigError, Task
+from irnn.config import Config, ConfigError
 from irnn.display import Display
 from irnn.runs.directory import RunDirectory
 from irnn.sweeps.naming import sweep_folder
-from irnn.tasks import make
+from irnn.tasks.adding import Adding
 from irnn.train import main
 from tests.conftest import SMALL
 
@@ -92,6 +92,6 @@ def test_a_live_line_that_no_thread_can_draw_becomes_plain_lines(
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", none_left)
-    with Display(tmp_path / "train.log", 10, make(Task()), live=True) as display:
+    with Display(tmp_path / "train.log", 10, Adding(), live=True) as display:
         display.say("plain")
     assert "plain" in capsys.readouterr().out

@@ -45,7 +45,7 @@ def test_the_papers_grids_are_the_papers(sweep: str, axes: list[int]) -> None:
     assert [len(each) for each in values.values()] == axes
     assert values["optim.lr"][0] == "optim.lr=1e-09"
     assert float(values["optim.lr"][-1].partition("=")[2]) == 0.1
-    assert composed.optim.name.value == "sgd"
+    assert composed.optim.name == "sgd"
     assert composed.budget.epochs == 440
 
 

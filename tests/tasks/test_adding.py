@@ -4,31 +4,30 @@ import pytest
 import torch
 
 from irnn.choices import Marks
-from irnn.config import Task
 from irnn.seeding import stream_key
 from irnn.tasks.adding import Adding
 from irnn.tasks.data import HELD_OUT, TRAIN
 
-TASK = Task(seq_len=25, train_size=40, test_size=30)
+TASK = Adding(seq_len=25, train_size=40, test_size=30)
 MANY = torch.arange(20_000)
 
 
 def drawn(
-    task: Task, positions: torch.Tensor = MANY, stream: str = TRAIN, seed: int = 0
+    task: Adding, positions: torch.Tensor = MANY, stream: str = TRAIN, seed: int = 0
 ) -> tuple[torch.Tensor, ...]:
-    return Adding(task).draw(stream_key(seed, stream), positions)
+    return task.draw(stream_key(seed, stream), positions)
 
 
 def test_mean_predictor_scores_one_sixth() -> None:
-    _, targets = Adding(Task()).encode(drawn(Task(), stream=HELD_OUT), torch.float64)
-    baseline = Adding(Task()).metric.baseline
+    _, targets = Adding().encode(drawn(Adding(), stream=HELD_OUT), torch.float64)
+    baseline = Adding().metric.baseline
     assert (targets - 1).square().mean().item() == pytest.approx(baseline, rel=0.03)
     assert baseline == pytest.approx(1 / 6)
 
 
 @pytest.mark.parametrize("rule", Marks)
 def test_every_sequence_has_two_distinct_marks(rule: Marks) -> None:
-    inputs, _ = Adding(TASK).encode(drawn(replace(TASK, marks=rule)), torch.float32)
+    inputs, _ = TASK.encode(drawn(replace(TASK, marks=rule)), torch.float32)
     assert inputs.shape == (25, 20_000, 2)
     masks = inputs[:, :, 1]
     assert ((masks == 0) | (masks == 1)).all()
@@ -36,7 +35,7 @@ def test_every_sequence_has_two_distinct_marks(rule: Marks) -> None:
 
 
 def test_the_target_is_the_sum_of_the_marked_values() -> None:
-    inputs, targets = Adding(TASK).encode(drawn(TASK, torch.arange(100)), torch.float64)
+    inputs, targets = TASK.encode(drawn(TASK, torch.arange(100)), torch.float64)
     assert torch.allclose((inputs[..., 0] * inputs[..., 1]).sum(0), targets)
 
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from irnn.choices import Data, Marks
-from irnn.config import Task
 from irnn.seeding import stream_key
 from irnn.tasks import compiled
 from irnn.tasks import data as data_module
@@ -33,7 +32,7 @@ def without_the_library() -> Iterator[None]:
 @pytest.mark.parametrize("rule", Marks)
 def test_sequences_are_the_same_to_the_bit(rule: Marks, steps: int) -> None:
     for seed in (0, 1, 12345):
-        task, key = Adding(Task(seq_len=steps, marks=rule)), stream_key(seed, "train")
+        task, key = Adding(seq_len=steps, marks=rule), stream_key(seed, "train")
         fast = task.draw(key, POSITIONS)
         with without_the_library():
             plain = task.draw(key, POSITIONS)
@@ -45,7 +44,7 @@ def test_sequences_are_the_same_to_the_bit(rule: Marks, steps: int) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(("batches", "size"), [(1, 1), (3, 16), (2, 33), (1, 150)])
 def test_batches_are_the_same_to_the_bit(batches: int, size: int, dtype: torch.dtype) -> None:
-    task = Adding(Task(seq_len=37))
+    task = Adding(seq_len=37)
     made = task.draw(stream_key(0, "train"), torch.arange(batches * size))
     shuffled = torch.randperm(batches * size, generator=torch.Generator().manual_seed(0))
     repeated = torch.cat([shuffled, shuffled])[::2]  # not contiguous, and some rows twice
@@ -60,7 +59,7 @@ def test_batches_are_the_same_to_the_bit(batches: int, size: int, dtype: torch.d
 
 
 def test_batches_lay_sequences_out_as_inputs_and_targets_say() -> None:
-    task = Adding(Task(seq_len=37))
+    task = Adding(seq_len=37)
     made = task.draw(stream_key(0, "train"), torch.arange(48))
     inputs, targets = task.batches(made, 3, torch.float64)
     for number in range(3):
@@ -76,9 +75,9 @@ def test_a_run_sees_the_same_data_with_and_without_the_library(
     data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def everything() -> list[torch.Tensor]:
-        task = replace(Task(seq_len=25, train_size=40, test_size=30), data=data)
+        task = replace(Adding(seq_len=25, train_size=40, test_size=30), data=data)
         cpu = torch.device("cpu")
-        made = TaskData(Adding(task), seed=3, batch_size=8, device=cpu, dtype=torch.float32)
+        made = TaskData(task, seed=3, batch_size=8, device=cpu, dtype=torch.float32)
         pairs = [*(made.batch(n) for n in range(12)), *made.held_out(7)]
         return [tensor for pair in pairs for tensor in pair]
 

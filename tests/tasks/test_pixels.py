@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import torch
 
-from irnn import tasks
 from irnn.composition import Composer, compose_config, load_config
 from irnn.config import Config, ConfigError
 from irnn.predict import main as predict
@@ -52,7 +51,7 @@ def pixels(root: Path, tmp_path: Path) -> Pixels:
 
 def data_of(config: Config) -> TaskData:
     return TaskData(
-        tasks.make(config.task),
+        config.task,
         seed=0,
         batch_size=8,
         device=torch.device("cpu"),
@@ -99,7 +98,7 @@ def test_validation_holds_out_the_last_images_of_the_training_files(
     write_pair(one, "images-idx3-ubyte.gz", "labels-idx1-ubyte.gz", 136)
     words = (f"task.root={one}", "task.held_out=validation")
     config = pixels(*words)
-    rows = tasks.make(config.task).draw(stream_key(0, "test"), torch.arange(40))[2]
+    rows = config.task.draw(stream_key(0, "test"), torch.arange(40))[2]
     assert rows.tolist() == list(range(96, 136))
     with pytest.raises(ConfigError, match=r"task\.train_size=97: .*136 images for it and"):
         pixels(*words, "task.train_size=97")
@@ -108,7 +107,7 @@ def test_validation_holds_out_the_last_images_of_the_training_files(
 
 
 def test_guessing_is_right_in_a_tenth_and_loses_ln_10(pixels: Pixels) -> None:
-    task: Task = tasks.make(pixels().task)
+    task: Task = pixels().task
     targets = torch.arange(10_000) % 10
     loss, right, count = task.head.sums(torch.zeros(10_000, 10), targets).tolist()
     assert loss / count == pytest.approx(math.log(10)) == task.metric.loss_baseline

@@ -1,13 +1,11 @@
 """The field's tasks: their sequences, and trivial scores against a simulation."""
 
 import math
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
-from irnn.config import Task as Settings
 from irnn.seeding import stream_key
 from irnn.tasks.copy_memory import BLANK, DELIMITER, CopyMemory
 from irnn.tasks.multiplication import Multiplication
@@ -18,13 +16,12 @@ MANY = torch.arange(20_000)
 
 
 def temporal_order(seq_len: int = 50, symbols: int = 2) -> TemporalOrder:
-    settings: Any = SimpleNamespace(seq_len=seq_len, symbols=symbols)
-    return TemporalOrder(settings)
+    return TemporalOrder(seq_len=seq_len, symbols=symbols)
 
 
 TASKS = [
-    Multiplication(Settings(seq_len=21)),
-    CopyMemory(Settings(seq_len=5)),
+    Multiplication(seq_len=21),
+    CopyMemory(seq_len=5),
     temporal_order(),
     temporal_order(37, 3),
 ]
@@ -51,13 +48,13 @@ def test_batches_are_what_encode_says(task: Any) -> None:
 
 
 def test_answering_a_quarter_scores_7_144ths_on_products() -> None:
-    task = Multiplication(Settings(seq_len=10))
+    task = Multiplication(seq_len=10)
     _, targets = task.encode(task.draw(KEY, MANY), torch.float64)
     assert (targets - 0.25).square().mean().item() == pytest.approx(task.metric.baseline, rel=0.03)
 
 
 def test_copy_memory_shows_ten_symbols_blanks_a_delimiter_and_blanks() -> None:
-    task = CopyMemory(Settings(seq_len=7))
+    task = CopyMemory(seq_len=7)
     inputs, targets = task.encode(task.draw(KEY, torch.arange(50)), torch.float32)
     shown = inputs.argmax(dim=2).T
     assert inputs.shape == (27, 50, 10)
@@ -71,7 +68,7 @@ def test_copy_memory_shows_ten_symbols_blanks_a_delimiter_and_blanks() -> None:
 
 
 def test_guessing_the_ten_symbols_scores_ten_ln_8_by_the_length() -> None:
-    task = CopyMemory(Settings(seq_len=100))
+    task = CopyMemory(seq_len=100)
     _, targets = task.encode(task.draw(KEY, torch.arange(500)), torch.float32)
     answers = torch.full((120, 500, 9), -30.0)
     answers[:110, :, BLANK] = 0.0

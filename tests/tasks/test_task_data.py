@@ -4,18 +4,17 @@ import pytest
 import torch
 
 from irnn.choices import Data
-from irnn.config import Task
 from irnn.tasks import data as data_module
 from irnn.tasks.adding import Adding
 from irnn.tasks.data import TaskData
 
-TASK = Task(seq_len=25, train_size=40, test_size=30)
+TASK = Adding(seq_len=25, train_size=40, test_size=30)
 
 
-def problem(task: Task = TASK, batch_size: int = 8, **changes: object) -> TaskData:
+def problem(task: Adding = TASK, batch_size: int = 8, **changes: object) -> TaskData:
     task = replace(task, **changes)
     cpu = torch.device("cpu")
-    return TaskData(Adding(task), seed=0, batch_size=batch_size, device=cpu, dtype=torch.float32)
+    return TaskData(task, seed=0, batch_size=batch_size, device=cpu, dtype=torch.float32)
 
 
 @pytest.mark.parametrize("data", Data)
@@ -91,12 +90,12 @@ def test_the_held_out_set_is_the_same_in_blocks_of_any_size() -> None:
 
 def test_precision_does_not_change_the_data() -> None:
     cpu = torch.device("cpu")
-    double = TaskData(Adding(TASK), seed=0, batch_size=8, device=cpu, dtype=torch.float64)
+    double = TaskData(TASK, seed=0, batch_size=8, device=cpu, dtype=torch.float64)
     assert torch.equal(double.batch(2)[0], problem().batch(2)[0].double())
 
 
 def test_long_sequences_are_never_all_in_memory() -> None:
-    data = problem(Task(seq_len=10_000, train_size=100_000, test_size=10_000), batch_size=16)
+    data = problem(Adding(seq_len=10_000, train_size=100_000, test_size=10_000), batch_size=16)
     inputs, _ = data.batch(0)
     assert inputs.shape == (10_000, 16, 2)
     assert (data._train, data._held_out) == (None, None)

@@ -1,4 +1,4 @@
-"""What follows a gradient gives in one compiled call what `irnn.training.optimizers` gives in PyTorch."""
+"""What follows a gradient gives in one compiled call what `irnn.optimizers` gives in PyTorch."""
 
 import math
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from irnn.kernels import native
 from irnn.kernels.compiled import Compiled
 from irnn.kernels.descent import Descent
 from irnn.kernels.loading import Library, Step, load
-from irnn.training.optimizers import Optimizer
+from irnn.training.optimizer import FlatOptimizer
 
 pytestmark = pytest.mark.skipif(not native.is_available(), reason="the kernel was not built")
 Small = Callable[..., Config]
@@ -38,9 +38,9 @@ def draw(seed: int, dtype: torch.dtype) -> torch.Tensor:
     return torch.randn(SIZE, generator=generator, dtype=torch.float64).to(dtype)
 
 
-def optimizer(config: Config, dtype: torch.dtype) -> tuple[Optimizer, torch.Tensor]:
+def optimizer(config: Config, dtype: torch.dtype) -> tuple[FlatOptimizer, torch.Tensor]:
     parameters = draw(0, dtype)
-    return Optimizer(config.optim, parameters, draw(1, dtype).abs()), parameters
+    return FlatOptimizer(config.optim, parameters, draw(1, dtype).abs()), parameters
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from irnn import tasks
 from irnn.kernels import native
 from irnn.models.layer import KernelLayer
 from irnn.models.regressor import Regressor
@@ -60,7 +59,7 @@ def test_a_long_sequence_is_evaluated_in_pieces_with_the_same_answer(
 ) -> None:
     config = small(f"model={model}", "init=pytorch", f"runtime.kernel={kernel}")
     cpu = torch.device("cpu")
-    data = TaskData(tasks.make(config.task), seed=0, batch_size=8, device=cpu, dtype=torch.float32)
+    data = TaskData(config.task, seed=0, batch_size=8, device=cpu, dtype=torch.float32)
     net = network(config)
     whole = held_out_scores(net, data).loss
     at_once = []

@@ -25,7 +25,7 @@ def config(request: pytest.FixtureRequest, small: Small) -> Config:
 
 def test_a_task_names_its_scores_and_what_the_trivial_answer_scores(config: Config) -> None:
     result = run(config)
-    task = config.task.name.value
+    task = config.task.name
     suffix = "mse" if task == "multiplication" else "loss"
     records = read_records(RunDirectory.of(config).metrics)
     assert all({f"train_{suffix}", f"test_{suffix}"} <= set(record) for record in records)
@@ -45,14 +45,14 @@ def test_the_screen_the_log_and_the_picture_speak_of_the_task(
     run(config)
     shown = capsys.readouterr().out
     word = {"copy_memory": "cross-entropy", "temporal_order": "accuracy"}
-    assert f"best held-out {word.get(config.task.name.value, 'MSE')}" in shown
+    assert f"best held-out {word.get(config.task.name, 'MSE')}" in shown
     assert "guessing" in shown or "answering 1/4" in shown
     assert "1/6" not in shown
     assert RunDirectory.of(config).curve.stat().st_size > 10_000
 
 
 def test_the_id_of_another_task_than_adding_begins_with_its_name(config: Config) -> None:
-    assert RunDirectory.of(config).path.name.startswith(f"{config.task.name.value}-irnn-identity-")
+    assert RunDirectory.of(config).path.name.startswith(f"{config.task.name}-irnn-identity-")
 
 
 def test_a_run_of_any_task_goes_on_bitwise_where_it_was_interrupted(

@@ -58,13 +58,12 @@ def sequences(config: Config, count: int, *, stream: str = "test") -> "tuple[Ten
     """
     import torch
 
-    from irnn import tasks
     from irnn.models.regressor import DTYPES
     from irnn.seeding import stream_key
 
     if count < 1:
         raise ConfigError(f"count={count}: must be at least 1")
-    task = tasks.make(config.task)
+    task = config.task
     drawn = task.draw(stream_key(config.seed, stream), torch.arange(count))
     return task.encode(drawn, DTYPES[config.runtime.dtype])
 

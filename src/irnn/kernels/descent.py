@@ -1,6 +1,6 @@
 """What follows a gradient, in one compiled call: norm, check, clipping and the optimizer's rule.
 
-`irnn.training.optimizers` says the same in PyTorch and is what this is held to. On the 10 000 parameters
+`irnn.optimizers` says the same in PyTorch and is what this is held to. On the 10 000 parameters
 of a usual network a dozen PyTorch calls cost several times the arithmetic.
 """
 

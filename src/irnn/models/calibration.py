@@ -11,9 +11,6 @@ from torch import Tensor
 from irnn.kernels import reference
 from irnn.models.recurrent import RNN
 
-SEQUENCES = 64
-"""How many sequences are looked at: enough that a firing every other sequence is still 32 in all."""
-
 _ROOM = 1 << 22  # activations held at once
 
 

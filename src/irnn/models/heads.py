@@ -1,10 +1,13 @@
-"""What is read out of a layer's states, and how answers are scored against targets."""
+"""What is read out of a layer's states, and how answers are scored against targets. Needs no torch."""
+
+from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 EVERY = 0
 """For `last`: answer at every step."""
@@ -60,10 +63,14 @@ class Regression(Head):
 
     def loss(self, answers: Tensor, targets: Tensor) -> Tensor:
         """Average the squared error."""
+        import torch
+
         return torch.nn.functional.mse_loss(answers, self.aligned(targets))
 
     def sums(self, answers: Tensor, targets: Tensor) -> Tensor:
         """Add up squared errors; no answer counts as right."""
+        import torch
+
         squared = (answers - self.aligned(targets)).cpu().double().square().sum()
         return torch.stack((squared, squared.new_zeros(()), squared.new_tensor(answers.numel())))
 
@@ -89,11 +96,15 @@ class Classification(Head):
 
     def loss(self, answers: Tensor, targets: Tensor) -> Tensor:
         """Average the cross-entropy."""
+        import torch
+
         flat = self.aligned(targets).reshape(-1)
         return torch.nn.functional.cross_entropy(answers.reshape(-1, self.classes), flat)
 
     def sums(self, answers: Tensor, targets: Tensor) -> Tensor:
         """Add up cross-entropies and right answers."""
+        import torch
+
         logits, flat = answers.reshape(-1, self.classes), self.aligned(targets).reshape(-1)
         each = torch.nn.functional.cross_entropy(logits, flat, reduction="none")
         right = (logits.argmax(dim=1) == flat).cpu().double().sum()

@@ -1,187 +1,183 @@
-"""Starts of a recurrent layer: pure functions of (shape, generator, settings).
+"""Our initializations, one citation each."""
 
-A layer computes h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh); gated layers stack one such block per
-gate. Everything is drawn in float64 and rounded once, so float32 and float64 runs start alike.
-"""
+from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Generator, Tensor
+from irnn.models.initialization import (
+    Initialization,
+    LayerInitialization,
+    Shape,
+    Weights,
+    normal,
+    refuse_gates,
+)
+from irnn.options import HUGE, option
+from irnn.registry import initialization
 
-from irnn.choices import InitName
-from irnn.config import Init
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
 
+    from irnn.config import Config
 
-@dataclass(frozen=True)
-class Shape:
-    """The sizes of one layer: F input features, H hidden units, G gates (1 in a simple RNN)."""
-
-    inputs: int
-    hidden: int
-    gates: int = 1
-
-
-@dataclass(frozen=True)
-class Weights:
-    """A layer's weights, float64: w_ih (GH, F), w_hh (GH, H), b_ih (GH,), b_hh (GH,)."""
-
-    w_ih: Tensor
-    w_hh: Tensor
-    b_ih: Tensor
-    b_hh: Tensor
+_SEQUENCES = 64
+"""How many sequences are measured: enough that a firing every other sequence is still 32 in all."""
+_THRESHOLD_LOW = 0.5  # until thresholds are measured
 
 
-Start = Callable[[Shape, Generator | None], Weights]
-
-
-def _normal(rows: int, columns: int, std: float, generator: Generator | None) -> Tensor:
-    return torch.randn(rows, columns, generator=generator, dtype=torch.float64) * std
-
-
-def _uniform(*size: int, bound: float, generator: Generator | None) -> Tensor:
-    return (torch.rand(*size, generator=generator, dtype=torch.float64) * 2 - 1) * bound
-
-
-def _with_recurrent(
-    shape: Shape, generator: Generator | None, w_hh: Tensor, input_std: float, bias_std: float
-) -> Weights:
-    """Complete a recurrent matrix with N(0, std) input weights and biases; b_hh is 0."""
-    rows = shape.gates * shape.hidden
-    w_ih = _normal(rows, shape.inputs, input_std, generator)
-    b_ih = _normal(rows, 1, bias_std, generator)[:, 0]
-    return Weights(w_ih, w_hh, b_ih, torch.zeros_like(b_ih))
-
-
-def identity(
-    shape: Shape,
-    generator: Generator | None,
-    *,
-    gain: float = 1.0,
-    input_std: float = 0.001,
-    bias_std: float = 0.0,
-) -> Weights:
+@initialization("identity")
+class Identity(Initialization):
     """Set gain x identity; input weights N(0, input_std), biases 0. Le, Jaitly & Hinton 2015, section 3.
 
     With ReLU units and gain 1, a positive state stays as it is until an input comes.
     """
-    _only_ungated(shape, "identity")
-    w_hh = gain * torch.eye(shape.hidden, dtype=torch.float64)
-    return _with_recurrent(shape, generator, w_hh, input_std, bias_std)
+
+    needs_square = True
+
+    gain: float = option(1.0, "factor on the identity", at_least=0, at_most=HUGE)
+
+    def recurrent(self, shape: Shape, generator: Generator | None) -> Tensor:
+        """Give gain x identity, (H, H)."""
+        import torch
+
+        return self.gain * torch.eye(shape.hidden, dtype=torch.float64)
+
+    def integrators(self, hidden: int) -> int:
+        """Count all."""
+        return hidden
 
 
-def split_identity(
-    shape: Shape,
-    generator: Generator | None,
-    *,
-    gain: float = 1.0,
-    input_std: float = 0.001,
-    integrator_fraction: float = 0.2,
-    detector_std: float = 0.5,
-    coupling_std: float = 0.001,
-    threshold_low: float = 0.5,
-) -> Weights:
+@initialization("split_identity")
+class SplitIdentity(LayerInitialization):
     """Identity on the units that integrate, none on those that detect.
 
     The first `integrator_fraction` of the units are integrators: gain x identity among themselves, input
     weights N(0, input_std), bias 0. The others are detectors without memory: input weights
     N(0, detector_std), and a bias of minus U(threshold_low, 1) times the largest input that a unit can
     get from features in [0, 1], so that it fires rarely. Detectors feed integrators by N(0, coupling_std).
-    `irnn.models.calibration` replaces these thresholds by measured ones.
+    With `firings`, `calibrate` replaces these thresholds by measured ones.
 
     The plain identity makes every unit an integrator and 0.01 x identity makes every unit a detector; a
     task that asks to notice something and then to remember it needs both.
     """
-    _only_ungated(shape, "split_identity")
-    if shape.hidden < 2:
-        raise ValueError(f"split_identity needs at least 2 hidden units, not {shape.hidden}")
-    integrators = _share(integrator_fraction, shape.hidden)
-    detectors = shape.hidden - integrators
-    w_hh = torch.zeros(shape.hidden, shape.hidden, dtype=torch.float64)
-    w_hh[:integrators, :integrators] = gain * torch.eye(integrators, dtype=torch.float64)
-    w_hh[:integrators, integrators:] = _normal(integrators, detectors, coupling_std, generator)
-    w_ih = torch.cat(
-        (
-            _normal(integrators, shape.inputs, input_std, generator),
-            _normal(detectors, shape.inputs, detector_std, generator),
+
+    needs_square = True
+
+    gain: float = option(1.0, "factor on the identity", at_least=0, at_most=HUGE)
+    input_std: float = option(0.001, "std of the input weights", at_least=0, at_most=HUGE)
+    integrator_fraction: float = option(0.2, "share of units that integrate", above=0, below=1)
+    detector_std: float = option(0.5, "std of the detectors' input weights", above=0, at_most=HUGE)
+    coupling_std: float = option(
+        0.001, "std of detector-to-integrator weights", at_least=0, at_most=HUGE
+    )
+    firings: float | None = option(
+        None, "how often a detector fires in a sequence, which sets its threshold", above=0
+    )
+    threshold_low: float | None = option(
+        None,
+        "instead of firings: lowest threshold, as a share of a detector's largest input",
+        at_least=0,
+        below=1,
+    )
+
+    def refusal(self, config: Config) -> tuple[str, str] | None:
+        """Refuse what leaves no unit of either kind, or says the thresholds twice or not at all."""
+        steps = config.task.seq_len
+        if config.model.hidden_size < 2:
+            return "model.hidden_size", "split_identity needs at least 2"
+        if self.firings is None and self.threshold_low is None:
+            return "firings", "it or init.threshold_low needs a value"
+        if self.firings is not None and self.threshold_low is not None:
+            return "threshold_low", "init.firings sets the thresholds already"
+        if self.firings is not None and self.firings >= steps:
+            return "firings", f"must be below task.seq_len ({steps})"
+        return None
+
+    def weights(self, shape: Shape, generator: Generator | None) -> Weights:
+        """Draw one layer's weights, (H, ...)."""
+        import torch
+
+        refuse_gates(shape, "split_identity")
+        if shape.hidden < 2:
+            raise ValueError(f"split_identity needs at least 2 hidden units, not {shape.hidden}")
+        integrators = self.integrators(shape.hidden)
+        detectors = shape.hidden - integrators
+        w_hh = torch.zeros(shape.hidden, shape.hidden, dtype=torch.float64)
+        w_hh[:integrators, :integrators] = self.gain * torch.eye(integrators, dtype=torch.float64)
+        w_hh[:integrators, integrators:] = normal(
+            integrators, detectors, self.coupling_std, generator
         )
-    )
-    share = torch.rand(detectors, generator=generator, dtype=torch.float64)
-    largest_input = w_ih[integrators:].clamp(min=0).sum(dim=1)
-    b_ih = torch.zeros(shape.hidden, dtype=torch.float64)
-    b_ih[integrators:] = -largest_input * (threshold_low + (1 - threshold_low) * share)
-    return Weights(w_ih, w_hh, b_ih, torch.zeros_like(b_ih))
+        w_ih = torch.cat(
+            (
+                normal(integrators, shape.inputs, self.input_std, generator),
+                normal(detectors, shape.inputs, self.detector_std, generator),
+            )
+        )
+        share = torch.rand(detectors, generator=generator, dtype=torch.float64)
+        largest_input = w_ih[integrators:].clamp(min=0).sum(dim=1)
+        low = _THRESHOLD_LOW if self.threshold_low is None else self.threshold_low
+        b_ih = torch.zeros(shape.hidden, dtype=torch.float64)
+        b_ih[integrators:] = -largest_input * (low + (1 - low) * share)
+        return Weights(w_ih, w_hh, b_ih, torch.zeros_like(b_ih))
+
+    def integrators(self, hidden: int) -> int:
+        """Round the share of the units, leaving at least one on either side."""
+        return min(max(round(self.integrator_fraction * hidden), 1), hidden - 1)
+
+    @property
+    def calibration_sequences(self) -> int:
+        """Look at 64, where thresholds are measured."""
+        return 0 if self.firings is None else _SEQUENCES
+
+    def calibrate(self, layer: Any, sequences: Tensor) -> None:
+        """Set every detector's threshold so that it fires `firings` times in a sequence."""
+        from irnn.models.calibration import set_thresholds
+
+        assert self.firings is not None
+        set_thresholds(layer, sequences, self.firings, self.integrators(layer.hidden_size))
 
 
-def gaussian(
-    shape: Shape,
-    generator: Generator | None,
-    *,
-    recurrent_std: float = 0.001,
-    input_std: float = 0.001,
-    bias_std: float = 0.0,
-) -> Weights:
-    """All weights N(0, std), biases 0: the baselines of Le, Jaitly & Hinton 2015, section 4."""
-    w_hh = _normal(shape.gates * shape.hidden, shape.hidden, recurrent_std, generator)
-    return _with_recurrent(shape, generator, w_hh, input_std, bias_std)
-
-
-def orthogonal(
-    shape: Shape, generator: Generator | None, *, input_std: float = 0.001, bias_std: float = 0.0
-) -> Weights:
-    """A random orthogonal recurrent matrix for every gate. Saxe, McClelland & Ganguli 2014, section 3."""
-    blocks = [torch.empty(shape.hidden, shape.hidden, dtype=torch.float64)] * shape.gates
-    w_hh = torch.cat(
-        [torch.nn.init.orthogonal_(block.clone(), generator=generator) for block in blocks]
-    )
-    return _with_recurrent(shape, generator, w_hh, input_std, bias_std)
-
-
-def pytorch(shape: Shape, generator: Generator | None) -> Weights:
+@initialization("pytorch")
+class PyTorch(LayerInitialization):
     """Draw everything from U(-1/sqrt(H), 1/sqrt(H)), as torch.nn.RNN, LSTM and GRU do."""
-    rows, bound = shape.gates * shape.hidden, 1 / math.sqrt(shape.hidden)
-    return Weights(
-        _uniform(rows, shape.inputs, bound=bound, generator=generator),
-        _uniform(rows, shape.hidden, bound=bound, generator=generator),
-        _uniform(rows, bound=bound, generator=generator),
-        _uniform(rows, bound=bound, generator=generator),
-    )
+
+    def weights(self, shape: Shape, generator: Generator | None) -> Weights:
+        """Draw one layer's weights."""
+        import torch
+
+        rows, bound = shape.gates * shape.hidden, 1 / math.sqrt(shape.hidden)
+
+        def uniform(*size: int) -> Tensor:
+            return (torch.rand(*size, generator=generator, dtype=torch.float64) * 2 - 1) * bound
+
+        return Weights(
+            uniform(rows, shape.inputs), uniform(rows, shape.hidden), uniform(rows), uniform(rows)
+        )
 
 
-def integrators_of(init: Init, hidden: int) -> int:
-    """Count the units that integrate; they are the first ones of a layer of `hidden` units."""
-    if init.name is InitName.identity:
-        return hidden
-    if init.integrator_fraction is None:
-        return 0
-    return _share(init.integrator_fraction, hidden)
+@initialization("gaussian")
+class Gaussian(Initialization):
+    """All weights N(0, std), biases 0: the baselines of Le, Jaitly & Hinton 2015, section 4."""
+
+    recurrent_std: float = option(0.001, "std of the recurrent weights", at_least=0, at_most=HUGE)
+
+    def recurrent(self, shape: Shape, generator: Generator | None) -> Tensor:
+        """Draw (GH, H)."""
+        return normal(shape.gates * shape.hidden, shape.hidden, self.recurrent_std, generator)
 
 
-def _share(fraction: float, hidden: int) -> int:
-    """Round a share of the units, leaving at least one on either side."""
-    return min(max(round(fraction * hidden), 1), hidden - 1)
+@initialization("orthogonal")
+class Orthogonal(Initialization):
+    """A random orthogonal recurrent matrix for every gate. Saxe, McClelland & Ganguli 2014, section 3."""
 
+    matrices_at_once = 6
 
-def _only_ungated(shape: Shape, name: str) -> None:
-    if shape.gates != 1:
-        raise ValueError(f"{name} starts a layer without gates, not one with {shape.gates}")
+    def recurrent(self, shape: Shape, generator: Generator | None) -> Tensor:
+        """Draw an orthogonal matrix for each gate, (GH, H)."""
+        import torch
 
-
-def start_from(init: Init) -> Start:
-    """Make the start that a configuration asks for; `irnn.checks` has seen to it that it is complete."""
-    functions: dict[InitName, Callable[..., Weights]] = {
-        InitName.identity: identity,
-        InitName.split_identity: split_identity,
-        InitName.gaussian: gaussian,
-        InitName.orthogonal: orthogonal,
-        InitName.pytorch: pytorch,
-    }
-    given = {
-        name: value
-        for name, value in vars(init).items()
-        if value is not None and not name.startswith(("name", "readout", "firings"))
-    }
-    return partial(functions[init.name], **given)
+        blocks = [torch.empty(shape.hidden, shape.hidden, dtype=torch.float64)] * shape.gates
+        return torch.cat(
+            [torch.nn.init.orthogonal_(block.clone(), generator=generator) for block in blocks]
+        )

@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from irnn import kernels
 from irnn.kernels import transforms
-from irnn.models.initializers import Shape, Start
+from irnn.models.initialization import Shape, Start
 from irnn.models.plain import has_hooks
 
 States = tuple[Tensor, ...]
@@ -25,7 +25,8 @@ class KernelLayer(torch.nn.RNNBase, ABC):
     `state_dict` fits both ways.
 
     Args:
-        start: a start of one layer from `irnn.models.initializers`; None keeps PyTorch's.
+        start: draws one layer, such as `Identity(gain=0.5).weights` of `irnn.models.initializers`; None
+            keeps PyTorch's.
         generator: where the start is drawn from; None is PyTorch's global generator.
         kernel: who walks over time: "auto", "native", "torch" or "reference" (see `irnn.kernels`).
             Packed sequences and projections (`proj_size`) always go to PyTorch, with a warning. With

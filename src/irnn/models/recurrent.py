@@ -1,14 +1,13 @@
 """`torch.nn.RNN`, `LSTM` and `GRU` with a choice of start and of kernel, and the IRNN as one such choice."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from irnn.models import initializers
-from irnn.models.initializers import Start
+from irnn.models.initialization import Start
+from irnn.models.initializers import Identity
 from irnn.models.layer import KernelLayer, States
 
 
@@ -92,5 +91,18 @@ class IRNN(RNN):
             raise ValueError(f"gain={gain}, std={std}: both must be at least 0")
         if len(args) < 4:
             kwargs.setdefault("nonlinearity", "relu")
-        start = start or partial(initializers.identity, gain=gain, input_std=std)
+        start = start or Identity(gain=gain, input_std=std).weights
         super().__init__(*args, start=start, **kwargs)
+
+
+@torch.no_grad()
+def set_forget_bias(lstm: torch.nn.LSTM, value: float) -> None:
+    """Make the forget gate's bias `value`; Gers et al. 2000, Jozefowicz et al. 2015.
+
+    PyTorch adds two bias vectors, so one is set to the value and the other to 0: setting both would
+    double it. Gates are stacked input, forget, cell, output.
+    """
+    hidden = lstm.hidden_size
+    for _, _, b_ih, b_hh in lstm.all_weights:
+        b_ih[hidden : 2 * hidden] = value
+        b_hh[hidden : 2 * hidden] = 0.0

@@ -6,12 +6,11 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from irnn.choices import Dtype, ModelName
-from irnn.config import Config, Init
-from irnn.models import initializers
+from irnn.choices import Dtype
+from irnn.config import Config
 from irnn.models.heads import Head, Regression
+from irnn.models.initialization import LayerInitialization
 from irnn.models.layer import KernelLayer
-from irnn.models.recurrent import GRU, IRNN, LSTM, RNN
 
 DTYPES = {Dtype.float32: torch.float32, Dtype.float64: torch.float64}
 
@@ -20,14 +19,14 @@ class Regressor(torch.nn.Module):
     """Read a sequence, then answer.
 
     Args:
-        recurrent: RNN, LSTM or GRU, time-major, one direction.
+        recurrent: a layer such as RNN, LSTM or GRU, time-major, of one direction.
         readout: Linear(H, outputs of the head).
         head: which steps are answered, and how; one number after the last step unless said otherwise.
     """
 
     def __init__(
         self,
-        recurrent: RNN | torch.nn.LSTM | torch.nn.GRU,
+        recurrent: Any,
         readout: torch.nn.Linear,
         head: Head | None = None,
     ) -> None:
@@ -65,7 +64,8 @@ class Regressor(torch.nn.Module):
 
     def recurrent_matrix(self) -> Tensor:
         """Give the first layer's matrix that maps a state to the next one: (H, H), or gates' (G H, H)."""
-        return self.recurrent.weight_hh_l0  # type: ignore[return-value]
+        matrix: Tensor = self.recurrent.weight_hh_l0
+        return matrix
 
 
 def build(
@@ -80,52 +80,24 @@ def build(
         head: what is read out, see `Regressor`.
     """
     head = Regression() if head is None else head
-    model, dtype = config.model, DTYPES[config.runtime.dtype]
-    sizes = (input_size, model.hidden_size, model.num_layers)
-    kernel = config.runtime.kernel.value
-    choices: dict[str, Any] = {
-        "dtype": dtype,
-        "start": initializers.start_from(config.init),
-        "generator": generator,
-        "kernel": kernel,
-    }
-    recurrent: RNN | LSTM | GRU
+    dtype = DTYPES[config.runtime.dtype]
     with torch.random.fork_rng(devices=[]):  # PyTorch's own starts, overwritten below
-        match model.name:
-            case ModelName.lstm:
-                recurrent = LSTM(*sizes, **choices)
-            case ModelName.gru:
-                recurrent = GRU(*sizes, **choices)
-            case ModelName.irnn:
-                recurrent = IRNN(*sizes, **choices)
-            case ModelName.rnn_relu | ModelName.rnn_tanh:
-                recurrent = RNN(
-                    *sizes,
-                    nonlinearity="relu" if model.name is ModelName.rnn_relu else "tanh",
-                    **choices,
-                )
-        readout = torch.nn.Linear(model.hidden_size, head.outputs, dtype=dtype)
-    if isinstance(recurrent, torch.nn.LSTM) and model.forget_bias is not None:
-        set_forget_bias(recurrent, model.forget_bias)
+        recurrent = config.model.layer(
+            input_size,
+            start=config.init.weights,
+            generator=generator,
+            kernel=config.runtime.kernel.value,
+            dtype=dtype,
+        )
+        readout = torch.nn.Linear(config.model.hidden_size, head.outputs, dtype=dtype)
     _start_readout(readout, config.init, generator)
     return Regressor(recurrent, readout, head)
 
 
 @torch.no_grad()
-def set_forget_bias(lstm: torch.nn.LSTM, value: float) -> None:
-    """Make the forget gate's bias `value`; Gers et al. 2000, Jozefowicz et al. 2015.
-
-    PyTorch adds two bias vectors, so one is set to the value and the other to 0: setting both would
-    double it. Gates are stacked input, forget, cell, output.
-    """
-    hidden = lstm.hidden_size
-    for _, _, b_ih, b_hh in lstm.all_weights:
-        b_ih[hidden : 2 * hidden] = value
-        b_hh[hidden : 2 * hidden] = 0.0
-
-
-@torch.no_grad()
-def _start_readout(readout: torch.nn.Linear, init: Init, generator: Generator) -> None:
+def _start_readout(
+    readout: torch.nn.Linear, init: LayerInitialization, generator: Generator
+) -> None:
     """Start the read-out at N(0, readout_std) with bias 0, or as PyTorch starts a Linear.
 
     A bias that starts at the mean target spares the network its first task, to shift its answer, for

@@ -4,7 +4,6 @@ import hashlib
 import json
 from typing import Any
 
-from irnn.choices import TaskName
 from irnn.config import SCHEMA, Config
 from irnn.options import plain
 from irnn.runs.layout import NOT_SCIENCE, PLACES
@@ -24,7 +23,7 @@ def scientific(config: Config) -> dict[str, Any]:
     """
     kept = {key: value for key, value in plain(config).items() if key not in NOT_SCIENCE}
     for section, _, name in (place.partition(".") for place in PLACES):
-        kept[section].pop(name)
+        kept[section].pop(name, None)
     kept["dtype"] = config.runtime.dtype.value
     return {key: value for key, value in _without_nulls(kept).items() if value != {}}
 
@@ -52,13 +51,13 @@ def group_name(config: Config) -> str:
 
 
 def _prefix(config: Config) -> str:
-    task = () if config.task.name is TaskName.adding else (config.task.name.value,)
+    task = () if config.task.name == "adding" else (config.task.name,)
     return "-".join(
         (
             *task,
-            config.model.name.value,
-            config.init.name.value.replace("_identity", ""),
-            config.optim.name.value,
+            config.model.name,
+            config.init.name.replace("_identity", ""),
+            config.optim.name,
             f"t{config.task.seq_len}",
         )
     )

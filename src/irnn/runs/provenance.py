@@ -67,7 +67,7 @@ def scored(task: "Task", goal: float | None) -> dict[str, Any]:
     """Say how a run's task is scored, as `result.json` will: reports show a run before it ends."""
     metric = task.metric
     return {
-        "task": task.settings.name.value,
+        "task": task.name,
         "metric": metric.plain(goal),
         "thresholds": list(metric.thresholds),
         **({"facts": facts} if (facts := task.facts()) else {}),

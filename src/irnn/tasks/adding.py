@@ -10,29 +10,36 @@ from typing import TYPE_CHECKING, ClassVar
 
 from irnn.choices import Marks
 from irnn.metric import Metric, squared_error
+from irnn.options import option
+from irnn.registry import task
 from irnn.tasks.base import Task
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from irnn.config import Config
     from irnn.models.heads import Head
     from irnn.seeding import StreamKey
     from irnn.tasks.base import Drawn
 
 
+@task("adding")
 class Adding(Task):
     """The adding problem; its compact form is values (N, T) float32 and marks (N, 2) int64."""
 
     title = "Adding problem"
     learned = "the network adds"
     input_size = 2
+    goal = 0.001
     answer_name: ClassVar[str] = "sum"
     """What predictions call the target."""
 
-    def refusal(self) -> tuple[str, str] | None:
+    marks: Marks = option(Marks.anywhere, "where the two marked steps fall")
+
+    def refusal(self, config: Config) -> tuple[str, str] | None:
         """Refuse marks that do not fit into the sequence."""
-        if self.settings.marks is Marks.first_ten and self.settings.seq_len < 20:
+        if self.marks is Marks.first_ten and self.seq_len < 20:
             return "marks", "needs task.seq_len of at least 20"
         return None
 
@@ -55,9 +62,8 @@ class Adding(Task):
         from irnn.seeding import random_words, uniforms
         from irnn.tasks import compiled
 
-        steps = self.settings.seq_len
-        assert self.settings.marks is not None
-        bounds = mark_bounds(self.settings.marks, steps)
+        steps = self.seq_len
+        bounds = mark_bounds(self.marks, steps)
         if (library := compiled.library_for(positions)) is not None:
             return compiled.draw(library, key, positions, steps, bounds)
         words_each = (steps + 1) // 2 + 1

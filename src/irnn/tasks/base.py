@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from irnn.config import Task as TaskSettings
+from irnn.choices import Data
+from irnn.options import Choice, option
 
 if TYPE_CHECKING:
     import torch
@@ -24,39 +26,45 @@ if TYPE_CHECKING:
     """Sequences in a task's compact form: tensors whose first axis is the sequence, (N, ...)."""
 
 
-class Task(ABC):
+@dataclass(frozen=True, kw_only=True)
+class Task(Choice, ABC):
     """A long-dependency task, as training and prediction know it.
 
     A subclass says what its sequences are. Fixed and fresh sets, shuffling, held-out sets and their
     memory are the same for every task and belong to `irnn.tasks.data`.
-
-    Args:
-        settings: the section `task` of a run's configuration.
     """
 
-    title: ClassVar[str]
-    """What pictures are headed with: "Adding problem"."""
-    learned: ClassVar[str]
-    """What a network does that solved it, in the words of a verdict: "the network adds"."""
+    group: ClassVar[str] = "task"
     input_size: ClassVar[int]
     """F, the input features of one step."""
-
+    goal: ClassVar[float | None] = None
+    """The metric's value at which a run is solved, unless `stop` says otherwise; None: it uses its budget."""
     described: ClassVar[tuple[str, ...]] = ()
     """Columns in which predictions describe a sequence, see `describe`."""
     spelled: ClassVar[int] = 1
     """How many of the last answers of a sequence are shown, where they are classes."""
 
-    def __init__(self, settings: TaskSettings) -> None:
-        self.settings = settings
+    seq_len: int = option(150, "steps in a sequence", at_least=2, at_most=10**7)
+    data: Data = option(Data.fixed, "fixed: a training set; fresh: never the same sequence twice")
+    train_size: int = option(
+        100_000, "training sequences; also what an epoch is", at_least=1, at_most=10**8
+    )
+    test_size: int = option(10_000, "held-out sequences", at_least=1, at_most=10**8)
+
+    @property
+    def title(self) -> str:
+        """Give what pictures are headed with: "Adding problem"."""
+        return self.name.replace("_", " ").capitalize()
+
+    @property
+    def learned(self) -> str:
+        """Say what a network does that solved it, in the words of a verdict: "the network adds"."""
+        return f"the network has learned {self.name}"
 
     @property
     def steps(self) -> int:
-        """Give T, the steps of a sequence; `task.seq_len` unless a task has more than it is named by."""
-        return self.settings.seq_len
-
-    def refusal(self) -> tuple[str, str] | None:
-        """Say which setting of the task cannot work, and what would be accepted; None if all can."""
-        return None
+        """Give T, the steps of a sequence; `seq_len` unless a task has more than it is named by."""
+        return self.seq_len
 
     def data_refusal(self) -> tuple[str, str] | None:
         """Say which setting the files of this machine do not fit, and why, for data that is in files.
@@ -65,9 +73,9 @@ class Task(ABC):
         """
         return None
 
-    def settled(self) -> TaskSettings:
-        """Give the settings with the digest of data that is in files; asked after `data_refusal`."""
-        return self.settings
+    def settled(self) -> Task:
+        """Give the task with the digest of data that is in files; asked after `data_refusal`."""
+        return self
 
     def facts(self) -> dict[str, str]:
         """Name what is to be recorded and shown of a task besides its settings."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from irnn.metric import Metric, cross_entropy
+from irnn.registry import task
 from irnn.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -27,18 +28,20 @@ SYMBOLS, LENGTH = 8, 10
 BLANK, DELIMITER = SYMBOLS, SYMBOLS + 1
 
 
+@task("copy_memory")
 class CopyMemory(Task):
     """Copy memory; its compact form is the symbols (N, 10) uint8."""
 
     title = "Copy memory"
     learned = "the network remembers"
     input_size = SYMBOLS + 2
+    goal = 0.001
     spelled = LENGTH
 
     @property
     def steps(self) -> int:
         """Give T + 20."""
-        return self.settings.seq_len + 2 * LENGTH
+        return self.seq_len + 2 * LENGTH
 
     @property
     def metric(self) -> Metric:

@@ -43,7 +43,7 @@ class TaskData:
     def __init__(
         self, task: Task, *, seed: int, batch_size: int, device: torch.device, dtype: torch.dtype
     ) -> None:
-        self.task, self.settings = task, task.settings
+        self.task = task
         self.seed, self.batch_size = seed, batch_size
         self.device, self.dtype = torch.device("cpu") if device.type == "mps" else device, dtype
         self._target = device
@@ -51,9 +51,9 @@ class TaskData:
         self._chunk_batches = max(1, self._block // batch_size)
         self._chunk: tuple[int, list[tuple[Tensor, Tensor]]] | None = None
         self._order: tuple[int, Tensor] | None = None
-        fixed = self.settings.data is Data.fixed
-        self._train = self._kept(TRAIN, self.settings.train_size) if fixed else None
-        self._held_out = self._kept(HELD_OUT, self.settings.test_size)
+        fixed = task.data is Data.fixed
+        self._train = self._kept(TRAIN, task.train_size) if fixed else None
+        self._held_out = self._kept(HELD_OUT, task.test_size)
 
     def _kept(self, stream: str, count: int) -> Drawn | None:
         """Make sequences 0..count-1 of a stream, unless they are too many to hold in memory."""
@@ -96,11 +96,11 @@ class TaskData:
 
     def _positions(self, first: int, count: int) -> Tensor:
         """Say which sequences stand at places first..first+count-1 of the training stream: (count,)."""
-        if self.settings.data is Data.fresh:
+        if self.task.data is Data.fresh:
             return torch.arange(first, first + count, device=self.device)
         pieces = []
         while count > 0:
-            epoch, start = divmod(first, self.settings.train_size)
+            epoch, start = divmod(first, self.task.train_size)
             piece = self._epoch_order(epoch)[start : start + count]
             pieces.append(piece)
             first, count = first + len(piece), count - len(piece)
@@ -109,7 +109,7 @@ class TaskData:
     def _epoch_order(self, epoch: int) -> Tensor:
         if self._order is None or self._order[0] != epoch:
             shuffler = generator(self.seed, "shuffle", epoch)
-            order = torch.randperm(self.settings.train_size, generator=shuffler)
+            order = torch.randperm(self.task.train_size, generator=shuffler)
             self._order = (epoch, order.to(self.device))
         return self._order[1]
 
@@ -121,8 +121,8 @@ class TaskData:
 
     def held_out(self, rows: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Walk over the held-out set in blocks of at most `rows`: inputs (T, N, F), targets (N, ...)."""
-        for start in range(0, self.settings.test_size, rows):
-            end = min(start + rows, self.settings.test_size)
+        for start in range(0, self.task.test_size, rows):
+            end = min(start + rows, self.task.test_size)
             if self._held_out is not None:
                 block = select(self._held_out, slice(start, end))
             else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from irnn.metric import Metric, squared_error
+from irnn.registry import task
 from irnn.tasks.adding import Adding
 from irnn.tasks.base import select
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from irnn.tasks.base import Drawn
 
 
+@task("multiplication")
 class Multiplication(Adding):
     """The multiplication problem; its sequences are those of the adding problem."""
 

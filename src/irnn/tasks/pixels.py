@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from irnn.choices import Data, HeldOut
 from irnn.metric import Metric, accuracy
+from irnn.options import option
+from irnn.registry import task
 from irnn.tasks import idx
 from irnn.tasks.base import Task
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from irnn.config import Task as TaskSettings
+    from irnn.config import Config
     from irnn.models.heads import Head
     from irnn.seeding import StreamKey
     from irnn.tasks.base import Drawn
@@ -42,6 +44,7 @@ SOURCE = (
 )
 
 
+@task("pixels")
 class Pixels(Task):
     """Images pixel by pixel; the compact form is pixels (N, T) and classes (N,) uint8, rows (N,) int64.
 
@@ -54,11 +57,26 @@ class Pixels(Task):
     input_size = 1
     described = ("image",)
 
-    def refusal(self) -> tuple[str, str] | None:
+    root: str | None = option(None, "folder with MNIST's four files (IDX, plain or gzipped)")
+    permutation: int | None = option(
+        None,
+        "seed of the one order in which the pixels of all images are read; null: row by row",
+        at_least=0,
+        below=2**63,
+    )
+    held_out: HeldOut = option(
+        HeldOut.test,
+        "test: the test files; validation: the last test_size images of the training files",
+    )
+    digest: str | None = option(
+        None, "SHA-256 of the files' content, filled in; if given, other files are refused"
+    )
+
+    def refusal(self, config: Config) -> tuple[str, str] | None:
         """Refuse what no files can give."""
-        if self.settings.data is Data.fresh:
+        if self.data is Data.fresh:
             return "data", "there are only so many images; use task.data=fixed"
-        if self.settings.root is None:
+        if self.root is None:
             return "root", f"needs the folder with the images; {SOURCE}"
         return None
 
@@ -71,38 +89,38 @@ class Pixels(Task):
         steps = {math.prod(each.shape[1:]) for name, each in files.items() if "images" in name}
         if len(steps) > 1:
             return "root", "the images of both sets have to be of one size"
-        if (pixels := steps.pop()) != self.settings.seq_len:
+        if (pixels := steps.pop()) != self.seq_len:
             shape = " x ".join(map(str, files["training images"].shape[1:]))
             return "seq_len", f"images of {shape} pixels have {pixels} steps: seq_len={pixels}"
-        if self.settings.digest not in (None, found := _digest(files)):
-            return "digest", f"the files in task.root={self.settings.root} have {found}"
+        if self.digest not in (None, found := _digest(files)):
+            return "digest", f"the files in task.root={self.root} have {found}"
         return self._size_refusal(files)
 
     def _size_refusal(self, files: dict[str, idx.IdxFile]) -> tuple[str, str] | None:
-        train, test = self.settings.train_size, self.settings.test_size
+        train, test = self.train_size, self.test_size
         path, there = files["training images"].path, files["training images"].shape[0]
-        if self.settings.held_out is HeldOut.validation and train + test > there:
+        if self.held_out is HeldOut.validation and train + test > there:
             both = f"{path} has {there:,} images for it and task.test_size ({test:,}) together"
             return "train_size", both
         if train > there:
             return "train_size", f"at most {there:,}, which {path} has"
-        if self.settings.held_out is HeldOut.test:
+        if self.held_out is HeldOut.test:
             path, there = files["test images"].path, files["test images"].shape[0]
         if test > there:
             return "test_size", f"at most {there:,}, which {path} has"
         return None
 
-    def settled(self) -> TaskSettings:
-        """Give the settings with the digest of the files."""
-        return replace(self.settings, digest=_digest(self._files()))
+    def settled(self) -> Pixels:
+        """Fill in the digest of the files."""
+        return replace(self, digest=_digest(self._files()))
 
     def facts(self) -> dict[str, str]:
         """Say which files are read, and in which order pixels are."""
         return {
-            "files": f"{self.settings.root}, SHA-256 {self.settings.digest}",
+            "files": f"{self.root}, SHA-256 {self.digest}",
             "permutation": "none: row by row"
-            if self.settings.permutation is None
-            else f"seed {self.settings.permutation}, SHA-256 {permutation_digest(self._order())}",
+            if self.permutation is None
+            else f"seed {self.permutation}, SHA-256 {permutation_digest(self._order())}",
         }
 
     @property
@@ -121,7 +139,7 @@ class Pixels(Task):
     @property
     def available(self) -> int | None:
         """Give the held-out images."""
-        return self.settings.test_size
+        return self.test_size
 
     def draw(self, key: StreamKey, positions: Tensor) -> Drawn:
         """Take the images at `positions` (N,) of a set, which the name of the key's stream says.
@@ -133,21 +151,21 @@ class Pixels(Task):
 
         from irnn.tasks.random import integers
 
-        settings, device = self.settings, positions.device
+        device = positions.device
         held_out = key.stream in ("test", "predict")
         if key.stream == "predict":
             shuffler = torch.Generator().manual_seed(key)
-            rows = torch.randperm(settings.test_size, generator=shuffler).to(device)[positions]
+            rows = torch.randperm(self.test_size, generator=shuffler).to(device)[positions]
         elif key.stream in ("train", "test"):
             rows = positions
         else:
-            rows = integers(key, positions, 1, settings.train_size)[:, 0]
-        which = "test" if held_out and settings.held_out is HeldOut.test else "training"
+            rows = integers(key, positions, 1, self.train_size)[:, 0]
+        which = "test" if held_out and self.held_out is HeldOut.test else "training"
         files = self._files()
         images = _images(files[f"{which} images"], self._order(), device)
         labels = _labels(files[f"{which} labels"], device)
-        if held_out and settings.held_out is HeldOut.validation:
-            rows = rows + (len(labels) - settings.test_size)
+        if held_out and self.held_out is HeldOut.validation:
+            rows = rows + (len(labels) - self.test_size)
         return images[rows], labels[rows], rows
 
     def draws_in_place(self, positions: Tensor) -> bool:
@@ -165,8 +183,8 @@ class Pixels(Task):
 
     def _order(self) -> tuple[int, ...] | None:
         """Give the order in which pixels are read; None is row by row."""
-        seed = self.settings.permutation
-        return None if seed is None else permutation(seed, self.settings.seq_len)
+        seed = self.permutation
+        return None if seed is None else permutation(seed, self.seq_len)
 
     def _files(self) -> dict[str, idx.IdxFile]:
         """Find and check the files that are needed.
@@ -174,13 +192,13 @@ class Pixels(Task):
         Raises:
             IdxError: One is missing or damaged.
         """
-        assert self.settings.root is not None
-        root = Path(self.settings.root).expanduser()
+        assert self.root is not None
+        root = Path(self.root).expanduser()
         if not root.is_dir():
             raise idx.IdxError(f"{root} is not a folder; {SOURCE}")
         files = {}
         for name, stems in FILES.items():
-            if name.startswith("test") and self.settings.held_out is HeldOut.validation:
+            if name.startswith("test") and self.held_out is HeldOut.validation:
                 continue
             path = next(filter(None, (idx.find(root, stem) for stem in stems)), None)
             if path is None:

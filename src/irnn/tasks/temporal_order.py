@@ -12,12 +12,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from irnn.metric import Metric, accuracy
+from irnn.options import option
+from irnn.registry import task
 from irnn.tasks.base import Task
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from irnn.config import Config
     from irnn.models.heads import Head
     from irnn.seeding import StreamKey
     from irnn.tasks.base import Drawn
@@ -27,23 +30,26 @@ PLACES = {2: (1, 5), 3: (1, 3, 6)}
 DISTRACTORS = 4
 
 
+@task("temporal_order")
 class TemporalOrder(Task):
     """Temporal order of two or three symbols; its compact form is all symbols (N, T) uint8, A = 0, B = 1."""
 
     title = "Temporal order"
     learned = "the network tells the order"
     input_size = 2 + DISTRACTORS
+    goal = 0.99
     described = ("symbols",)
+
+    symbols: int = option(2, "symbols whose order is asked for, 2 or 3", at_least=2, at_most=3)
 
     @property
     def places(self) -> tuple[int, ...]:
         """Give the tenth of the sequence in which each symbol that counts stands."""
-        assert self.settings.symbols is not None
-        return PLACES[self.settings.symbols]
+        return PLACES[self.symbols]
 
-    def refusal(self) -> tuple[str, str] | None:
+    def refusal(self, config: Config) -> tuple[str, str] | None:
         """Refuse sequences whose tenths have no step."""
-        return ("seq_len", "must be at least 10") if self.settings.seq_len < 10 else None
+        return ("seq_len", "must be at least 10") if self.seq_len < 10 else None
 
     @property
     def metric(self) -> Metric:
@@ -64,7 +70,7 @@ class TemporalOrder(Task):
 
         from irnn.tasks.random import integers, substream
 
-        steps = self.settings.seq_len
+        steps = self.seq_len
         symbols = 2 + integers(key, positions, steps, DISTRACTORS)
         chosen = integers(substream(key, "symbols"), positions, len(self.places), 2)
         for number, tenth in enumerate(self.places):

@@ -46,7 +46,7 @@ def held_out_scores(model: Regressor, data: TaskData, squares: Squares | None = 
     if squares is not None:
         rows = max(_BLOCK_STATES // (steps * data.task.input_size), _LEAST_ROWS)
         parts = [squares(inputs, targets) for inputs, targets in data.held_out(rows)]
-        return Scores(float(torch.stack(parts).sum()) / data.settings.test_size)
+        return Scores(float(torch.stack(parts).sum()) / data.task.test_size)
     states = layer.hidden_size * layer.num_layers
     rows = min(max(_BLOCK_STATES // (steps * states), _LEAST_ROWS), 2048)
     at_once = max(1, _BLOCK_STATES // (rows * states))

@@ -60,6 +60,7 @@ class FusedStretch:
             self._plan, self._machine, runs=1, steps=steps, batch=batch, slots=slots, device=device
         )
         settings = updater.optimizer.compiled()
+        assert settings is not None  # `Updater.cuda_plan` asks
         pack.adopt(
             updater.flat.vector, updater.flat.gradient, updater.optimizer.scale, settings["state"]
         )

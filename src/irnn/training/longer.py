@@ -19,7 +19,6 @@ from typing import Any
 
 import torch
 
-from irnn import tasks
 from irnn.checks import goal_of
 from irnn.config import Config, ConfigError, total_updates
 from irnn.runs import checkpoint, layout, metrics
@@ -131,7 +130,7 @@ def _beginning(config: Config, directory: RunDirectory, shorter: Shorter) -> Beg
     content = checkpoint.load(shorter.directory.last, _CPU)
     if content["run_id"] != shorter.name:
         raise CannotContinueError("its checkpoint is another run's")
-    progress = Progress.from_plain(content["progress"], tasks.make(config.task).metric)
+    progress = Progress.from_plain(content["progress"], config.task.metric)
     step, total, seconds = progress.step, total_updates(config), config.budget.seconds
     too_far = total is not None and step > total
     if step == 0 or too_far or (seconds is not None and progress.seconds >= seconds):
@@ -207,7 +206,7 @@ def _is_solved(config: Config, records: list[dict[str, Any]], step: int) -> bool
     Raises:
         CannotContinueError: It was met before.
     """
-    goal, metric = goal_of(config), tasks.make(config.task).metric
+    goal, metric = goal_of(config), config.task.metric
     for record in records:
         value, late = record[metric.key], record["step"] >= (config.stop.min_updates or 0)
         healthy = value is not None and record.get("event") is None

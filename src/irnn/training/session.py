@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from irnn import kernels, screen, tasks
+from irnn import kernels, screen
 from irnn.config import SCHEMA, Config, ConfigError
 from irnn.display import Display, summary
 from irnn.kernels import slow
@@ -75,7 +75,7 @@ def run(
         if config.force:
             directory.clear()
         runtime = config.runtime
-        task = tasks.make(config.task)
+        task = config.task
         directory.describe(
             config,
             provenance.session(
@@ -101,7 +101,7 @@ def _finished(
     """Answer from the folder of a finished run, unless it is to start over."""
     result = None if config.force else directory.read_result()
     if result is not None:
-        ended = summary(result, directory.path, tasks.make(config.task))
+        ended = summary(result, directory.path, config.task)
         say(f"finished before (force=true starts over)\n{ended}")
     return result
 

@@ -11,17 +11,17 @@ import torch
 from torch import Tensor
 
 from irnn import kernels
-from irnn.choices import OptimName
-from irnn.config import Clip, Optim
+from irnn.config import Clip
 from irnn.kernels.threads import one_thread
 from irnn.models import heads
 from irnn.models.layer import KernelLayer
 from irnn.models.plain import has_hooks, is_plain
 from irnn.models.recurrent import GRU, IRNN, LSTM, RNN
 from irnn.models.regressor import Regressor
+from irnn.optimizers.base import Optimizer
 from irnn.training import stretch
 from irnn.training.flat import FlatParameters
-from irnn.training.optimizers import Optimizer
+from irnn.training.optimizer import FlatOptimizer
 from irnn.training.rates import parameter_scales, trained
 
 if TYPE_CHECKING:
@@ -56,17 +56,19 @@ class Updater:
         ValueError: No parameter needs a gradient, or they differ in dtype or device.
     """
 
-    def __init__(self, model: Regressor, optim: Optim, clip: Clip, integrators: int = 0) -> None:
+    def __init__(
+        self, model: Regressor, optim: Optimizer, clip: Clip, integrators: int = 0
+    ) -> None:
         self.model = model
         self.max_norm = math.inf if clip.max_norm is None else clip.max_norm
         self.flat = FlatParameters(trained(model))
-        if math.isfinite(self.max_norm) and optim.name is not OptimName.sgd:
+        if math.isfinite(self.max_norm) and optim.keeps_squares:
             # Adam and RMSprop keep squares: one that overflows would hold its weight still for ever.
             self.max_norm = min(
                 self.max_norm, math.sqrt(torch.finfo(self.flat.vector.dtype).max) / 2
             )
         scales = parameter_scales(model, optim, integrators)
-        self.optimizer = Optimizer(optim, self.flat.vector, scales)
+        self.optimizer = FlatOptimizer(optim, self.flat.vector, scales)
         kernel = kernel_of(model)
         self.kernel = name_of_kernel(model)
         self._in_one_call = regression_of(model, kernel)
@@ -156,6 +158,8 @@ class Updater:
         if not plain or len(self._places) != len(self.flat):
             return None  # another cell, or a parameter that is not trained
         if self.flat.vector.dtype != torch.float32 or layer._kernel != "auto":
+            return None
+        if self.optimizer.compiled() is None:
             return None
         from irnn.kernels.cuda import plan
 

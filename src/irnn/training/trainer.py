@@ -7,13 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from irnn import tasks
 from irnn.checks import goal_of
 from irnn.choices import Policy
 from irnn.config import Config, total_updates
-from irnn.models.calibration import SEQUENCES, set_thresholds
-from irnn.models.initializers import integrators_of
-from irnn.models.recurrent import RNN
 from irnn.models.regressor import DTYPES, Regressor, build
 from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
@@ -45,7 +41,7 @@ class Trainer:
     ) -> None:
         self.config, self.name, self.directory, self.device = config, name, directory, device
         self.total_updates = total_updates(config)
-        self.task = tasks.make(config.task)
+        self.task = config.task
         self.metric = self.task.metric
         self.goal = goal_of(config)
         self.progress = Progress.before(self.metric)
@@ -67,11 +63,9 @@ class Trainer:
         config, weights = self.config, generator(self.config.seed, "init", restarts)
         network = build(config, weights, self.task.input_size, self.task.head)
         self.model: Regressor = network.to(self.device)
-        integrators = integrators_of(config.init, config.model.hidden_size)
-        if config.init.firings is not None:
-            assert isinstance(self.model.recurrent, RNN)
-            inputs = self.data.calibration(SEQUENCES, restarts)
-            set_thresholds(self.model.recurrent, inputs, config.init.firings, integrators)
+        if count := config.init.calibration_sequences:
+            config.init.calibrate(self.model.recurrent, self.data.calibration(count, restarts))
+        integrators = config.init.integrators(config.model.hidden_size)
         self.updater = Updater(self.model, config.optim, config.clip, integrators)
 
     def _weights(self) -> dict[str, Any]:
@@ -319,10 +313,10 @@ class Trainer:
             "status": status,
             "seed": self.config.seed,
             "seq_len": self.config.task.seq_len,
-            "model": self.config.model.name.value,
+            "model": self.config.model.name,
             "steps": progress.step,
             "epochs": self.epoch(),
-            "task": self.config.task.name.value,
+            "task": self.config.task.name,
             "metric": self.metric.plain(self.goal),
             "value": progress.value,
             "best_value": progress.best_value,

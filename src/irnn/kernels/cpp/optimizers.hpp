@@ -1,5 +1,5 @@
 // What lies between a gradient and the next update: its norm, whether it is finite, clipping, and
-// the optimizer. The formulas are those of ../../training/optimizers.py, which are PyTorch's.
+// the optimizer. The formulas are those of ../../optimizers, which are PyTorch's.
 #pragma once
 
 namespace irnn {

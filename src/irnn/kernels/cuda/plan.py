@@ -4,9 +4,9 @@ from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from irnn.checks import GATED
-from irnn.choices import Dtype, KernelName, TaskName
+from irnn.choices import Dtype, KernelName
 from irnn.config import Config
+from irnn.models.heads import Regression
 
 SOURCE = Path(__file__).parent / "source"
 REGISTERS = 65536  # of a multiprocessor
@@ -74,8 +74,9 @@ def suits(config: Config) -> bool:
     """Say whether this configuration's network has CUDA kernels and is to use them."""
     runtime, model = config.runtime, config.model
     wanted = runtime.kernel is KernelName.auto and runtime.dtype is Dtype.float32
-    one_plain_layer = model.name not in GATED and model.num_layers == 1
-    squared = config.task.name in (TaskName.adding, TaskName.multiplication)
+    one_plain_layer = model.has_kernel and model.gates == 1 and model.num_layers == 1
+    head = config.task.head
+    squared = type(head) is Regression and head.last == 1
     return wanted and squared and one_plain_layer and model.hidden_size <= LARGEST_H
 
 

@@ -1,0 +1,22 @@
+"""What is said of settings that cannot work."""
+
+from enum import Enum
+from typing import Any
+
+
+class ConfigError(ValueError):
+    """A setting that cannot work; the message names key, value and what would be accepted."""
+
+
+class SettingError(ConfigError):
+    """A setting that cannot work: its full key, its value and what would be accepted."""
+
+    def __init__(self, key: str, value: Any, remedy: str) -> None:
+        shown = "null" if value is None else str(value.value if isinstance(value, Enum) else value)
+        shown = shown.lower() if isinstance(value, bool) else shown
+        super().__init__(f"{key}={shown}: {remedy}")
+        self.key, self.value, self.remedy = key, shown, remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes as its sentence."""
+        return ConfigError, self.args

@@ -1,0 +1,235 @@
+"""The options of each group: classes that own their settings, registered under a name by a decorator.
+
+Our own are imported when they are first asked for. None of them needs torch to be imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+from abc import ABC
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import MISSING, dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from irnn import kinds
+from irnn.errors import ConfigError
+from irnn.options import Choice, fields_of, option
+
+if TYPE_CHECKING:
+    from typing_extensions import dataclass_transform
+else:
+
+    def dataclass_transform(**_: Any) -> Callable[[Any], Any]:  # noqa: D103 - of Python 3.11
+        return lambda function: function
+
+
+C = TypeVar("C", bound=Choice)
+
+GROUPS = ("task", "model", "init", "optim")
+OURS = (
+    "irnn.tasks.adding",
+    "irnn.tasks.multiplication",
+    "irnn.tasks.copy_memory",
+    "irnn.tasks.temporal_order",
+    "irnn.tasks.pixels",
+    "irnn.models.cells",
+    "irnn.models.initializers",
+    "irnn.optimizers.sgd",
+    "irnn.optimizers.adam",
+    "irnn.optimizers.rmsprop",
+)
+"""Where our own options are, in the order in which refusals list them."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_RESERVED = ("name", "source")
+
+
+class RegistrationError(ConfigError):
+    """A class that cannot be an option of its group; the message says why."""
+
+
+@dataclass
+class _Registry:
+    """Which classes there are, by group and name; `version` grows with every change."""
+
+    classes: dict[str, dict[str, type[Choice]]] = field(
+        default_factory=lambda: {group: {} for group in GROUPS}
+    )
+    version: int = 0
+    loaded: bool = False
+
+
+_registry = _Registry()
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option, field))
+def task(name: str) -> Callable[[type[C]], type[C]]:
+    """Make a subclass of `Task` the task `name`."""
+    return _registered("task", name)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option, field))
+def cell(name: str) -> Callable[[type[C]], type[C]]:
+    """Make a subclass of `Cell` the model `name`."""
+    return _registered("model", name)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option, field))
+def initialization(name: str) -> Callable[[type[C]], type[C]]:
+    """Make a subclass of `Initialization` the initialization `name`."""
+    return _registered("init", name)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option, field))
+def optimizer(name: str) -> Callable[[type[C]], type[C]]:
+    """Make a subclass of `Optimizer` the optimizer `name`."""
+    return _registered("optim", name)
+
+
+def classes(group: str) -> dict[str, type[Any]]:
+    """Give the options of a group by name, ours first."""
+    _load_ours()
+    return _registry.classes[group]
+
+
+def get(group: str, name: str) -> type[Any]:
+    """Give the class of an option.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    found = classes(group).get(name)
+    if found is None:
+        raise ConfigError(
+            f"{group}.name={name}: no such option; {group} is one of {', '.join(classes(group))} "
+            "(one of a plug-in needs plugins=FOLDER)"
+        )
+    return found
+
+
+def owners(group: str, setting: str) -> tuple[str, ...]:
+    """Name the options that have a setting."""
+    known = classes(group).items()
+    return tuple(n for n, cls in known if setting in (item.name for item in fields_of(cls)))
+
+
+def version() -> int:
+    """Count the changes, for what is derived from the classes and kept."""
+    _load_ours()
+    return _registry.version
+
+
+@contextmanager
+def restored() -> Iterator[None]:
+    """Forget at the end what was registered within."""
+    _load_ours()
+    before = {group: dict(known) for group, known in _registry.classes.items()}
+    try:
+        yield
+    finally:
+        _registry.classes = before
+        _registry.version += 1
+
+
+def _load_ours() -> None:
+    if not _registry.loaded:
+        _registry.loaded = True
+        for module in OURS:
+            importlib.import_module(module)
+
+
+def _registered(group: str, name: str) -> Callable[[type[C]], type[C]]:
+    def register(cls: type[C]) -> type[C]:
+        if not cls.__module__.startswith("irnn."):
+            _load_ours()
+        _check(cls, group, name)
+        summary = next(iter((inspect.getdoc(cls) or "").splitlines()), "")
+        made = dataclass(frozen=True, kw_only=True)(cls)
+        made.name, made.summary = name, summary if "__doc__" in vars(cls) else ""
+        _resolve_types(made)
+        _registry.classes[group][name] = made
+        _registry.version += 1
+        return made
+
+    return register
+
+
+def _check(cls: type[Any], group: str, name: str) -> None:
+    """Refuse what cannot be an option.
+
+    Raises:
+        RegistrationError: The message says why.
+    """
+    what = f"@{_decorator(group)}({name!r}) of {cls.__module__}.{cls.__qualname__}"
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise RegistrationError(f"{what}: a name is small letters, digits and _, as in my_{group}")
+    if not (isinstance(cls, type) and getattr(cls, "group", None) == group):
+        base = {"task": "Task", "model": "Cell", "init": "Initialization", "optim": "Optimizer"}
+        raise RegistrationError(f"{what}: the class must be derived from irnn.extend.{base[group]}")
+    taken = _registry.classes[group].get(name)
+    if taken is not None and not _is_again(cls, taken):
+        raise RegistrationError(
+            f"{what}: {group}={name} is {taken.__module__}.{taken.__qualname__} already; take another name"
+        )
+    if issubclass(cls, ABC) and (lacking := sorted(cls.__abstractmethods__)):
+        raise RegistrationError(f"{what}: the class lacks {', '.join(lacking)}")
+    for setting in inspect.get_annotations(cls):
+        inherited = any(setting in vars(base) for base in cls.__mro__[1:])
+        is_setting = any(
+            setting in getattr(base, "__dataclass_fields__", {}) for base in cls.__mro__[1:]
+        )
+        is_class_variable = "ClassVar" in str(inspect.get_annotations(cls)[setting])
+        if setting in _RESERVED or (inherited and not is_setting and not is_class_variable):
+            raise RegistrationError(
+                f"{what}: a setting cannot be called {setting}, which is something else already"
+            )
+
+
+def _decorator(group: str) -> str:
+    return {"task": "task", "model": "cell", "init": "initialization", "optim": "optimizer"}[group]
+
+
+def _is_again(cls: type[Any], taken: type[Any]) -> bool:
+    """Whether it is the same class once more: a notebook's cell run again, a module that is reloaded."""
+    return cls.__qualname__ == taken.__qualname__ and _file(cls) == _file(taken)
+
+
+def _file(cls: type[Any]) -> str:
+    return getattr(sys.modules.get(cls.__module__), "__file__", None) or cls.__module__
+
+
+def _resolve_types(cls: type[Any]) -> None:
+    """Give each setting its type, also where annotations are text (`from __future__ import annotations`).
+
+    Raises:
+        RegistrationError: It is of a type that no command line can give.
+    """
+    for item in fields_of(cls):
+        owner = next(base for base in cls.__mro__ if item.name in inspect.get_annotations(base))
+        if isinstance(item.type, str):
+            try:
+                item.type = eval(item.type, vars(sys.modules[owner.__module__]))
+            except NameError as error:
+                raise RegistrationError(
+                    f"{owner.__qualname__}.{item.name}: its type is not known when the class is made "
+                    f"({error}); import it outside of TYPE_CHECKING"
+                ) from error
+        if not kinds.is_supported(item.type):
+            raise RegistrationError(
+                f"{owner.__qualname__}.{item.name}: a setting is an int, float, bool, str, an Enum or "
+                f"list[str], or one of these or None, not {item.type}"
+            )
+
+
+def default(group: str, name: str) -> Any:
+    """Declare a section that holds an option of a group, `name` unless said otherwise."""
+    return field(default_factory=lambda: get(group, name)())
+
+
+def given_defaults(cls: type[Choice]) -> dict[str, Any]:
+    """Give an option's defaults by setting; those that must be given are left out."""
+    return {item.name: item.default for item in fields_of(cls) if item.default is not MISSING}

@@ -1,0 +1,115 @@
+"""One class is an option of a group: its settings and what it does, registered under its name."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import pytest
+
+from irnn import registry
+from irnn.composition import Composer, compose_config
+from irnn.extend import Initialization, Task, initialization, option, task
+from irnn.known import known_settings
+from irnn.options import plain, settings
+from irnn.registry import RegistrationError
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    with registry.restored():
+        yield
+
+
+def define(name: str = "scaled", **members: Any) -> Any:
+    """Register an initialization whose class is like one of a user's file."""
+
+    @initialization(name)
+    class Scaled(Initialization):
+        """Scaled identity."""
+
+        scale: float = option(0.5, "factor", at_least=0)
+
+        def recurrent(self, shape: Any, generator: Any) -> Any: ...
+
+    return Scaled
+
+
+def test_a_registered_class_is_a_frozen_dataclass_that_knows_its_name() -> None:
+    made = define()(scale=2.0)
+    assert (made.name, made.group, made.summary, made.scale) == (
+        "scaled", "init", "Scaled identity.", 2.0,
+    )  # fmt: skip
+    with pytest.raises(FrozenInstanceError):
+        made.scale = 1.0
+    assert plain(made) == {
+        "name": "scaled", "readout_std": None, "readout_bias": None,
+        "input_std": 0.001, "bias_std": 0.0, "scale": 2.0,
+    }  # fmt: skip
+    assert next(settings(made)).key == "name"
+
+
+def test_annotations_may_be_text() -> None:
+    """This file has `from __future__ import annotations`."""
+    assert known_settings().keys() >= {"init.gain"}
+    define()
+    assert known_settings()["init.scale"].type is float
+    assert known_settings()["init.scale"].only == ("scaled",)
+
+
+def test_what_cannot_be_an_option_is_refused_by_name() -> None:
+    define()
+    for name in ("identity", "Scaled", "a-b", ""):
+        with pytest.raises(RegistrationError, match=r"@initialization\(" + repr(name)):
+            initialization(name)(type("Other", (Initialization,), {"recurrent": 1}))
+    with pytest.raises(RegistrationError, match="derived from irnn.extend.Task"):
+        task("x")(type("Mine", (Initialization,), {}))
+    with pytest.raises(RegistrationError, match="the class lacks recurrent"):
+        initialization("x")(type("Mine", (Initialization,), {}))
+    with pytest.raises(RegistrationError, match="cannot be called steps"):
+        task("x")(type("Mine", (Task,), {"__annotations__": {"steps": int}, "draw": 1, "encode": 1,
+                                         "metric": 1, "head": 1}))  # fmt: skip
+    with pytest.raises(RegistrationError, match="Mine.table: a setting is an int, float"):
+        initialization("x")(
+            type("Mine", (Initialization,), {"__annotations__": {"table": dict}, "table": None,
+                                             "recurrent": 1})
+        )  # fmt: skip
+
+
+def test_a_notebooks_cell_may_be_run_again() -> None:
+    first, second = define(), define()
+    assert first is not second
+    assert registry.get("init", "scaled") is second
+
+
+def test_a_setting_that_only_another_option_has_may_be_null() -> None:
+    assert compose_config(["init=gaussian", "init_scale=none", "optim.momentum=null"])
+    assert Composer().compose(["init=gaussian", "init.gain=null"])
+
+
+def test_what_no_file_says_is_what_the_class_says() -> None:
+    composed = compose_config(["optim.recurrent_lr_scale=${optim.lr}", "stop.test_mse=0.5"])
+    assert composed.optim.recurrent_lr_scale == composed.optim.lr
+    assert compose_config(["task=temporal_order"]).stop.test_accuracy == 0.99
+    assert compose_config(["task=copy_memory"]).stop.test_mse is None
+    assert compose_config(["stop.test_mse=null"]).stop.test_mse is None
+
+
+@pytest.mark.parametrize("group", registry.GROUPS)
+def test_every_option_travels_and_has_a_line_of_its_own(group: str) -> None:
+    for name, cls in registry.classes(group).items():
+        made = cls()
+        assert pickle.loads(pickle.dumps(made)) == made
+        assert cls.name == name
+        assert len(cls.summary) > 3
+
+
+def test_neither_options_nor_what_plug_ins_import_load_torch() -> None:
+    modules = "sys, irnn.extend, irnn.config, irnn.registry as registry"
+    code = f"import {modules}; registry.classes('init'); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
