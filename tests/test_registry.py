@@ -54,7 +54,7 @@ def test_a_registered_class_is_a_frozen_dataclass_that_knows_its_name() -> None:
 
 
 def test_annotations_may_be_text() -> None:
-    """This file has `from __future__ import annotations`."""
+    """The file has `from __future__ import annotations`."""
     assert known_settings().keys() >= {"init.gain"}
     define()
     assert known_settings()["init.scale"].type is float
@@ -66,14 +66,14 @@ def test_what_cannot_be_an_option_is_refused_by_name() -> None:
     for name in ("identity", "Scaled", "a-b", ""):
         with pytest.raises(RegistrationError, match=r"@initialization\(" + repr(name)):
             initialization(name)(type("Other", (Initialization,), {"recurrent": 1}))
-    with pytest.raises(RegistrationError, match="derived from irnn.extend.Task"):
+    with pytest.raises(RegistrationError, match="derived from irnn"):
         task("x")(type("Mine", (Initialization,), {}))
     with pytest.raises(RegistrationError, match="the class lacks recurrent"):
         initialization("x")(type("Mine", (Initialization,), {}))
     with pytest.raises(RegistrationError, match="cannot be called steps"):
         task("x")(type("Mine", (Task,), {"__annotations__": {"steps": int}, "draw": 1, "encode": 1,
                                          "metric": 1, "head": 1}))  # fmt: skip
-    with pytest.raises(RegistrationError, match="Mine.table: a setting is an int, float"):
+    with pytest.raises(RegistrationError, match="table: a setting is an int, float"):
         initialization("x")(
             type("Mine", (Initialization,), {"__annotations__": {"table": dict}, "table": None,
                                              "recurrent": 1})
