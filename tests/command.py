@@ -1,8 +1,7 @@
 """Start the command in the background and see how far its run has come."""
 
 import json
-import subprocess
-import sys
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 
 from irnn.runs.metrics import read_records
+from tests import warm
 from tests.conftest import SMALL
 
 LONG = (*SMALL, "budget.updates=2000", "evaluate.every=50", "stop.test_mse=null")
@@ -25,14 +25,15 @@ def folders(tmp_path: Path) -> list[Path]:
     return sorted(path for path in (tmp_path / "runs").glob("irnn*"))
 
 
-def start(tmp_path: Path, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "irnn.train", *arguments],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def start(tmp_path: Path, *arguments: str) -> warm.Started:
+    reader, writer = os.pipe()
+    shown = os.fdopen(reader, encoding="utf-8")
+    try:
+        return warm.launch(
+            "irnn.train", [*arguments], tmp_path, dict(os.environ), writer, writer, shown
+        )
+    finally:
+        os.close(writer)
 
 
 def wait_until(happened: Callable[[], Any], what: str, seconds: float = 90) -> None:

@@ -10,6 +10,7 @@ import torch
 
 from irnn.composition import compose_config
 from irnn.config import Config
+from tests import warm
 
 SMALL = (
     "task.seq_len=12",
@@ -50,19 +51,32 @@ Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def cli(tmp_path: Path) -> Cli:
+def cli(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Cli:
     """Run `python -m irnn.MODULE ARGS` in the test's own folder, as a user would."""
 
     def run(
         module: str, *arguments: str, env: dict[str, str] | None = None
     ) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", f"irnn.{module}", *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "WANDB_SILENT": "true", **(env or {})},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        surroundings = {**os.environ, "WANDB_SILENT": "true", **(env or {})}
+        command = [f"irnn.{module}", *arguments]
+        if not warm.suits(surroundings):
+            return subprocess.run(
+                [sys.executable, "-m", *command],
+                cwd=tmp_path,
+                env=surroundings,
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+        folder = tmp_path_factory.mktemp("said")
+        with (folder / "out").open("w") as out, (folder / "err").open("w") as err:
+            started = warm.launch(
+                command[0], command[1:], tmp_path, surroundings, out.fileno(), err.fileno()
+            )
+            with started:
+                started.communicate(timeout=120)
+        said = [(folder / name).read_text() for name in ("out", "err")]
+        assert started.returncode is not None
+        return subprocess.CompletedProcess(command, started.returncode, *said)
 
     return run
