@@ -9,7 +9,7 @@ WHEELS_READY := $(VENV)/.wheels-ready
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slow test-slurm test-all lint kernel-compilers wheels format bench bench-update bench-cells bench-data bench-command bench-report notebook report clean
+.PHONY: help setup train test test-slow test-slurm test-all lint kernel-compilers wheels format bench bench-update bench-cells bench-where bench-data bench-command bench-report notebook report clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -67,6 +67,9 @@ bench-update: $(BENCH_READY) ## Check parity, then time an update against its pe
 
 bench-cells: $(BENCH_READY) ## The same for LSTM, GRU and tanh networks; ends with the tables' rows
 	$(BIN)/python benchmarks/cells.py $(ARGS)
+
+bench-where: $(READY) ## Sample where an update of each cell spends its time (Linux, perf)
+	$(BIN)/python benchmarks/where.py $(ARGS)
 
 bench-data: $(READY) ## Time the data against a dataset that makes one sequence at a time
 	$(BIN)/python benchmarks/data.py $(ARGS)

@@ -1,13 +1,15 @@
 """Time a whole update of an LSTM, a GRU and a tanh network against PyTorch's layers and JAX: parity first.
 
-Ends with the rows of docs/kernel.md and of the README, as Markdown.
+Then one of a ReLU network in large batches, with AVX2 too. Ends with all rows as Markdown.
 """
 
 import argparse
 import itertools
 import json
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -17,6 +19,7 @@ from cases import FRESH, GATES, OPEN, Case
 from update import Bench
 
 CONTENDERS = ("irnn", "nn.RNN", "jax scan", "floor")
+LARGE = ("irnn", "irnn avx2", "nn.RNN", "floor")  # of the ReLU network in batches of 128
 
 
 def arguments() -> argparse.Namespace:
@@ -25,6 +28,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, nargs="+", default=[150, 1000], metavar="T")
     parser.add_argument("--batch", type=int, nargs="+", default=[16], metavar="B")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--large", type=int, nargs="*", default=[150, 400], metavar="T")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=CONTENDERS)
     parser.add_argument("--out", type=Path, help="where to write the JSON")
@@ -41,20 +45,32 @@ def main() -> None:
         )
     ]
     torch.set_num_threads(1)  # the reference's products are too small to gain by more
-    errors = parity.check(cases)
-    rows = []
+    large = [Case(steps, 128, 100) for steps in chosen.large]
+    errors = parity.check([*cases, *large])
     names = ["irnn", *(name for name in chosen.contenders if name != "irnn")]
-    for threads in chosen.threads:
-        bench = Bench(names, threads, chosen.rounds)
-        for case in cases:
-            print(f"{case}, {threads} thread{'s' * (threads > 1)}", flush=True)
-            rows.append(bench.measure(case))
-        bench.stop()
-    machine.write(chosen.out, "cells", {"parity": errors, "rows": rows})
-    print("\n".join(markdown(rows, names)))
+    rows = [
+        row for threads in chosen.threads for row in timed(cases, names, threads, chosen.rounds)
+    ]
+    relu = timed(large, LARGE, max(chosen.threads), chosen.rounds)
+    machine.write(chosen.out, "cells", {"parity": errors, "rows": rows, "large": relu})
+    print("\n".join([*markdown(rows, names), "", *markdown(relu, LARGE)]))
 
 
-def markdown(rows: list[dict[str, object]], names: list[str]) -> list[str]:
+def timed(
+    cases: Sequence[Case], names: Sequence[str], threads: int, rounds: int
+) -> list[dict[str, Any]]:
+    """Measure cases one after the other, with the same processes."""
+    if not cases:
+        return []
+    bench, rows = Bench(list(names), threads, rounds), []
+    for case in cases:
+        print(f"{case}, {threads} thread{'s' * (threads > 1)}", flush=True)
+        rows.append(bench.measure(case))
+    bench.stop()
+    return rows
+
+
+def markdown(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> list[str]:
     """Write the rows as a table: medians in milliseconds, and the others' as multiples of ours."""
     others = [name for name in names if name not in ("irnn", "floor")]
     heads = ["model", "B", "T", "threads", "weights", "irnn ms", *(f"{o} / irnn" for o in others)]

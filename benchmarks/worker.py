@@ -56,6 +56,8 @@ def serve(contender: str, threads: int, pipe: Connection) -> None:
         os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     os.environ["JAX_PLATFORMS"] = "cpu"
+    if contender.startswith("irnn "):
+        os.environ["IRNN_NATIVE_ISA"] = contender.split()[1]
     import torch
 
     torch.set_num_threads(threads)
@@ -99,7 +101,7 @@ class Server:
             "irnn": contenders.Project,
             "nn.RNN": contenders.PlainLoop,
             "torch.compile": contenders.CompiledLoop,
-        }[self.contender]
+        }[self.contender.split()[0] if self.contender.startswith("irnn") else self.contender]
 
     def time(self, case: Case) -> float:
         """Measure one round: seconds per update. A slow contender's round is cut short."""

@@ -9,6 +9,8 @@ from typing import Any
 from tables import table
 
 SPEED = Path(__file__).parent / "2026-11-26-speed"
+CELLS = Path(__file__).parent / "2026-11-28-cells" / "cells.json"
+LAYERS = {"rnn_tanh": "tanh RNN", "lstm": "LSTM", "gru": "GRU", "irnn": "ReLU RNN"}
 
 
 def speed_tables() -> dict[str, list[str]]:
@@ -49,7 +51,56 @@ def speed_tables() -> dict[str, list[str]]:
         "speed": table(whole, rows),
         "speed-short": [*table(part, short), "", in_words(measured)],
         "speed-command": command_table(),
+        **cells_tables(),
     }
+
+
+def cells_tables() -> dict[str, list[str]]:
+    """What `make bench-cells` wrote: all rows, the README's part of them, and those of large batches."""
+    if not CELLS.exists():
+        names = ("cells", "cells-short", "cells-large")
+        return {name: ["*Not run yet: there is no record.*"] for name in names}
+    measured = json.loads(CELLS.read_text())
+    remembering = [case for case in measured["rows"] if case["start"] == "remembering"]
+    return {
+        "cells": cells_table(measured["rows"], ("start",), ("nn.RNN", "jax scan")),
+        "cells-short": cells_table(remembering, (), ("nn.RNN", "jax scan")),
+        "cells-large": cells_table(measured["large"], ("B",), ("irnn avx2", "nn.RNN")),
+    }
+
+
+def cells_table(
+    measured: list[dict[str, Any]], also: tuple[str, ...], others: tuple[str, ...]
+) -> list[str]:
+    """Write medians in milliseconds (ours with both ends), and `others` as multiples of ours."""
+    names = {"start": "weights", "jax scan": "JAX scan", "nn.RNN": "PyTorch's layer"}
+    rows = []
+    for case in measured:
+        times = {
+            name: [1e3 * second for second in seconds] for name, seconds in case["seconds"].items()
+        }
+        middle = {name: statistics.median(values) for name, values in times.items()}
+        ours = times["irnn"]
+        rows.append(
+            [
+                LAYERS[case["model"]],
+                *(str(case[key]) for key in also),
+                f"{case['T']:,}",
+                str(case["threads"]),
+                f"{digits(middle['irnn'])} ({digits(min(ours))}-{digits(max(ours))})",
+                *(digits(middle[name]) if name in middle else "-" for name in (*others, "floor")),
+                *(
+                    f"{middle[name] / middle['irnn']:.1f}" if name in middle else "-"
+                    for name in others
+                ),
+                f"{middle['irnn'] / middle['floor']:.2f}",
+                f"{100 * case['outside_kernel']:.1f} %",
+            ]
+        )
+    shown = [names.get(name, name) for name in others]
+    heads = ["layer", *(names.get(key, key) for key in also), "T", "threads", "irnn", *shown]
+    heads += ["floor", *(f"{name} / irnn" for name in shown), "irnn / floor", "outside the kernel"]
+    return table(heads, rows)
 
 
 def in_words(measured: list[dict[str, Any]]) -> str:
