@@ -5,6 +5,7 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -15,14 +16,16 @@ from irnn.reporting import table
 from irnn.reporting.compare import Comparison, compare, sentences
 from irnn.reporting.formats import FORMATS, formatted
 from irnn.reporting.goals import parse_threshold
+from irnn.reporting.load import Cache
 from irnn.reporting.provenance import warnings
-from irnn.reporting.run import Loaded, Run
+from irnn.reporting.run import Loaded
 from irnn.reporting.select import check_found, select
 from irnn.reporting.summary import Summary, summarise_tasks
 from irnn.reporting.write import write_report
 from irnn.runs.finding import runs_root
 from irnn.version import ShowVersion
 
+PORT, LOOPBACK = 8421, "127.0.0.1"  # where --serve listens unless told otherwise
 _PIPE_WIDTH = 1_000  # no line of a table is folded for a file or a pager
 
 
@@ -55,6 +58,21 @@ def parser() -> argparse.ArgumentParser:
         "--format",
         choices=FORMATS,
         help="print the table so, and nothing else, to standard output; notes go to standard error",
+    )
+    parser.add_argument(
+        "--serve",
+        metavar="PORT",
+        nargs="?",
+        type=_port,
+        const=PORT,
+        help=f"show the page to a browser on this machine and keep it up to date (default port: {PORT})",
+    )
+    parser.add_argument(
+        "--host",
+        metavar="ADDRESS",
+        default=LOOPBACK,
+        help="with --serve: the address to listen on; anything but loopback shows your runs to others "
+        f"(default: {LOOPBACK})",
     )
     parser.add_argument(
         "--threshold",
@@ -102,6 +120,8 @@ def _report(argv: Sequence[str] | None, shown: screen.Shown) -> int:
     try:
         if arguments.format and arguments.watch:
             raise ValueError("--format prints the table once; leave --watch out")
+        if arguments.serve is not None:
+            return _serve(arguments, _typed(argv))
         loaded = _watch(arguments, console) if arguments.watch else _load(arguments)
         check_found(loaded, arguments.paths, arguments.where)
         summaries = summarise_tasks(loaded.runs, arguments.threshold)
@@ -113,9 +133,7 @@ def _report(argv: Sequence[str] | None, shown: screen.Shown) -> int:
         elif not (arguments.watch and screen.is_live()):
             console.print(table.render(loaded, summaries, warnings(loaded), console.width))
         if arguments.out:
-            words = sys.argv[1:] if argv is None else argv
-            command = shlex.join(["python", "-m", "irnn.report", *words])
-            lines += _write(arguments.out, loaded, summaries, comparison, command)
+            lines += _write(arguments.out, loaded, summaries, comparison, _typed(argv))
         for line in lines:
             if arguments.format:
                 screen.complain(line)
@@ -133,6 +151,37 @@ def _report(argv: Sequence[str] | None, shown: screen.Shown) -> int:
     return 0
 
 
+def _typed(argv: Sequence[str] | None) -> str:
+    return shlex.join(["python", "-m", "irnn.report", *(sys.argv[1:] if argv is None else argv)])
+
+
+def _serve(arguments: argparse.Namespace, command: str) -> int:
+    """Show the page until somebody interrupts."""
+    from irnn.reporting.live import Live
+    from irnn.reporting.serve import run_link, serve
+
+    for name in ("out", "watch", "format"):
+        if getattr(arguments, name):
+            raise ValueError(f"--serve shows the page; leave --{name} out")
+    live = Live(
+        read=partial(_load, arguments),
+        compare=partial(_compare, arguments=arguments),
+        threshold=arguments.threshold,
+        command=command,
+        link=run_link,
+        complain=screen.complain,
+    )
+    serve(arguments.host, arguments.serve, live, screen.complain, screen.say)
+    return 0
+
+
+def _port(text: str) -> int:
+    port = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else -1
+    if not 0 <= port <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text} is no port; give a number from 0 to 65535")
+    return port
+
+
 def _seconds(text: str) -> float:
     seconds = float(text)
     if not 0.1 <= seconds <= 86_400:
@@ -147,7 +196,7 @@ def _threshold(text: str) -> float:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _load(arguments: argparse.Namespace, cache: dict[Path, Run] | None = None) -> Loaded:
+def _load(arguments: argparse.Namespace, cache: Cache | None = None) -> Loaded:
     return select(arguments.paths, arguments.where, arguments.sweep, cache, arguments.threshold)
 
 
@@ -160,7 +209,7 @@ def _compare(loaded: Loaded, arguments: argparse.Namespace) -> Comparison | None
 
 def _watch(arguments: argparse.Namespace, console: Console) -> Loaded:
     """Refresh until no run is unfinished or left to start; finished runs are read once."""
-    cache: dict[Path, Run] = {}
+    cache = Cache()
     shown = ""
     with Live(console=console, auto_refresh=False, transient=False) as live:
         while True:

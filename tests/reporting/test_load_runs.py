@@ -9,7 +9,7 @@ from synthetic_runs import config, write_run, write_sweep
 
 from irnn.reporting.curve import Extent, read_curve
 from irnn.reporting.find import find_folders
-from irnn.reporting.load import load_runs
+from irnn.reporting.load import Cache, load_runs
 from irnn.reporting.summary import summarise
 
 
@@ -153,12 +153,14 @@ def test_a_loss_that_is_null_is_not_finite_and_survives_thinning(tmp_path):
     assert run.divergences[0].step == run.steps
 
 
-def test_a_cache_reads_finished_runs_once_and_unfinished_again(tmp_path):
-    finished = write_run(tmp_path, seed=0)
+def test_a_cache_reads_again_what_has_changed_and_nothing_else(tmp_path):
+    write_run(tmp_path, seed=0)
     running = write_run(tmp_path, seed=1, finish=False, cut=True)
-    cache = {}
+    cache = Cache()
     first = load(tmp_path, cache=cache)
-    assert set(cache) == {finished}
+    again = load(tmp_path, cache=cache)
+    assert [run is old for run, old in zip(again.runs, first.runs, strict=True)] == [True, True]
+    assert again.notes == first.notes
     with (running / "metrics.jsonl").open("a") as file:
         file.write('\n{"step": 999999, "test_mse": 0.01, "train_mse": 0.01}\n')
     second = load(tmp_path, cache=cache)

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +14,8 @@ from irnn.reporting.curve import MOST_STEPS, Array
 from irnn.reporting.medians import median_curve, median_of
 from irnn.reporting.published import LABELS, PublishedRow, rows_of
 from irnn.reporting.run import Run
-from irnn.reporting.settings import ABSENT, Value, labels, varying_keys
+from irnn.reporting.scoring import Scoring
+from irnn.reporting.settings import ABSENT, Value, labels
 from irnn.reporting.summary import Group, Summary, crossing, time_to
 
 SEQ_LEN = "task.seq_len"
@@ -28,18 +29,34 @@ MOST_BASELINES = 6
 
 def page_data(summaries: Sequence[Summary]) -> dict[str, Any]:
     """Everything the page and the pictures draw: of one task its own data, of several {"tasks": [...]}."""
-    each = [chart_data(summary) for summary in summaries]
+    return _one_or_several([chart_data(summary) for summary in summaries])
+
+
+def outline(summaries: Sequence[Summary]) -> dict[str, Any]:
+    """What `page_data` gives, of each run only its id and what the others make of it; and no medians."""
+    return _one_or_several(
+        [{**_around(each), "groups": _groups(each, lambda _: {})} for each in summaries]
+    )
+
+
+def _one_or_several(each: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return each[0] if len(each) == 1 else {"tasks": each}
 
 
 def chart_data(summary: Summary) -> dict[str, Any]:
-    """Everything the page draws of a task; None where a number is missing or not finite."""
-    keys = varying(summary)
+    """Everything the page and the pictures draw of a task; None where a number is missing or not finite."""
+    groups = _groups(summary, run_data)
+    for group, told in zip(summary.groups, groups, strict=True):
+        told["median"] = _median(group, summary.scoring)
+    return {**_around(summary), "groups": groups}
+
+
+def _around(summary: Summary) -> dict[str, Any]:
+    """What is drawn of a task beside its curves."""
     return {
         "mark": summary.mark,
         "metric": _metric(summary),
-        "keys": keys,
-        "groups": [_group(summary, group, keys) for group in summary.groups],
+        "keys": varying(summary),
         "lengths": {name: lengths(summary, name) for name in (*summary.thresholds, RATE)},
         "thresholds": list(summary.thresholds),
         "threshold": summary.drawn,
@@ -48,6 +65,28 @@ def chart_data(summary: Summary) -> dict[str, Any]:
         "near": NEAR,
         "drawn": DRAWN,
         "overfit": overfit_points(summary),
+    }
+
+
+def _groups(summary: Summary, tell: Callable[[Run], dict[str, Any]]) -> list[dict[str, Any]]:
+    keys = varying(summary)
+    return [
+        {
+            "name": summary.name(group),
+            "runs": [tell(run) | _placed(run, keys, summary.thresholds) for run in group.runs],
+        }
+        for group in summary.groups
+    ]
+
+
+def _placed(
+    run: Run, keys: Sequence[Mapping[str, Any]], thresholds: Sequence[str]
+) -> dict[str, Any]:
+    """What a run is among the others: its values of the settings that differ, its crossings."""
+    return {
+        "id": run.run_id,
+        "v": [_plain(run.settings.get(each["key"], ABSENT)) for each in keys],
+        "at": [run.reached(threshold) for threshold in thresholds],
     }
 
 
@@ -71,8 +110,8 @@ def _metric(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _group(summary: Summary, group: Group, keys: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    scoring = summary.scoring
+def _median(group: Group, scoring: Scoring) -> dict[str, Any]:
+    """The group's median, for the pictures; the page makes its own of the groups that its reader chooses."""
     steps, held_out, training = median_curve(group.runs)
     median = {
         "s": _whole(steps),
@@ -81,17 +120,12 @@ def _group(summary: Summary, group: Group, keys: Sequence[Mapping[str, Any]]) ->
     }
     if not scoring.is_loss:
         median["l"] = _rounded(median_of(group.runs, steps, "test_loss"))
-    return {
-        "name": summary.name(group),
-        "runs": [run_data(run, keys, summary.thresholds) for run in group.runs],
-        "median": median,
-    }
+    return median
 
 
 def varying(summary: Summary) -> list[dict[str, Any]]:
     """The settings that differ, by which the page can group: those that name the groups come with `on`."""
-    differing = varying_keys([run.settings for run in summary.runs])
-    keys = [*summary.keys, *(key for key in differing if key not in summary.keys)]
+    keys = [*summary.keys, *(key for key in summary.varying if key not in summary.keys)]
     names = labels(keys)
     return [
         {"key": key, "label": names[key], "on": key in summary.naming}
@@ -99,21 +133,17 @@ def varying(summary: Summary) -> list[dict[str, Any]]:
     ]
 
 
-def run_data(
-    run: Run, keys: Sequence[Mapping[str, Any]], thresholds: Sequence[str]
-) -> dict[str, Any]:
-    """What the page knows of a run: its curve, by short names that `assets/curves.js` explains."""
+def run_data(run: Run) -> dict[str, Any]:
+    """What the page knows of a run: its curve, by short names that `assets/runs.js` explains."""
     curve, digits = run.curve, 4 if run.scoring.higher else 3
     lost = {} if run.scoring.is_loss else {"l": _rounded(curve.test_loss)}
     return {
         "id": run.run_id,
         "seed": run.seed,
         "status": run.status,
-        "v": [_plain(run.settings.get(each["key"], ABSENT)) for each in keys],
         "b": run.settings.get("batch_size"),
         "p": _share(run.epochs, run.steps),
         "n": run.steps,
-        "at": [run.reached(threshold) for threshold in thresholds],
         "s": _whole(curve.step),
         "h": _rounded(curve.value, digits),
         "t": _rounded(curve.train_loss),
@@ -263,6 +293,9 @@ def _whole(values: Array) -> list[int]:
 
 def _rounded(values: Array, digits: int = 3) -> list[float | None]:
     """Few significant digits are more than a chart shows and keep the page small."""
-    return [
-        None if math.isnan(value) else float(f"{value:.{digits}g}") for value in values.tolist()
-    ]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        places = digits - 1 - np.floor(np.log10(np.abs(values)))
+    places = np.clip(np.where(np.isfinite(places), places, 0), -22, 22)  # 10 to these is exact
+    up, down = 10.0 ** np.maximum(places, 0), 10.0 ** np.maximum(-places, 0)
+    rounded: list[float | None] = (np.round(values * up / down) / up * down).tolist()
+    return [None if math.isnan(value) else value for value in rounded]  # type: ignore[arg-type]

@@ -2,10 +2,11 @@
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, TextIO
 
 from irnn.reporting.goals import name_of
 from irnn.reporting.run import Run
@@ -62,13 +63,18 @@ def _known(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def write_csv(table: Sequence[dict[str, Value]], path: Path) -> None:
+def write_csv(table: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write the rows into a file of their own."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        put_csv(table, file)
+
+
+def put_csv(table: Sequence[Mapping[str, Any]], file: TextIO, line_end: str = "\r\n") -> None:
     """Write the rows as CSV; None is an empty field, and text is no formula to a spreadsheet."""
     names = list(dict.fromkeys(name for row in table for name in row))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writerow({name: neutral(name) for name in names})
-        writer.writerows({name: neutral(value) for name, value in row.items()} for row in table)
+    writer = csv.DictWriter(file, names, lineterminator=line_end)
+    writer.writerow({name: neutral(name) for name in names})
+    writer.writerows({name: neutral(value) for name, value in row.items()} for row in table)
 
 
 def can_write_parquet() -> bool:

@@ -1,6 +1,5 @@
 """The table of groups for other programs and for papers: JSON, CSV, Markdown, LaTeX."""
 
-import csv
 import io
 import json
 import math
@@ -8,14 +7,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from irnn.reporting import wording
+from irnn.reporting import export, wording
 from irnn.reporting.compare import Comparison, sentences
 from irnn.reporting.run import Loaded
 from irnn.reporting.settings import show
 from irnn.reporting.statistics import Quantile
 from irnn.reporting.summary import Group, Summary
 from irnn.reporting.verdict import verdict
-from irnn.table_cells import neutral
 
 FORMATS = ("json", "csv", "markdown", "latex")
 
@@ -104,11 +102,8 @@ def _json(loaded: Loaded, summaries: Sequence[Summary], comparison: Comparison |
 
 def _csv(summaries: Sequence[Summary]) -> str:
     rows = [row for summary in summaries for row in records(summary)]
-    names = list(dict.fromkeys(name for row in rows for name in row))
     file = io.StringIO()
-    writer = csv.DictWriter(file, names, lineterminator="\n")
-    writer.writerow({name: neutral(name) for name in names})
-    writer.writerows({name: neutral(value) for name, value in row.items()} for row in rows)
+    export.put_csv(rows, file, "\n")
     return file.getvalue().rstrip("\n")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from irnn.reporting.curve import Curve, Extent, make_curve, read_curve
 from irnn.reporting.find import is_record
@@ -15,7 +15,7 @@ from irnn.reporting.run import Loaded, Run, Skipped, check_result, make_run
 from irnn.reporting.scoring import score_by
 from irnn.reporting.settings import IN_A_FILE, Settings, check_config, flatten
 from irnn.reporting.text import one_line
-from irnn.runs.layout import CONFIG, MARKERS, METRICS, NOT_SCIENCE, PROVENANCE, RESULT
+from irnn.runs.layout import CONFIG, MARKERS, METRICS, NOT_SCIENCE, PROVENANCE, RECORD, RESULT
 from irnn.runs.reading import read_json, read_yaml
 from irnn.runs.sealing import check_seal
 
@@ -26,13 +26,53 @@ _NO_PLACE = ("task", "metric", "thresholds")
 """What provenance.json says about the run itself, for reports of one that has no result yet."""
 
 
+_READ_FROM = (*MARKERS, RECORD)
+
+
+class Cache:
+    """What was read of each folder, for as long as its files stay as they are."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Path, tuple[object, Reading]] = {}
+
+    def read(self, folder: Path, extent: Extent) -> "Reading":
+        """Read the run of a folder, or the runs of a record, unless it is known already."""
+        state = _state_of(folder)
+        known = self._kept.get(folder)
+        if known is not None and known[0] == state:
+            return known[1]
+        reading = _read(folder, extent)
+        self._kept[folder] = state, reading
+        return reading
+
+
+class Reading(NamedTuple):
+    """What a folder held: runs, what was skipped and why, and defects that cost no run."""
+
+    runs: Sequence[Run] = ()
+    skipped: Sequence[Skipped] = ()
+    notes: Sequence[str] = ()
+
+
+def _state_of(folder: Path) -> object:
+    """What tells whether a folder's files are as they were: inode, size and time of each."""
+    told = []
+    for name in _READ_FROM:
+        try:
+            found = (folder / name).stat()
+        except OSError:
+            continue
+        told.append((name, found.st_ino, found.st_size, found.st_mtime_ns))
+    return told
+
+
 def load_runs(
     folders: Sequence[Path],
-    cache: dict[Path, Run] | None = None,
+    cache: "Cache | None" = None,
     points: int | None = None,
     threshold: float | None = None,
 ) -> Loaded:
-    """Read every folder; `cache` keeps finished runs between calls, `points` bounds each curve.
+    """Read every folder; `cache` keeps what has not changed between calls, `points` bounds each curve.
 
     Of `threshold` the first crossing is read too, as of the usual ones and of a run's own goal.
 
@@ -41,7 +81,7 @@ def load_runs(
     """
     limit = points or max(100, min(300, 200_000 // max(1, len(folders))))
     extras = len(folders) <= _MOST_WITH_EXTRAS
-    cache = {} if cache is None else cache
+    cache = Cache() if cache is None else cache
     with _without_collector():
         return _load(folders, cache, Extent(limit, extras, threshold))
 
@@ -58,13 +98,16 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _load(folders: Sequence[Path], cache: dict[Path, Run], extent: Extent) -> Loaded:
+def _load(folders: Sequence[Path], cache: Cache, extent: Extent) -> Loaded:
     runs: list[Run] = []
     skipped: list[Skipped] = []
     notes: list[str] = []
     seen: dict[str, Path] = {}
     for folder in folders:
-        for run in _read(folder, cache, extent, skipped, notes):
+        reading = cache.read(folder, extent)
+        skipped += reading.skipped
+        notes += reading.notes
+        for run in reading.runs:
             if run.run_id in seen:
                 reason = f"holds the same run_id as {seen[run.run_id]}; counting it twice would lie"
                 skipped.append(Skipped(folder, reason))
@@ -74,24 +117,15 @@ def _load(folders: Sequence[Path], cache: dict[Path, Run], extent: Extent) -> Lo
     return Loaded(tuple(_with_nulls(runs)), tuple(skipped), tuple(notes))
 
 
-def _read(
-    folder: Path, cache: dict[Path, Run], extent: Extent, skipped: list[Skipped], notes: list[str]
-) -> Sequence[Run]:
-    """Read the run of a folder, or the runs of a record; what cannot be read goes to `skipped`."""
-    if folder in cache:
-        return [cache[folder]]
+def _read(folder: Path, extent: Extent) -> Reading:
+    """Read the run of a folder, or the runs of a record; what cannot be read is skipped."""
+    notes: list[str] = []
     try:
         if is_record(folder):
-            runs, broken = read_record(folder, extent)
-            skipped += broken
-            return runs
-        run = read_run(folder, extent, notes)
+            return Reading(*read_record(folder, extent))
+        return Reading([read_run(folder, extent, notes)], notes=notes)
     except (ValueError, OSError, RecursionError) as error:
-        skipped.append(Skipped(folder, one_line(error)))
-        return []
-    if run.finished:
-        cache[folder] = run
-    return [run]
+        return Reading(skipped=[Skipped(folder, one_line(error))], notes=notes)
 
 
 def _with_nulls(runs: Sequence[Run]) -> list[Run]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache
@@ -15,9 +15,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from irnn.reporting import run_lists, sections
+from irnn.reporting.charts import relative_link
 from irnn.reporting.compare import Comparison, sentences
 from irnn.reporting.provenance import warnings
-from irnn.reporting.run import Loaded
+from irnn.reporting.run import Loaded, Run
 from irnn.reporting.scoring import UNKNOWN
 from irnn.reporting.settings import show
 from irnn.reporting.summary import Summary
@@ -32,12 +33,17 @@ SCRIPTS = (
     "download.js",
     "curves.js",
     "scatter.js",
+    "live.js",
     "start.js",
 )
 
 # The browser itself then refuses any request, whatever a setting's text may contain.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
+SERVED_POLICY = f"{POLICY}; connect-src 'self'"
+"""Of a page that asks its own server for news."""
+
+Link = Callable[[Run], str]
 _LONG_NAME = 12
 
 
@@ -51,6 +57,15 @@ class Part:
     told: str
     verdict: str
     comparison: Comparison | None
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a page says: its title, and the HTML of its head and main elements."""
+
+    title: str
+    head: Markup
+    main: Markup
 
 
 def render_page(
@@ -67,29 +82,76 @@ def render_page(
     Each task has its own tables and charts. `data` is what `page_data` computed from `summaries`,
     `command` what was typed to get the page, `written` the files that lie beside it.
     """
+
+    def link(run: Run) -> str:
+        return relative_link(run.path, out)
+
+    parts = content(loaded, summaries, comparison, link, command, written)
+    return around(parts, json.dumps(_drawn(data), separators=(",", ":"), allow_nan=False))
+
+
+def content(
+    loaded: Loaded,
+    summaries: Sequence[Summary],
+    comparison: Comparison | None,
+    link: Link,
+    command: str = "",
+    written: Sequence[str] = (),
+) -> Content:
+    """Write what the page says; `link` gives the address of a run's folder."""
     parts = [_part(summary, comparison, len(summaries) > 1) for summary in summaries]
+    told = headline(loaded)
+    context = {
+        "headline": told,
+        "title": parts[0].verdict if len(parts) == 1 else told,
+        "at": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "command": printable(command),
+        "warnings": warnings(loaded),
+        "files": _files(written),
+        "parts": parts,
+        "typed": run_lists.typed(loaded),
+        "provenance": run_lists.provenance(loaded),
+        "past": " or ".join(dict.fromkeys(summary.scoring.past for summary in summaries)),
+        "link": link,
+    }
+    head, main = (
+        Markup(_environment().get_template(name).render(context))
+        for name in ("head.html", "main.html")
+    )
+    return Content(told, head, main)
+
+
+def around(parts: Content, data: str, live: bool = False) -> str:
+    """Write the page around its content; `data` is the charts' JSON, `live`: the page follows its server."""
     page: str = (
         _environment()
         .get_template("page.html")
         .render(
-            policy=Markup(POLICY),
-            headline=headline(loaded),
-            title=parts[0].verdict if len(parts) == 1 else headline(loaded),
-            at=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-            command=printable(command),
-            warnings=warnings(loaded),
-            files=_files(written),
+            policy=Markup(SERVED_POLICY if live else POLICY),
             parts=parts,
-            typed=run_lists.typed(loaded),
-            provenance=run_lists.provenance(loaded),
-            past=" or ".join(dict.fromkeys(summary.scoring.past for summary in summaries)),
-            out=out,
+            live=live,
             style=Markup(_asset("page.css")),
             script=Markup("\n".join(map(_asset, SCRIPTS))),
-            data=_json(data),
+            data=Markup(data.replace("<", "\\u003c")),  # no text in it can end the element around
         )
     )
     return page
+
+
+def listing(folder: str, names: Sequence[str]) -> str:
+    """Write a page of links to the files of a run's folder."""
+    page: str = (
+        _environment().get_template("listing.html").render(folder=printable(folder), names=names)
+    )
+    return page
+
+
+def _drawn(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The charts' data without the medians, which the page makes itself."""
+    if "tasks" in data:
+        return {**data, "tasks": [_drawn(part) for part in data["tasks"]]}
+    groups = [{**group, "median": None} for group in data["groups"]]
+    return {**data, "groups": groups}
 
 
 def _files(written: Sequence[str]) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -117,7 +179,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(breakable=_breakable, shown=show)
+    environment.filters.update(breakable=_breakable, shown=show, address=_address)
     environment.globals.update(sections=sections, run_lists=run_lists, sentences=sentences)
     return environment
 
@@ -129,11 +191,10 @@ def _breakable(name: str) -> Markup:
     return Markup(re.sub(r"([_.])(?=[a-z])", r"\1<wbr>", escape(name)))
 
 
+def _address(name: str) -> str:
+    """A file's name as a relative address; bytes that are no text stay what they are."""
+    return f"./{quote(name, safe='', errors='surrogateescape')}"
+
+
 def _asset(name: str) -> str:
     return files("irnn.reporting").joinpath("assets").joinpath(name).read_text(encoding="utf-8")
-
-
-def _json(data: Mapping[str, Any]) -> Markup:
-    """JSON that no text in it can end the script's element around."""
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    return Markup(text.replace("<", "\\u003c"))

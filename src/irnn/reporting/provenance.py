@@ -24,6 +24,8 @@ _OF_A_TASK = ("marks", "data")
 """Settings of a task: that two tasks differ in them misleads nobody."""
 
 
+_UNTOLD = "not recorded"
+
 Reader = Callable[[Run], Iterable[str]]
 """Gives the values that a fact has in a run: one, or more where its sessions differ."""
 
@@ -74,15 +76,14 @@ def census(runs: Sequence[Run]) -> dict[str, Counter[str]]:
 
     A run that was continued elsewhere counts for each of its places.
     """
-    counted = {
-        fact: Counter(value for run in runs for value in read(run))
-        for fact, read in _READERS.items()
-    }
-    return {
-        fact: Counter({value or "not recorded": n for value, n in counts.items()})
-        for fact, counts in counted.items()
-        if any(counts)
-    }
+    counted = {fact: _count(runs, fact) for fact in _READERS}
+    return {fact: counts for fact, counts in counted.items() if set(counts) - {_UNTOLD}}
+
+
+def _count(runs: Sequence[Run], fact: str) -> Counter[str]:
+    read = _READERS[fact]
+    counts = Counter(value for run in runs for value in read(run))
+    return Counter({value or _UNTOLD: n for value, n in counts.items()})
 
 
 def warnings(loaded: Loaded) -> list[str]:
@@ -93,7 +94,7 @@ def warnings(loaded: Loaded) -> list[str]:
         for counts in (
             _pooled(loaded.runs, fact) if fact in _OF_A_TASK else [facts.get(fact, Counter())]
         ):
-            values = {value: n for value, n in counts.items() if value != "not recorded"}
+            values = {value: n for value, n in counts.items() if value != _UNTOLD}
             if len(values) > 1:
                 mix = ", ".join(f"{_short(fact, value)} ({n} runs)" for value, n in values.items())
                 lines.append(f"Mixed {fact.replace('_', ' ')}: {mix}; {reason}.")
@@ -104,7 +105,7 @@ def warnings(loaded: Loaded) -> list[str]:
         )
     slow = facts.get("slow_because", Counter())
     for reason, count in slow.items():
-        if reason and reason != "not recorded":
+        if reason and reason != _UNTOLD:
             lines.append(
                 f"{count} runs were slower than they need be: {reason.removeprefix('slow: ')}."
             )
@@ -127,7 +128,7 @@ def _pooled(runs: Sequence[Run], fact: str) -> list[Counter[str]]:
     tasks: dict[tuple[str, str, bool], list[Run]] = {}
     for run in runs:
         tasks.setdefault(run.scoring.kind, []).append(run)
-    return [census(part).get(fact, Counter()) for part in tasks.values()]
+    return [_count(part, fact) for part in tasks.values()]
 
 
 def _short(fact: str, value: str) -> str:

@@ -1,13 +1,11 @@
 """The page's lists of runs, the commands that make them again, and where they came from."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import quote
 
 from irnn.reporting import wording
-from irnn.reporting.charts import relative_link
 from irnn.reporting.markup import Column, Row, Table, number, text
 from irnn.reporting.provenance import census
 from irnn.reporting.reproduce import asked, commands
@@ -30,8 +28,11 @@ class GroupRuns:
     table: Table
 
 
-def runs(summary: Summary, out: Path, several: bool) -> list[GroupRuns]:
-    """List every run folder by group, with its own command; `several`: the page shows other tasks too."""
+def runs(summary: Summary, link: Callable[[Run], str], several: bool) -> list[GroupRuns]:
+    """List every run folder by group, with its own command; `several`: the page shows other tasks too.
+
+    `link` gives the address of a run's folder.
+    """
     scoring = summary.scoring
     scores = ["held-out", "best", "training"]
     if scoring.kind != UNKNOWN.kind:
@@ -43,7 +44,7 @@ def runs(summary: Summary, out: Path, several: bool) -> list[GroupRuns]:
     parts = []
     for index, group in enumerate(summary.groups):
         name = f"task={scoring.task}, " * several + summary.name(group)
-        rows = [_run_row(run, out, summary.thresholds) for run in group.runs]
+        rows = [_run_row(run, link(run), summary.thresholds) for run in group.runs]
         count = f"{len(group.runs)} run{'s' * (len(group.runs) != 1)}"
         table = Table(f"Runs of {name}", columns, rows)
         parts.append(
@@ -81,8 +82,7 @@ def anchor(run: Run) -> str:
     return f"run-{quote(run.run_id, safe=_UNESCAPED)}"
 
 
-def _run_row(run: Run, out: Path, thresholds: Sequence[str]) -> Row:
-    link = relative_link(run.path, out)
+def _run_row(run: Run, link: str, thresholds: Sequence[str]) -> Row:
     why = "".join(f"\n{e.reason} at {wording.count(e.step)}" for e in run.divergences[:1])
     status, _, reason = f"{run.status}{why}".partition("\n")
     cells = [text(run.run_id, link), text(status, small=reason), number(str(run.seed))]

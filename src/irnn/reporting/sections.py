@@ -9,7 +9,7 @@ from irnn.reporting.heatmap import Heatmap, heatmaps, ramp
 from irnn.reporting.markup import Cell, Column, Row, Table, number, quantile_key, text
 from irnn.reporting.published import LABELS, rows_of
 from irnn.reporting.settings import show
-from irnn.reporting.summary import Group, Summary
+from irnn.reporting.summary import Group, Summary, median
 
 _MOST_AT_ONE = 12  # series that can stand side by side above a single T
 _MOST_FIGURES = 10
@@ -63,7 +63,16 @@ def _key_row(index: int, group: Group, level: str | None, summary: Summary) -> R
     cells.append(number(f"{share}\n+ {going} going" if going else share, group.rate.estimate, link))
     if level:
         cells.append(_crossed(group, level, link))
-    return Row([*cells, _best(group, summary, link)])
+    best = _best(group, summary, link) if group.finished else _so_far(group, summary, link)
+    return Row([*cells, best])
+
+
+def _so_far(group: Group, summary: Summary, link: str) -> Cell:
+    """Where runs of which none has finished are by now."""
+    best = median([run.best_value for run in group.runs])
+    words = "-" if math.isnan(best) else wording.score(best, summary.scoring)
+    updates = wording.count(median([float(run.steps) for run in group.runs]))
+    return number(f"{words}\nat update {updates}", best, link)
 
 
 def _crossed(group: Group, level: str, link: str) -> Cell:

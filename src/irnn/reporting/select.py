@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from irnn.reporting.find import find_folders
-from irnn.reporting.load import load_runs
-from irnn.reporting.run import Loaded, Run, Skipped
+from irnn.reporting.load import Cache, load_runs
+from irnn.reporting.run import Loaded, Skipped
 from irnn.reporting.settings import meets, parse_condition, show
 from irnn.reporting.sweeps import find_sweeps, read_sweep
 
@@ -18,12 +18,12 @@ def select(
     paths: Sequence[str],
     where: Sequence[str] = (),
     sweep: str | None = None,
-    cache: dict[Path, Run] | None = None,
+    cache: Cache | None = None,
     threshold: float | None = None,
 ) -> Loaded:
     """Read the runs below `paths` that belong to `sweep` and meet every condition of `where`.
 
-    `cache` keeps finished runs between calls; of `threshold` first crossings are read. Raises
+    `cache` keeps what has not changed between calls; of `threshold` first crossings are read. Raises
     ValueError for a path, sweep or setting that does not exist; that nothing is left is no error here.
     """
     unreadable: list[tuple[Path, str]] = []

@@ -128,7 +128,7 @@ def is_shown(key: str) -> bool:
 
 def varying_keys(settings: Sequence[Settings]) -> list[str]:
     """List the shown keys whose values differ between runs, in the order of the configuration."""
-    keys = dict.fromkeys(key for one in settings for key in one if is_shown(key))
+    keys = filter(is_shown, dict.fromkeys(key for one in settings for key in one))
     return [key for key in keys if len({_identity(one.get(key, ABSENT)) for one in settings}) > 1]
 
 

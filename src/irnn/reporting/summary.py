@@ -71,8 +71,9 @@ class Group:
 class Summary:
     """The groups of runs of one task, and the settings that tell them apart.
 
-    `keys` are full keys, `labels` their short names, `naming` those of the keys that a group's name
-    needs, `constant` what all runs share, and `follows` lines on settings that vary only with a
+    `keys` are full keys, `varying` those of all settings that differ, `labels` short names of `keys`,
+    `naming` those of the keys that a group's name needs, `constant` what all runs share, and `follows` lines on
+    settings that vary only with a
     name already shown. `thresholds` are worth a column, `drawn` is the one to draw against T,
     `asked` the one asked for and `goal` the goal that all runs have in common, if there is one.
     `scoring` is the task's, of its first run, and `scorings` are all of them: lengths may differ in what
@@ -80,6 +81,7 @@ class Summary:
     """
 
     keys: tuple[str, ...]
+    varying: tuple[str, ...]
     labels: tuple[str, ...]
     naming: tuple[str, ...]
     groups: tuple[Group, ...]
@@ -167,6 +169,7 @@ def summarise(runs: Sequence[Run], threshold: float | None = None) -> Summary:
     constant = {key: settings[0].get(key) for key in everything if key not in varying}
     return Summary(
         keys=tuple(keys),
+        varying=tuple(varying),
         labels=tuple(names[key] for key in keys),
         naming=tuple(naming_keys(keys, settings)),
         groups=tuple(_group(values, pooled[values], thresholds, asked) for values in ordered),

@@ -1,7 +1,7 @@
 // Shared by all charts: SVG elements, scales, axes, the value box that follows the pointer.
 let DATA = JSON.parse(document.getElementById("data").textContent);
 // One for each task: what its charts show; `mark` ends the names of its elements.
-let PARTS = DATA.tasks ?? [DATA];
+let PARTS = [];
 // What a chart keeps when the page around it is made anew, as it is while runs go on.
 const MEMORY = new Map();
 function remembered(part, chart, initial) {

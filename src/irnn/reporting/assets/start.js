@@ -9,6 +9,9 @@ function start() {
     setupOverfitting(part);
   }
 }
+DATA = adopt(DATA);
+PARTS = DATA.tasks ?? [DATA];
 start();
 addEventListener("hashchange", openTarget);
 openTarget();
+if (document.getElementById("live")) follow();
