@@ -73,10 +73,11 @@ class Summary:
 
     `keys` are full keys, `varying` those of all settings that differ, `labels` short names of `keys`,
     `naming` those of the keys that a group's name needs, `constant` what all runs share, and `follows`
-    lines on settings that vary only with a name already shown. `thresholds` are worth a column, `drawn` is the one to draw against T,
-    `asked` the one asked for and `goal` the goal that all runs have in common, if there is one.
-    `scoring` is the task's, of its first run, and `scorings` are all of them: lengths may differ in what
-    the trivial answer scores. `mark` ends the names of this task's parts on a page of several.
+    lines on settings that vary only with a name already shown. `thresholds` are worth a column, `drawn`
+    is the one to draw against T, `asked` the one asked for and `goal` the goal that all runs have in
+    common, if there is one. `scoring` is the task's, of its first run, and `scorings` are all of them:
+    lengths may differ in what the trivial answer scores. `mark` ends the names of this task's parts on a
+    page of several.
     """
 
     keys: tuple[str, ...]
