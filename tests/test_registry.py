@@ -47,7 +47,7 @@ def test_a_registered_class_is_a_frozen_dataclass_that_knows_its_name() -> None:
     with pytest.raises(FrozenInstanceError):
         made.scale = 1.0
     assert plain(made) == {
-        "name": "scaled", "readout_std": None, "readout_bias": None,
+        "name": "scaled", "source": made.source, "readout_std": None, "readout_bias": None,
         "input_std": 0.001, "bias_std": 0.0, "scale": 2.0,
     }  # fmt: skip
     assert next(settings(made)).key == "name"

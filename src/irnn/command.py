@@ -1,6 +1,7 @@
 """The words of `irnn-train`: flags, and the overrides beside them."""
 
 import argparse
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any, NoReturn
 from irnn.config import ConfigError
 from irnn.groups import CONFIG_NAME, Groups, added_folders
 from irnn.overrides import searchpath
+from irnn.plugins import with_plugins
 from irnn.wording import pasted, shown
 
 _INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
@@ -42,7 +44,8 @@ class Command:
 def flags_of(groups: Groups) -> list[str]:
     """Give the words that add folders to irnn's groups, beside the overrides of one run."""
     name = [] if groups.config_name == CONFIG_NAME else [f"--config-name={groups.config_name}"]
-    return [*searchpath(groups), *name]
+    plugins = [f"plugins=[{','.join(groups.plugins)}]"] if groups.plugins else []
+    return [*searchpath(groups), *name, *plugins]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -82,6 +85,10 @@ def read_command(words: Sequence[str]) -> Command:
     groups = Groups(
         added_folders([*(flags.config_dir or ()), *found]), flags.config_name or CONFIG_NAME
     )
+    if flags.shell_completion:
+        typed = os.environ.get("COMP_LINE", "").split()
+        overrides += [word for word in typed if word.startswith("plugins=")]
+    overrides, groups = with_plugins(overrides, groups)
     if not groups.has_main():
         raise ConfigError(
             f"--config-name={shown(groups.config_name)}: no such file; name one of a folder given with "

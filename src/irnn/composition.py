@@ -24,20 +24,33 @@ from irnn.groups import Groups, conf_dir
 from irnn.known import known_settings
 from irnn.options import fields_of
 from irnn.overrides import Given, read
+from irnn.plugins import PluginError, with_plugins
 from irnn.refusals import Attempt, explained
-from irnn.registry import GROUPS
+from irnn.registry import GROUPS, classes
+from irnn.runs.layout import SOURCE
 from irnn.runs.reading import read_yaml
 from irnn.typed import config_of, given_or_default
 
 OURS = Groups()
 _NAMES = [f"{group}.name" for group in GROUPS]
+_OWNER = "irnn"
 _GOALS = [item.name for item in fields_of(Stop) if item.name.startswith("test_")]
 
 
-def register_schema() -> None:
-    """Make the dataclasses the schema that Hydra composes onto, and `${over:A,B}` mean A / B in YAML."""
+def register_schema(groups: Groups = OURS) -> None:
+    """Make the dataclasses the schema that Hydra composes onto, and `${over:A,B}` mean A / B in YAML.
+
+    An option that has no file composes into its name; its class says the rest.
+    """
     OmegaConf.register_new_resolver("over", lambda a, b: a / b, replace=True)
     ConfigStore.instance().store(name="schema", node=_schema())
+    store = ConfigStore.instance()
+    for group in GROUPS:
+        known = store.repo.setdefault(group, {})
+        for name in [name for name, node in known.items() if node.provider == _OWNER]:
+            del known[name]  # it may have a file by now
+        for name in groups.without_file(group):
+            store.store(group=group, name=name, node={"name": name}, provider=_OWNER)
 
 
 def _schema() -> DictConfig:
@@ -90,11 +103,11 @@ def completed(found: DictConfig) -> DictConfig:
 def finding_groups(groups: Groups = OURS) -> Iterator[None]:
     """Let Hydra find conf/ and added folders, also while another application of Hydra is at work."""
     outer, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
-    register_schema()
+    register_schema(groups)
     try:
         with initialize_config_dir(str(conf_dir()), job_name="train", version_base="1.3"):
-            if groups.folders:
-                _add_folders(groups.folders)
+            if groups.added:
+                _add_folders(groups.added)
             _complete_what_hydra_composes()
             yield
     finally:
@@ -124,9 +137,9 @@ def composed(
         found = compose(
             groups.config_name,
             overrides=list(words),
-            return_hydra_config=with_hydra or bool(groups.folders),
+            return_hydra_config=with_hydra or bool(groups.added),
         )
-    if groups.folders:
+    if groups.added:
         preset_files.check(found.hydra.runtime.choices, groups)
     if not with_hydra and "hydra" in found:
         with open_dict(found):
@@ -169,6 +182,7 @@ def compose_config(overrides: Sequence[str], groups: Groups = OURS) -> Config:
     Raises:
         ConfigError: It cannot work; the message is for the user.
     """
+    overrides, groups = with_plugins(overrides, groups)
     words = [given.word for given in read(overrides, groups)]
     with explaining(overrides, groups=groups):
         return with_data(to_config(composed(words, groups)))
@@ -197,8 +211,11 @@ def load_config(path: Path) -> Config:
         content = read_yaml(path)
         if not isinstance(content, dict):
             raise ValueError("it holds no settings")
+        _check_plugins(content, path)
         config = config_of(content)
         check(config)
+    except PluginError:
+        raise
     except (
         OmegaConfBaseException,
         ValueError,
@@ -209,6 +226,38 @@ def load_config(path: Path) -> Config:
         why = str(error).strip().partition("\n")[0]  # below, OmegaConf names its own types
         raise ConfigError(f"{path}: not a configuration that this irnn knows ({why})") from error
     return config
+
+
+def _check_plugins(content: dict[str, Any], path: Path) -> None:
+    """Refuse options of plug-ins that nobody has named: code in a run's folder is not executed.
+
+    Raises:
+        PluginError: There is one.
+    """
+    for group in GROUPS:
+        section = content.get(group)
+        name = section.get("name") if isinstance(section, dict) and "source" in section else None
+        if name is not None and name not in classes(group):
+            raise PluginError(
+                f"{path}: {group}={name} is of a plug-in; name it, as --plugins=FOLDER or in the variable "
+                f"IRNN_PLUGINS. A copy of its code is in {path.parent / SOURCE}: look at it first, nothing "
+                "executes it by itself"
+            )
+
+
+def changed_code(path: Path, config: Config) -> list[str]:
+    """Say for which options of a run's `config.yaml` the code is another than when it was written."""
+    content = read_yaml(path)
+    found = []
+    for group in GROUPS:
+        chosen = getattr(config, group)
+        then = content[group].get("source", "")
+        if chosen.source != then:
+            found.append(
+                f"the code of {group}={chosen.name} has changed since this run was trained: {then or 'none'} "
+                f"then, {chosen.source or 'none'} now"
+            )
+    return found
 
 
 class Composer:

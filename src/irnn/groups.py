@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from irnn.config import ConfigError
+from irnn import registry
+from irnn.errors import ConfigError
 
 CONFIG_NAME = "train"
 NUMERIC_GROUPS = {"seq_len": "task.seq_len", "clip": "clip.max_norm", "init_scale": "init.gain"}
@@ -36,14 +37,23 @@ class Groups:
     Args:
         folders: as Hydra's search path has them: file:///a/folder or pkg://a.package; ours comes first.
         config_name: the file that a run begins from.
+        plugins: what loads the plug-ins that a command names.
+        plugin_folders: where those and installed ones have YAML.
     """
 
     folders: tuple[str, ...] = ()
     config_name: str = CONFIG_NAME
+    plugins: tuple[str, ...] = ()
+    plugin_folders: tuple[str, ...] = ()
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """Give all folders but ours."""
+        return (*self.folders, *(f"file://{folder}" for folder in self.plugin_folders))
 
     def places(self) -> list[Path]:
         """Give the folders that are on this disk, ours first."""
-        return [conf_dir(), *filter(None, map(_place, self.folders))]
+        return [conf_dir(), *filter(None, map(_place, self.added))]
 
     def names(self) -> set[str]:
         """Name the groups that a run is composed from; those of Hydra itself have a slash."""
@@ -56,12 +66,19 @@ class Groups:
         return any((place / f"{name}.yaml").is_file() for place in self.places())
 
     def options(self, group: str) -> list[str]:
-        """Name a group's options."""
-        return sorted({*self._files(group)})
+        """Name a group's options; a class needs no file."""
+        return sorted(
+            {*self._files(group), *(registry.classes(group) if group in registry.GROUPS else ())}
+        )
 
     def file(self, group: str, option: str) -> Path | None:
         """Find the file of an option; None where it is not on this disk."""
         return self._files(group).get(option)
+
+    def without_file(self, group: str) -> list[str]:
+        """Name the options that a class alone says, without a file."""
+        files = self._files(group)
+        return [name for name in registry.classes(group) if name not in files]
 
     def _files(self, group: str) -> dict[str, Path]:
         found: dict[str, Path] = {}

@@ -4,8 +4,9 @@ import textwrap
 from dataclasses import MISSING, replace
 from pathlib import Path
 
-from irnn.composition import compose_config
-from irnn.groups import NUMERIC_GROUPS, conf_dir
+from irnn import registry
+from irnn.composition import OURS, compose_config
+from irnn.groups import NUMERIC_GROUPS, Groups
 from irnn.kinds import names_of
 from irnn.known import known_settings
 from irnn.options import Setting, plain, settings
@@ -37,6 +38,7 @@ Train a recurrent network on a long-dependency task, and record the run.
   irnn-train seq_len=175 clip=5 seed=3     any number works for seq_len, clip and init_scale
   irnn-train optim.lr=3e-4 budget.updates=20000
   irnn-train -m seq_len=150,200 seed=0,1,2 a sweep: every combination, side by side
+  irnn-train plugins=my_lab init=my_init    code of your own: docs/extending.md
   irnn-train -m sweep=paper_grid seq_len=200  a sweep from a file, the same for sweep=search
 
 A run is kept in runs_dir/<run id>/. Asking again for a finished run answers at once, for an
@@ -48,44 +50,46 @@ kernel too; --hydra-help for the rest. `python -m irnn.train` is the same comman
 """
 
 
-def text() -> str:
-    """Compose the help page."""
+def text(groups: Groups = OURS) -> str:
+    """Compose the help page, with what plug-ins add."""
     parts = [
         USAGE,
         "Groups, GROUP=OPTION:",
-        *map(_group, GROUPS),
+        *(_group(group, groups) for group in GROUPS),
         "",
         "Settings, KEY=VALUE, and in brackets what they are in the default run:",
     ]
-    return "\n".join([*parts, *map(_setting, _all_settings()), "", FLAGS])
+    return "\n".join([*parts, *map(_setting, _all_settings(groups)), "", FLAGS])
 
 
-def _all_settings() -> list[Setting]:
+def _all_settings(groups: Groups) -> list[Setting]:
     """Give every setting that any option has, with its value in the default run where it is in that."""
-    values = {setting.key: setting.value for setting in settings(compose_config([]))}
+    values = {setting.key: setting.value for setting in settings(compose_config([], groups))}
     return [
         replace(setting, value=values.get(key, MISSING))
         for key, setting in known_settings().items()
     ]
 
 
-def _group(group: str) -> str:
-    files = sorted((conf_dir() / group).glob("*.yaml"), key=_natural)
+def _group(group: str, groups: Groups) -> str:
+    options = sorted(groups.options(group), key=_natural)
     number = f"  (or any number, for {NUMERIC_GROUPS[group]})" if group in NUMERIC_GROUPS else ""
     number += f"  ({BESIDES[group]})" if group in BESIDES else ""
-    width = max(len(file.stem) for file in files) + 2
+    width = max(map(len, options)) + 2
     lines = [f"\n  {group}{number}"]
-    for file in files:
-        lines.append(_wrapped(f"    {file.stem:<{width}}", described(file)))
+    for option in options:
+        file = groups.file(group, option)
+        line = described(file) if file else registry.get(group, option).summary
+        lines.append(_wrapped(f"    {option:<{width}}", line))
     return "\n".join(lines)
 
 
-def _natural(file: Path) -> tuple[float, str]:
+def _natural(option: str) -> tuple[float, str]:
     """Sort numbers by size, then names."""
     try:
-        return float(file.stem), ""
+        return float(option), ""
     except ValueError:
-        return float("inf"), file.stem
+        return float("inf"), option
 
 
 def described(file: Path) -> str:

@@ -60,6 +60,22 @@ class Choice:
         """
         return None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to another process, which loads the plug-in that it is of."""
+        from irnn import plugins, registry
+
+        cls: type[Choice] = type(self)
+        values = {item.name: getattr(self, item.name) for item in fields_of(cls)}
+        if registry.classes(cls.group).get(cls.name) is not cls:  # not registered, or no more
+            return _made, (cls, values)
+        known = registry.source_of(cls)
+        word = known.plugin if known else ""
+        return plugins.rebuilt, (cls.group, cls.name, cls.source, word, values)
+
+
+def _made(cls: type[Choice], values: dict[str, Any]) -> Choice:
+    return cls(**values)
+
 
 @dataclass(frozen=True)
 class Setting:

@@ -99,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where the task's files are, as task.root (default: as trained)",
     )
+    parser.add_argument(
+        "--plugins", metavar="FOLDER", help="code that the run's options are of, as in irnn-train"
+    )
     parser.add_argument("--input", type=Path, metavar="FILE", help="answer these: CSV or NPY")
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="write all answers to a CSV file"
@@ -109,11 +112,18 @@ def _parser() -> argparse.ArgumentParser:
 def _predict(arguments: argparse.Namespace) -> None:
     if arguments.input and (arguments.samples is not None or arguments.seq_len is not None):
         raise InputError("--input brings its own sequences: leave --samples and --seq-len out")
+    from irnn.composition import changed_code
+    from irnn.groups import Groups
+    from irnn.plugins import with_plugins
     from irnn.runs.finding import find_run
+    from irnn.runs.layout import CONFIG
     from irnn.tasks.adding import Adding
 
     folder = find_run(arguments.run)
+    with_plugins([f"plugins={arguments.plugins}"] if arguments.plugins else [], Groups())
     config, model = load_run(folder)
+    for difference in changed_code(folder / CONFIG, config):
+        screen.complain(f"irnn-predict: {difference}")
     config = _with_data(config, arguments.data)
     task = config.task
     if not isinstance(task, Adding):

@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from irnn import kinds
+from irnn import kinds, source_code
 from irnn.errors import ConfigError
 from irnn.options import Choice, fields_of, option
+from irnn.source_code import Source
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
@@ -59,8 +60,11 @@ class _Registry:
     classes: dict[str, dict[str, type[Choice]]] = field(
         default_factory=lambda: {group: {} for group in GROUPS}
     )
+    sources: dict[type[Choice], Source] = field(default_factory=dict)
     version: int = 0
     loaded: bool = False
+    registering: list[type[Choice]] | None = None
+    """Collects what a plug-in registers while it is loaded."""
 
 
 _registry = _Registry()
@@ -105,8 +109,8 @@ def get(group: str, name: str) -> type[Any]:
     found = classes(group).get(name)
     if found is None:
         raise ConfigError(
-            f"{group}.name={name}: no such option; {group} is one of {', '.join(classes(group))} "
-            "(one of a plug-in needs plugins=FOLDER)"
+            f"{group}.name={name}: no such option; {group} is one of {', '.join(classes(group))}. One of a "
+            "plug-in is there where that is named, as plugins=my_lab"
         )
     return found
 
@@ -121,6 +125,57 @@ def version() -> int:
     """Count the changes, for what is derived from the classes and kept."""
     _load_ours()
     return _registry.version
+
+
+def source_of(cls: type[Choice]) -> Source | None:
+    """Give the source of an option that is not ours."""
+    return _registry.sources.get(cls)
+
+
+def sources_of(config: Any) -> dict[str, Source]:
+    """Give the source of every option of a configuration that is not ours, by "group=name"."""
+    chosen = [getattr(config, group) for group in GROUPS]
+    found = {f"{each.group}={each.name}": source_of(type(each)) for each in chosen}
+    return {option: source for option, source in found.items() if source is not None}
+
+
+def set_source(cls: type[Choice], source: Source) -> None:
+    """Note what an option is made of."""
+    _registry.sources[cls] = source
+    cls.source = source.digest
+
+
+def drop(plugin: str) -> None:
+    """Forget what a plug-in has registered."""
+    for known in _registry.classes.values():
+        for name, cls in [*known.items()]:
+            if (source := source_of(cls)) is not None and source.plugin == plugin:
+                del known[name]
+    _registry.version += 1
+
+
+@contextmanager
+def registering() -> Iterator[list[type[Choice]]]:
+    """Collect what is registered within; whoever does says its source."""
+    _load_ours()
+    before, _registry.registering = _registry.registering, []
+    try:
+        yield _registry.registering
+    finally:
+        _registry.registering = before
+
+
+@contextmanager
+def taking_back() -> Iterator[None]:
+    """Forget what was registered within if there is an error."""
+    _load_ours()
+    before = {group: dict(known) for group, known in _registry.classes.items()}
+    try:
+        yield
+    except BaseException:
+        _registry.classes = before
+        _registry.version += 1
+        raise
 
 
 @contextmanager
@@ -153,9 +208,24 @@ def _registered(group: str, name: str) -> Callable[[type[C]], type[C]]:
         _resolve_types(made)
         _registry.classes[group][name] = made
         _registry.version += 1
+        if _registry.registering is not None:
+            _registry.registering.append(made)
+        elif not cls.__module__.startswith("irnn."):
+            _find_source(made)
         return made
 
     return register
+
+
+def _find_source(cls: type[Choice]) -> None:
+    try:
+        set_source(cls, source_code.of_class(cls))
+    except (OSError, SyntaxError) as error:
+        del _registry.classes[cls.group][cls.name]
+        raise RegistrationError(
+            f"{cls.__qualname__}: its source is nowhere to be read ({error}), so a run could not be told "
+            "from one of other code; put it into a file"
+        ) from error
 
 
 def _check(cls: type[Any], group: str, name: str) -> None:
@@ -164,7 +234,7 @@ def _check(cls: type[Any], group: str, name: str) -> None:
     Raises:
         RegistrationError: The message says why.
     """
-    what = f"@{_decorator(group)}({name!r}) of {cls.__module__}.{cls.__qualname__}"
+    what = f"@{decorator_of(group)}({name!r}) of {cls.__module__}.{cls.__qualname__}"
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise RegistrationError(f"{what}: a name is small letters, digits and _, as in my_{group}")
     if not (isinstance(cls, type) and getattr(cls, "group", None) == group):
@@ -189,7 +259,8 @@ def _check(cls: type[Any], group: str, name: str) -> None:
             )
 
 
-def _decorator(group: str) -> str:
+def decorator_of(group: str) -> str:
+    """Name the decorator of a group."""
     return {"task": "task", "model": "cell", "init": "initialization", "optim": "optimizer"}[group]
 
 

@@ -53,14 +53,12 @@ def _main(words: list[str], shown: screen.Shown) -> int:
         return _say(
             f"the working folder is gone ({error.strerror}); cd to one that exists", REFUSED
         )
-    from irnn import composition, help  # Hydra, but not torch
+    from irnn import composition  # Hydra, but not torch
     from irnn.command import flags_of, read_command
     from irnn.config import ConfigError
 
     if "-h" in words or "--help" in words:
-        shown.is_all = True
-        screen.say(help.text())
-        return SOLVED_OR_EXHAUSTED
+        return _help([word for word in words if word not in ("-h", "--help")], shown)
     if "--version" in words:
         from irnn import version
 
@@ -83,6 +81,22 @@ def _main(words: list[str], shown: screen.Shown) -> int:
     except ConfigError as error:
         return _say(error, REFUSED)
     return _attempt(config, [*command.overrides, *flags_of(command.groups)])
+
+
+def _help(words: Sequence[str], shown: screen.Shown) -> int:
+    """Show the help page, with the options of the plug-ins that are named beside it."""
+    from irnn import help
+    from irnn.config import ConfigError
+    from irnn.groups import Groups
+    from irnn.plugins import with_plugins
+
+    try:
+        _, groups = with_plugins(words, Groups())
+    except ConfigError as error:
+        return _say(error, REFUSED)
+    shown.is_all = True
+    screen.say(help.text(groups))
+    return SOLVED_OR_EXHAUSTED
 
 
 def _say(error: Exception | str, status: int) -> int:

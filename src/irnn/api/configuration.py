@@ -73,17 +73,26 @@ def overrides_of(config: Config) -> list[str]:
     from omegaconf import OmegaConf
 
     from irnn.composition import composed
+    from irnn.groups import Groups
+    from irnn.plugins import with_plugins
+    from irnn.registry import sources_of
 
     sections = plain(config)
     choices = [f"{group}={sections[group]['name']}" for group in _CHOICES]
+    words = {source.plugin for source in sources_of(config).values()} - {""}
+    plugins = [f"plugins=[{','.join(sorted(words))}]"] if words else []
     with _HYDRA:
-        found = OmegaConf.to_container(composed(choices), enum_to_str=True, resolve=True)
+        found = OmegaConf.to_container(
+            composed(choices, with_plugins(plugins, Groups())[1]), enum_to_str=True, resolve=True
+        )
     assert isinstance(found, dict)
     before = dict(_leaves(found))
     changed = {
-        key: value for key, value in _leaves(sections) if key not in before or before[key] != value
+        key: value
+        for key, value in _leaves(sections)
+        if not key.endswith(".source") and (key not in before or before[key] != value)
     }
-    return [*choices, *(f"{key}={_written(value)}" for key, value in changed.items())]
+    return [*plugins, *choices, *(f"{key}={_written(value)}" for key, value in changed.items())]
 
 
 def _leaves(node: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

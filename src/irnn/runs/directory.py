@@ -11,14 +11,17 @@ import yaml
 
 from irnn.config import Config
 from irnn.options import plain
+from irnn.registry import sources_of
 from irnn.runs import layout, metrics
 from irnn.runs.files import storage_error, write_atomically, write_json
 from irnn.runs.identity import run_id
+from irnn.runs.layout import SOURCE
 from irnn.runs.ownership import PATIENCE, Ownership, is_lock
 from irnn.runs.reading import UnreadableError
 from irnn.runs.root import runs_root
 from irnn.runs.schemas import DamagedError, Provenance, Result, read_as
 from irnn.runs.sealing import DIGEST, check_seal, sealed
+from irnn.source_code import Source
 
 _CLEARING = ".clearing."
 
@@ -159,9 +162,25 @@ class RunDirectory:
         known = read_as(self.provenance, Provenance)
         content = yaml.safe_dump(plain(config), sort_keys=False)
         write_atomically(self.config, content.encode(), self.confirm)
+        for source in sources_of(config).values():
+            self._keep(source)
         provenance = known or {**session, "token": secrets.token_hex(3), "sessions": []}
         provenance["sessions"].append(session)
         write_json(self.provenance, provenance, self.confirm)
+
+    def _keep(self, source: Source) -> None:
+        """Keep a copy of code that is used: for readers, since nothing executes it.
+
+        Raises:
+            StorageError: The disk is full.
+        """
+        for name, content in source.files.items():
+            path = self.path / SOURCE / source.name / name
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise storage_error(path, error) from error
+            write_atomically(path, content, self.confirm)
 
     def finish(self, result: dict[str, Any]) -> None:
         """Write `result.json`: from now on the run is finished."""

@@ -10,6 +10,8 @@ METRICS = "metrics.jsonl"
 RESULT = "result.json"
 LOG = "train.log"
 CURVE = "curve.png"
+SOURCE = "source"
+"""A folder with a copy of the code of plug-ins that a run uses; nothing executes it."""
 CHECKPOINTS, LAST, BEST = "checkpoints", "last.pt", "best.pt"
 
 MARKERS = (CONFIG, RESULT, METRICS, PROVENANCE, LOG)

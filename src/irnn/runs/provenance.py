@@ -1,5 +1,6 @@
 """Where a run was made: command, code, versions, machine."""
 
+import hashlib
 import os
 import platform
 import shlex
@@ -13,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from irnn.machine import available_cores
+from irnn.registry import sources_of
 
 if TYPE_CHECKING:
+    from irnn.config import Config
     from irnn.tasks.base import Task
 
 PACKAGES = ("irnn", "torch", "numpy", "hydra-core", "omegaconf", "wandb")
@@ -72,6 +75,22 @@ def scored(task: "Task", goal: float | None) -> dict[str, Any]:
         "thresholds": list(metric.thresholds),
         **({"facts": facts} if (facts := task.facts()) else {}),
     }
+
+
+def plugins(config: "Config") -> dict[str, Any]:
+    """Name the code of plug-ins that a run uses, of which its folder keeps a copy; or nothing."""
+    used = [
+        {
+            "option": option,
+            "plugin": source.plugin or source.name,
+            "source": source.digest,
+            "files": {
+                name: hashlib.sha256(content).hexdigest() for name, content in source.files.items()
+            },
+        }
+        for option, source in sources_of(config).items()
+    ]
+    return {"plugins": used} if used else {}
 
 
 def command_line() -> list[str]:

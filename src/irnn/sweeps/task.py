@@ -17,6 +17,7 @@ from irnn import screen
 from irnn.composition import Composer, to_config
 from irnn.config import ConfigError
 from irnn.helpers import HelperError
+from irnn.plugins import load
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError
 from irnn.runs.ownership import BusyError
@@ -64,8 +65,13 @@ class SweepTask:
         screen.hurry()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the memory here when the task travels to another process or machine."""
-        return {}
+        """Leave the memory here when the task travels to another process or machine, but for plug-ins."""
+        return {"plugins": self.composer.groups.plugins}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Load plug-ins where the task arrives."""
+        for plugin in state["plugins"]:
+            load(plugin)
 
     def __call__(self, composed: DictConfig) -> float:
         """Train one job in this process, for launchers that do not know `run_here`."""

@@ -90,6 +90,7 @@ def run(
                 dtype=runtime.dtype.value,
                 deterministic=runtime.deterministic,
             )
+            | provenance.plugins(config)
             | provenance.scored(task, getattr(config.stop, task.metric.key)),
         )
         return _train(config, directory, device, kernel, slow_because, display, ending)

@@ -1,0 +1,339 @@
+"""Code of a user's own: folders, files and packages that register tasks, cells, initializations, optimizers.
+
+A plug-in is a folder with *.py and conf/GROUP/*.yaml, one file, or an importable package. It is named by
+`plugins=`, by the variable IRNN_PLUGINS, or by an entry point "irnn.plugins" of an installed package.
+What is loaded stays loaded; where its files have changed since, it is loaded anew.
+"""
+
+import importlib
+import importlib.machinery
+import importlib.util
+import os
+import re
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import yaml
+
+from irnn import registry, source_code
+from irnn.errors import ConfigError
+from irnn.groups import Groups, conf_dir
+
+VARIABLE, ENTRY_POINTS = "IRNN_PLUGINS", "irnn.plugins"
+_WORD = re.compile(r"\+{0,2}plugins=(.*)", re.DOTALL)
+_LEFT_OUT = re.compile(r"_.*|test_.*|.*_test|conftest|setup")
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A plug-in that is loaded.
+
+    Args:
+        word: names it again, from any folder.
+        package: as which its modules are imported.
+        root: its folder, or that of its file.
+        files: when each of its files was changed last.
+    """
+
+    word: str
+    package: str
+    root: Path
+    files: tuple[tuple[Path, int], ...]
+
+    @property
+    def conf(self) -> Path | None:
+        """Where its YAML is."""
+        folder = self.root / "conf"
+        return folder if folder.is_dir() and not self.word.endswith(".py") else None
+
+
+class PluginError(ConfigError):
+    """A plug-in that cannot be used; the message names file and line."""
+
+
+_loaded: dict[str, Plugin] = {}
+
+
+def without_plugins(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Take `plugins=` out of overrides: those that are left, and what was named.
+
+    Raises:
+        PluginError: It names nothing.
+    """
+    kept: list[str] = []
+    named: list[str] = []
+    for word in words:
+        if not (found := _WORD.fullmatch(word)):
+            kept.append(word)
+            continue
+        value = found[1].strip()
+        inside = value[1:-1] if re.fullmatch(r"\[.*\]", value, re.DOTALL) else value
+        names = [each.strip().strip("'\"") for each in inside.split(",")]
+        if not all(names):
+            raise PluginError(f"{word}: must name a folder, a file or a package: plugins=my_lab")
+        named += names
+    return kept, named
+
+
+def with_plugins(words: Sequence[str], groups: Groups) -> tuple[list[str], Groups]:
+    """Load what overrides, the variable and installed packages name; give the other overrides.
+
+    Raises:
+        PluginError: One cannot be used; nothing of it is left.
+    """
+    kept, named = without_plugins(words)
+    named += [each for each in re.split(rf"[,{os.pathsep}]", os.environ.get(VARIABLE, "")) if each]
+    plugins = [load(name) for name in dict.fromkeys([*named, *groups.plugins])]
+    installed = [load_installed(point) for point in entry_points()]
+    conf = [plugin.conf for plugin in (*plugins, *installed)]
+    return kept, replace(
+        groups,
+        plugins=tuple(dict.fromkeys(plugin.word for plugin in plugins)),
+        plugin_folders=tuple(dict.fromkeys(str(place) for place in conf if place is not None)),
+    )
+
+
+@cache
+def entry_points() -> Sequence[metadata.EntryPoint]:
+    """Find what installed packages register."""
+    return tuple(metadata.entry_points(group=ENTRY_POINTS))
+
+
+def load_installed(point: metadata.EntryPoint) -> Plugin:
+    """Load what an installed package registers.
+
+    Raises:
+        PluginError: It cannot be used.
+    """
+    try:
+        return load(point.value.partition(":")[0])
+    except PluginError as error:
+        distribution = point.dist.name if point.dist else "an installed package"
+        raise PluginError(f"{error} (an entry point {ENTRY_POINTS} of {distribution})") from error
+
+
+def load(name: str) -> Plugin:
+    """Load a plug-in, unless it is loaded as it is.
+
+    Args:
+        name: a folder, a file or an importable package.
+
+    Raises:
+        PluginError: It cannot be used; nothing of it is left.
+    """
+    path = Path(name).expanduser()
+    if path.is_dir() or path.is_file():
+        path = path.resolve()
+        known = _loaded.get(str(path))
+        return known if known and known.files == _stamps(path) else _load_path(name, path)
+    if re.fullmatch(r"[A-Za-z_][\w.]*", name):
+        return _loaded.get(name) or _load_package(name)
+    raise PluginError(f"plugins={name}: no such folder, file or package")
+
+
+def _load_path(name: str, path: Path) -> Plugin:
+    root = path if path.is_dir() else path.parent
+    package = re.sub(r"\W", "_", path.stem)
+    files = _stamps(path)
+    if not files:
+        raise PluginError(f"plugins={name}: {path} has no Python file; it needs one, as my_task.py")
+    _check_name(name, package, path)
+    plugin = Plugin(str(path), package, root, files)
+    with _all_or_nothing(plugin, name):
+        registry.drop(plugin.word)  # what it registered before it changed
+        if path.is_file():
+            _execute(package, path, None)
+        else:
+            _execute(package, root / "__init__.py", [str(root)])
+            for file, _ in files:
+                if file.stem != "__init__":
+                    importlib.import_module(f"{package}.{file.stem}")
+    return plugin
+
+
+def _load_package(name: str) -> Plugin:
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or spec.origin is None:
+        raise PluginError(f"plugins={name}: no such folder, file or package")
+    plugin = Plugin(name, name, Path(spec.origin).parent, ())
+    with _all_or_nothing(plugin, name):
+        importlib.import_module(name)
+    return plugin
+
+
+def _stamps(path: Path) -> tuple[tuple[Path, int], ...]:
+    """List the files that are imported, with the time of their last change."""
+    files = [path] if path.is_file() else sorted(path.glob("*.py"))
+    wanted = [f for f in files if f.name == "__init__.py" or not _LEFT_OUT.fullmatch(f.stem)]
+    return tuple((file, file.stat().st_mtime_ns) for file in wanted)
+
+
+def _check_name(name: str, package: str, path: Path) -> None:
+    """Refuse a folder that is called as something else which can be imported."""
+    known = sys.modules.get(package)
+    if known is not None:
+        places = [*getattr(known, "__path__", ()), getattr(known, "__file__", None)]
+        taken = str(path) not in places
+    else:
+        taken = package in sys.stdlib_module_names
+    if taken or not package.isidentifier():
+        raise PluginError(
+            f"plugins={name}: a package called {package} is there already; rename {path.name}"
+        )
+
+
+def _execute(package: str, file: Path, search: list[str] | None) -> None:
+    """Import a file, or a folder as a package, under a name."""
+    for known in [*sys.modules]:
+        if known == package or known.startswith(f"{package}."):
+            del sys.modules[known]
+    if search is not None and not file.is_file():
+        module = ModuleType(package)
+        module.__path__ = search
+        module.__spec__ = importlib.machinery.ModuleSpec(package, None, is_package=True)
+        module.__spec__.submodule_search_locations = search
+        sys.modules[package] = module
+        return
+    spec = importlib.util.spec_from_file_location(package, file, submodule_search_locations=search)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[package] = module
+    spec.loader.exec_module(module)
+
+
+@contextmanager
+def _all_or_nothing(plugin: Plugin, name: str) -> Iterator[None]:
+    """Take what is registered within for a plug-in's; after an error, all of it is forgotten.
+
+    Raises:
+        PluginError: Something went wrong; it names file and line.
+    """
+    modules, before = set(sys.modules), sys.dont_write_bytecode
+    sys.dont_write_bytecode = True  # a user's folder stays as it is
+    importlib.invalidate_caches()
+    try:
+        with registry.taking_back():
+            with registry.registering() as classes:
+                try:
+                    yield
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:
+                    raise PluginError(f"plugins={name}: {_where(error, plugin)}") from error
+                if not classes and plugin.conf is None:
+                    raise PluginError(
+                        f"plugins={name}: registers nothing; a class needs @task, @cell, @initialization or "
+                        "@optimizer of irnn.extend"
+                    )
+            _note_sources(classes, plugin, name)
+            _check_yaml(plugin, name)
+    except BaseException:
+        for added in set(sys.modules) - modules:
+            if added == plugin.package or added.startswith(f"{plugin.package}."):
+                del sys.modules[added]
+        raise
+    finally:
+        sys.dont_write_bytecode = before
+    _loaded[plugin.word] = plugin
+
+
+def _note_sources(classes: Sequence[type[Any]], plugin: Plugin, name: str) -> None:
+    for cls in classes:
+        file = Path(str(sys.modules[cls.__module__].__file__))
+        try:
+            source = source_code.of_plugin(
+                plugin.word, plugin.package, file, plugin.root, plugin.package
+            )
+        except (OSError, SyntaxError, ValueError) as error:
+            raise PluginError(f"plugins={name}: {file}: {error}") from error
+        registry.set_source(cls, source)
+
+
+def _where(error: BaseException, plugin: Plugin) -> str:
+    """Say in which line of a plug-in something went wrong, and what."""
+    said = next(iter(str(error).splitlines()), "") or type(error).__name__
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}, line {error.lineno}: {error.msg}"
+    if not isinstance(error, ConfigError):
+        said = f"{type(error).__name__}: {said}"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(plugin.root)]
+    if isinstance(error, ModuleNotFoundError) and (plugin.root / f"{error.name}.py").is_file():
+        said += f"; a file beside it is imported as `from .{error.name} import ...`"
+    return f"{own[-1].filename}, line {own[-1].lineno}: {said}" if own else said
+
+
+def _check_yaml(plugin: Plugin, name: str) -> None:
+    """Refuse a file that shadows one of ours, or is of a class that there is not."""
+    if plugin.conf is None:
+        return
+    for file in sorted(plugin.conf.rglob("*.yaml")):
+        where = f"plugins={name}: {file}"
+        place = file.relative_to(plugin.conf)
+        if (conf_dir() / place).exists():
+            option = f"{place.parent}={place.stem}" if place.parts[1:] else place.stem
+            raise PluginError(f"{where}: {option} is irnn's own; take another name")
+        group = place.parts[0]
+        if len(place.parts) != 2 or group not in registry.GROUPS:
+            continue
+        try:
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise PluginError(f"{where}: {' '.join(str(error).split())}") from error
+        content = content if isinstance(content, dict) else {}
+        below = content.get(group)
+        named = (below if isinstance(below, dict) else content).get("name")
+        if named is None and "defaults" in content:
+            continue  # what it builds upon says it
+        if named is None:
+            raise PluginError(
+                f"{where}, line 1: must say which class it is of, as name: {place.stem}"
+            )
+        if named not in registry.classes(group):
+            known = ", ".join(registry.classes(group))
+            raise PluginError(
+                f"{where}: name: {named} is no class; one needs @{registry.decorator_of(group)}({named!r}). "
+                f"There are {known}"
+            )
+
+
+def rebuilt(group: str, name: str, source: str, word: str, values: dict[str, Any]) -> Any:
+    """Make an option again in another process, which loads the plug-in that this one has loaded.
+
+    Raises:
+        PluginError: The plug-in has changed meanwhile.
+    """
+    if word:
+        load(word)
+    cls = registry.get(group, name)
+    if cls.source != source:
+        raise PluginError(f"plugins={word}: {group}={name} has changed since this was asked for")
+    return cls(**values)
+
+
+@contextmanager
+def forgotten() -> Iterator[None]:
+    """Forget at the end which plug-ins were loaded within."""
+    before, modules = dict(_loaded), set(sys.modules)
+    try:
+        with registry.restored():
+            yield
+    finally:
+        added = [plugin.package for word, plugin in _loaded.items() if word not in before]
+        _loaded.clear()
+        _loaded.update(before)
+        for module in set(sys.modules) - modules:
+            if module.partition(".")[0] in added:
+                del sys.modules[module]
