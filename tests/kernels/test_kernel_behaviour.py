@@ -1,19 +1,19 @@
 """What a kernel promises beside the right numbers: same bits, loud divergence, plain refusals."""
 
 import contextlib
+import ctypes
 import re
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 import torch
 from kernel_problems import Problem, results
 
-from irnn.kernels import native, reference, regression
-from irnn.kernels.compiled import Compiled, history_bytes
-from irnn.kernels.loading import Call, load
+from irnn.kernels import loading, native, reference
+from irnn.kernels.compiled import Compiled
+from irnn.kernels.loading import load
 from irnn.kernels.threads import one_thread
 
 
@@ -156,13 +156,6 @@ def test_weights_changed_before_backward_are_an_error(kernel):
         output.sum().backward()
 
 
-def test_history_size_is_the_one_that_the_library_computes(kernel):
-    for T, B, F, H in ((1, 1, 1, 1), (150, 16, 2, 100), (7, 3, 2, 125), (3, 5, 100, 256)):
-        for size in (4, 8):
-            elements = load().history_elements(Call(T, B, F, H), size == 8)
-            assert history_bytes(T, B, F, H, size) == elements * size
-
-
 REFUSED = {
     "empty batch": ({"inputs": (5, 0, 2)}, "at least one"),
     "empty sequence": ({"inputs": (0, 3, 2)}, "at least one"),
@@ -220,7 +213,23 @@ def test_one_thread_is_for_its_block_only(threads):
     assert torch.get_num_threads() == 2
 
 
-def test_the_rows_of_a_block_are_those_of_the_compiled_code() -> None:
-    header = Path(regression.__file__).with_name("cpp") / "call.hpp"
-    (rows,) = re.findall(r"block_rows = (\d+)", header.read_text())
-    assert int(rows) == regression.BLOCK_ROWS
+@pytest.mark.parametrize("name", ["Call", "Step", "Draw", "Layout"])
+def test_the_layout_of_a_call_is_that_of_the_compiled_code(name):
+    """Field by field, in order: a struct of cpp/call.hpp, read as text, and its twin in Python."""
+    text = (loading.PACKAGE / "cpp" / "call.hpp").read_text()
+    (body,) = re.findall(rf"struct {name} {{(.*?)\n}};", text, flags=re.DOTALL)
+    kinds = {"std::int64_t": ctypes.c_int64, "double": ctypes.c_double}
+    expected = []
+    for declared in re.sub(r"//.*", "", body).split(";")[:-1]:
+        kind, names = re.match(r"\s*((?:const )?[\w:]+)\s+(.*)", declared, re.DOTALL).groups()
+        for field in names.split(","):
+            pointer, word, count = re.match(r"\s*(\*?)(\w+)(?:\[(\d+)\])?\s*$", field).groups()
+            one = ctypes.c_void_p if pointer else kinds[kind]
+            expected.append((word, one * int(count) if count else one))
+    assert getattr(loading, name)._fields_ == expected
+
+
+def test_cells_and_rules_are_numbered_by_the_compiled_code():
+    library = load()
+    assert library.cells == {"recurrence": 0, "lstm": 1, "gru": 2}
+    assert list(library.rules) == ["sgd", "adam", "rmsprop"]

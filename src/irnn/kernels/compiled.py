@@ -11,14 +11,18 @@ from torch import Tensor
 from irnn.kernels.loading import Call, load
 
 
-def history_bytes(T: int, B: int, F: int, H: int, element_size: int) -> int:
-    """Size of what forward keeps for backward; `history_elements` of cpp/call.hpp, in bytes.
+def history_bytes(cell: str, T: int, B: int, F: int, H: int, element_size: int) -> int:
+    """Size of what forward keeps for backward, T + 1 times B rows of states and more."""
+    return (T + 1) * B * _history_row(cell, int(F), int(H), element_size)
 
-    Per step and row the states, the inputs and a 1, padded to an odd number of cache lines.
-    """
-    line = 64 // element_size
-    lines = (H + F + 1 + line - 1) // line
-    return (T + 1) * B * (lines + 1 - lines % 2) * 64
+
+@cache
+def _history_row(cell: str, F: int, H: int, element_size: int) -> int:
+    library = load()
+    assert not isinstance(library, str)
+    call = Call(features=F, hidden=H, cell=library.cells[cell])
+    row: int = library.history_row(call, element_size == 8)
+    return row
 
 
 class Compiled:
@@ -69,7 +73,7 @@ class Compiled:
         h0 = None if h0 is None else dense(h0)
         output = inputs.new_empty((B, H) if last_only else (T, B, H))
         new = inputs.new_zeros if zeroed else inputs.new_empty  # torch.empty has a default device
-        size = history_bytes(T, B, F, H, inputs.element_size()) if keep else 0
+        size = history_bytes("recurrence", T, B, F, H, inputs.element_size()) if keep else 0
         history = new(size, dtype=torch.uint8)
         if self.poison and not zeroed:
             history.fill_(0xFF)  # NaN, read as float32 or as float64
@@ -124,6 +128,23 @@ class Compiled:
     def step(self, step: Any, dtype: torch.dtype) -> None:
         """Make the optimizer's step that `irnn.kernels.descent` describes in `step`, by reference."""
         self._library.step(step, self._index, dtype is torch.float64)
+
+    def rule(self, name: str) -> int:
+        """Give the number of an optimizer's rule.
+
+        Raises:
+            KeyError: there is no such rule.
+        """
+        return self._library.rules[name]
+
+    def cell(self, name: str) -> int:
+        """Give the number of a cell: "recurrence", "lstm" or "gru"."""
+        return self._library.cells[name]
+
+    def regression_rows(self, call: Call) -> int:
+        """Say for how many rows of a batch a regression's history needs room."""
+        rows: int = self._library.regression_rows(ctypes.byref(call))
+        return rows
 
     def _run(self, function: Any, call: Call, dtype: torch.dtype) -> None:
         if function(ctypes.byref(call), self._index, dtype is torch.float64):

@@ -14,8 +14,6 @@ from irnn.kernels.compiled import Compiled, default
 from irnn.kernels.loading import Step
 from irnn.kernels.native import applies
 
-RULES = ("sgd", "adam", "rmsprop")  # in the order of `Rule` of cpp/call.hpp
-
 
 class Descent:
     """Change parameters (N,) by a gradient (N,), unless it or the loss is not finite.
@@ -54,7 +52,7 @@ class Descent:
                 self._check(tensor, self._shape)
         self._step = Step(
             count=parameters.numel(),
-            rule=RULES.index(rule),
+            rule=self._kernel.rule(rule),
             parameters=parameters.data_ptr(),
             gradient=gradient.data_ptr(),
             max_norm=max_norm,

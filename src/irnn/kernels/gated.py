@@ -11,8 +11,8 @@ from torch import Tensor
 
 from irnn.kernels import reference, transforms
 from irnn.kernels.arguments import check_gated
-from irnn.kernels.compiled import Compiled, default
-from irnn.kernels.gated_calls import CELLS, backward, forward, gradient_shapes, history_bytes
+from irnn.kernels.compiled import Compiled, default, history_bytes
+from irnn.kernels.gated_calls import CELLS, backward, forward, gradient_shapes
 from irnn.kernels.native import applies, refuses
 
 
@@ -153,7 +153,7 @@ def _(
     keep: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     (T, B, F), H, new = inputs.shape, w_hh.shape[1], inputs.new_empty
-    size = history_bytes(CELLS[cell], T, B, F, H, inputs.element_size()) if keep else 0
+    size = history_bytes(cell, T, B, F, H, inputs.element_size()) if keep else 0
     output = new((B, H) if last_only else (T, B, H))
     return output, new((B, H) if CELLS[cell].carries else 0), new(size, dtype=torch.uint8)
 

@@ -7,33 +7,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from irnn.kernels.compiled import Compiled, dense
+from irnn.kernels.compiled import Compiled, dense, history_bytes
 from irnn.kernels.loading import Call
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What the compiled code must know of a cell: `kind` is its number in cpp/call.hpp."""
+    """What is known of a gated cell by the compiled code's name for it."""
 
     name: str
-    kind: int
     gates: int
-    kept: int  # values per unit and step that backward needs beside the states
     carries: bool  # has a second state, c
 
 
-CELLS = {"lstm": Cell("lstm", 1, 4, 5, True), "gru": Cell("gru", 2, 3, 4, False)}
-
-
-def history_bytes(cell: Cell, T: int, B: int, F: int, H: int, element_size: int) -> int:
-    """Size of what forward keeps for backward; `history_elements` of cpp/call.hpp, in bytes.
-
-    Per step and row the states, the inputs and a 1; and what the cell keeps, each of it in whole cache
-    lines. Both are padded to an odd number of lines.
-    """
-    line = 64 // element_size
-    states, tape = (H + F + line) // line, cell.kept * ((H + line - 1) // line)
-    return (T + 1) * B * (states + 1 - states % 2 + tape + 1 - tape % 2) * 64
+CELLS = {"lstm": Cell("lstm", 4, True), "gru": Cell("gru", 3, False)}
 
 
 def forward(
@@ -54,7 +41,7 @@ def forward(
     output = inputs.new_empty((B, H) if last_only else (T, B, H))
     carry = inputs.new_empty((B, H) if cell.carries else 0)
     new = inputs.new_zeros if zeroed else inputs.new_empty
-    size = history_bytes(cell, T, B, F, H, inputs.element_size()) if keep else 0
+    size = history_bytes(name, T, B, F, H, inputs.element_size()) if keep else 0
     history = new(size, dtype=torch.uint8)
     if kernel.poison and not zeroed:
         history.fill_(0xFF)
@@ -125,7 +112,7 @@ def _call(kernel: Compiled, cell: Cell, inputs: Tensor, w_hh: Tensor, last_only:
     T, B, F = inputs.shape
     threads = torch.get_num_threads()
     call = Call(T, B, F, w_hh.shape[1], *inputs.stride(), False, last_only, threads, kernel.poison)
-    call.cell = cell.kind
+    call.cell = kernel.cell(cell.name)
     return call
 
 

@@ -3,10 +3,11 @@
 import ctypes
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from irnn.kernels.missing import why_not_built, why_not_loaded
 
-INTERFACE_VERSION = 5  # as irnn_interface_version() in cpp/module.cpp
+INTERFACE_VERSION = 6  # as irnn_interface_version() in cpp/module.cpp
 PACKAGE = Path(__file__).parent
 LIBRARY = "_native.so"
 """The file that the install builds, on macOS too."""
@@ -80,11 +81,16 @@ class Library:
         library = ctypes.CDLL(str(path))
         if library.irnn_interface_version() != INTERFACE_VERSION:
             raise OSError(f"{path} was built from another version of irnn")
-        library.irnn_variant_name.restype = library.irnn_compiler.restype = ctypes.c_char_p
+        library.irnn_compiler.restype = ctypes.c_char_p
         self.compiler: str = library.irnn_compiler().decode()
-        library.irnn_history_elements.restype = ctypes.c_int64
-        library.irnn_history_elements.argtypes = (ctypes.POINTER(Call), ctypes.c_int)
-        self.history_elements = library.irnn_history_elements
+        library.irnn_history_row.restype = library.irnn_regression_rows.restype = ctypes.c_int64
+        library.irnn_history_row.argtypes = (ctypes.POINTER(Call), ctypes.c_int)
+        library.irnn_regression_rows.argtypes = (ctypes.POINTER(Call),)
+        self.history_row, self.regression_rows = (
+            library.irnn_history_row,
+            library.irnn_regression_rows,
+        )
+        self.cells, self.rules = _numbers(library.irnn_cell_name), _numbers(library.irnn_rule_name)
         for name in ("irnn_forward", "irnn_backward", "irnn_regression"):
             getattr(library, name).argtypes = (ctypes.POINTER(Call), ctypes.c_int, ctypes.c_int)
         library.irnn_step.argtypes = (ctypes.POINTER(Step), ctypes.c_int, ctypes.c_int)
@@ -97,12 +103,17 @@ class Library:
         self.forward = library.irnn_forward
         self.backward = library.irnn_backward
         self.regression = library.irnn_regression
-        self.variants: dict[str, int] = {}
-        index = 0
-        while name := library.irnn_variant_name(index):
-            if library.irnn_variant_supported(index):
-                self.variants[name.decode()] = index
-            index += 1
+        known = _numbers(library.irnn_variant_name)
+        self.variants = {n: i for n, i in known.items() if library.irnn_variant_supported(i)}
+
+
+def _numbers(name_of: Any) -> dict[str, int]:
+    """Give the number of every name that the library knows, in its order."""
+    name_of.restype = ctypes.c_char_p
+    found: dict[str, int] = {}
+    while name := name_of(len(found)):
+        found[name.decode()] = len(found)
+    return found
 
 
 @cache

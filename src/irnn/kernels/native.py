@@ -176,7 +176,7 @@ def _(
 ) -> tuple[Tensor, Tensor]:
     T, B, F = inputs.shape
     H = w_hh.shape[0]
-    size = history_bytes(T, B, F, H, inputs.element_size()) if keep else 0
+    size = history_bytes("recurrence", T, B, F, H, inputs.element_size()) if keep else 0
     output = inputs.new_empty((B, H) if last_only else (T, B, H))
     return output, inputs.new_empty(size, dtype=torch.uint8)
 

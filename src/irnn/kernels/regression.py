@@ -14,8 +14,6 @@ from irnn.kernels.compiled import Compiled, default, history_bytes
 from irnn.kernels.loading import Call
 from irnn.kernels.native import applies
 
-BLOCK_ROWS = 8  # as block_rows in cpp/call.hpp
-
 
 class Regression:
     """mean over rows of (w_out . h_T + b_out - y)^2, h_T being one layer's last state from zero.
@@ -125,20 +123,17 @@ class Regression:
                 f"targets is {targets.dtype} of shape {tuple(targets.shape)} on {targets.device}; "
                 f"expected {inputs.dtype} of shape {(B,)} on {inputs.device}"
             )
-        blocks = min(threads, -(-B // BLOCK_ROWS))
-        sizes = T, blocks * BLOCK_ROWS, F, H, inputs.element_size()
-        size = (
-            history_bytes(*sizes)
-            if self.cell is None
-            else gated_calls.history_bytes(self.cell, *sizes)
-        )
+        strides, tanh = inputs.stride(), self.nonlinearity == "tanh"
+        call = Call(T, B, F, H, *strides, tanh, True, threads, self.kernel.poison)
+        name = self.cell.name if self.cell else "recurrence"
+        call.cell = self.kernel.cell(name)
+        rows = self.kernel.regression_rows(call)
+        size = history_bytes(name, T, rows, F, H, inputs.element_size())
         if self._room.numel() < size:
             self._room = inputs.new_empty(size, dtype=torch.uint8)
         if self.kernel.poison:
             self._room.fill_(0xFF)
-        strides, tanh = inputs.stride(), self.nonlinearity == "tanh"
-        self._call = Call(T, B, F, H, *strides, tanh, True, threads, self.kernel.poison)
-        self._call.cell = self.cell.kind if self.cell else 0
+        self._call = call
         self._call.history, self._call.loss = self._room.data_ptr(), self._loss.data_ptr()
         names = (
             ("w_ih", "w_hh", "bias", "second_bias") if self.bias is not None else ("w_ih", "w_hh")

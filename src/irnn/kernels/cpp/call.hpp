@@ -19,11 +19,11 @@ struct Call {
     const void *inputs;                                   // (T, B, F)
     const void *w_ih, *w_hh, *bias, *h0;                  // (H, F) (H, H) (H) (B, H)
     void *output;                                         // (B, H) or (T, B, H)
-    void *history;              // history_elements(), or null: nothing is kept for backward
+    void *history;              // history_row() for each of (T + 1, B), or null: nothing is kept for backward
     const void *grad_output;    // like output
     void *grad_inputs;          // (T, B, F) or null
     void *grad_w_ih, *grad_w_hh, *grad_bias, *grad_h0;  // the last two may be null
-    // For `regression` alone, where `history` is room for one block of rows per thread:
+    // For `regression` alone, where `history` is room for regression_rows() rows instead of B:
     const void *targets, *w_out, *b_out;  // (B) (H) (1)
     void *loss, *grad_w_out, *grad_b_out;  // (1) (H) (1)
     // torch.nn.RNN has two biases, which are added, and so two equal gradients: null or (H)
@@ -36,8 +36,10 @@ struct Call {
 };
 
 enum CellKind : std::int64_t { simple_cell, lstm_cell, gru_cell };
+constexpr const char *cell_names[] = {"recurrence", "lstm", "gru"};
 
 enum class Rule : std::int64_t { sgd, adam, rmsprop };
+constexpr const char *rule_names[] = {"sgd", "adam", "rmsprop"};
 
 // One step of an optimizer on a vector of parameters; mirrored by `Step` in ../loading.py.
 struct Step {
@@ -129,8 +131,14 @@ inline Index tape_stride(const Call &call, Index element_size) {
     return (vectors * ((call.hidden + line - 1) / line) | 1) * line;
 }
 
-inline Index history_elements(const Call &call, Index element_size) {
-    return (call.time + 1) * call.batch * (row_stride(call, element_size) + tape_stride(call, element_size));
+// Elements that are kept for backward of one step of one row.
+inline Index history_row(const Call &call, Index element_size) {
+    return row_stride(call, element_size) + tape_stride(call, element_size);
+}
+
+// Rows that `regression` works on at a time: a block per thread.
+inline Index regression_rows(const Call &call) {
+    return block_rows * (call.threads < partial_count(call) ? call.threads : partial_count(call));
 }
 
 // Uninitialised memory on a cache line boundary; filled with NaN when `poison` is set, so that a

@@ -29,17 +29,20 @@ const Variant *const variants[] = {
 #endif
     &baseline_variant,
 };
-constexpr int variant_count = sizeof(variants) / sizeof(variants[0]);
 
 }  // namespace
 }  // namespace irnn
 
+namespace {
+template <class T, int N> constexpr int count_of(T (&)[N]) { return N; }
+}  // namespace
+
 // Changes with every change of `Call` or of a function below.
-IRNN_EXPORT int irnn_interface_version() { return 5; }
+IRNN_EXPORT int irnn_interface_version() { return 6; }
 
 // The name of the index-th variant, best first, or null past the last.
 IRNN_EXPORT const char *irnn_variant_name(int index) {
-    return index < irnn::variant_count ? irnn::variants[index]->name : nullptr;
+    return index < count_of(irnn::variants) ? irnn::variants[index]->name : nullptr;
 }
 
 // What compiled this file: the last bits of results follow the compiler too.
@@ -53,9 +56,21 @@ IRNN_EXPORT const char *irnn_compiler() {
 
 IRNN_EXPORT int irnn_variant_supported(int index) { return irnn::variants[index]->supported(); }
 
-IRNN_EXPORT std::int64_t irnn_history_elements(const irnn::Call *call, int is_double) {
-    return irnn::history_elements(*call, is_double ? sizeof(double) : sizeof(float));
+// The names of cells and of optimizers' rules, by the numbers that stand for them; null past the last.
+IRNN_EXPORT const char *irnn_cell_name(int number) {
+    return number < count_of(irnn::cell_names) ? irnn::cell_names[number] : nullptr;
 }
+IRNN_EXPORT const char *irnn_rule_name(int number) {
+    return number < count_of(irnn::rule_names) ? irnn::rule_names[number] : nullptr;
+}
+
+// In bytes.
+IRNN_EXPORT std::int64_t irnn_history_row(const irnn::Call *call, int is_double) {
+    const irnn::Index size = is_double ? sizeof(double) : sizeof(float);
+    return irnn::history_row(*call, size) * size;
+}
+
+IRNN_EXPORT std::int64_t irnn_regression_rows(const irnn::Call *call) { return irnn::regression_rows(*call); }
 
 namespace {
 // 0, or 1 when memory ran out.
