@@ -16,6 +16,7 @@ from irnn.reporting.published import LABELS, PublishedRow, rows_of
 from irnn.reporting.run import Run
 from irnn.reporting.scoring import Scoring
 from irnn.reporting.settings import ABSENT, Value, labels
+from irnn.reporting.sides import side_by_side
 from irnn.reporting.summary import Group, Summary, crossing, time_to
 
 SEQ_LEN = "task.seq_len"
@@ -59,6 +60,8 @@ def _around(summary: Summary) -> dict[str, Any]:
         "keys": varying(summary),
         "lengths": {name: lengths(summary, name) for name in (*summary.thresholds, RATE)},
         "thresholds": list(summary.thresholds),
+        "goal": summary.goal,
+        "sides": side_by_side(summary),
         "threshold": summary.drawn,
         "success": summary.success,
         "published": published_points(summary.scoring.task),
@@ -248,6 +251,7 @@ def _published(row: PublishedRow, threshold: str, value: float | None) -> dict[s
         "source": row.source,
         "T": row.seq_len,
         "threshold": threshold,
+        "of": row.threshold,
         "median": value,
         "lines": [
             f"{row.model}, T = {row.seq_len}: {row.outcome or 'not reached'}",

@@ -35,8 +35,9 @@ from irnn.reporting.summary import (
     NO_CROSSING,
     Crossing,
     crossing,
+    end_score,
+    final_score,
     median,
-    middle,
     succeeded,
     time_to,
 )
@@ -194,16 +195,9 @@ def hold(
         difference=newcombe(*margins),
         rate_p=fisher_exact(*margins) if len(strata) == 1 else stratified_exact(tables),
         sooner=Ranks(times, in_a, index),
-        better=Ranks([(_end(run), True) for run in both], in_a, index),
+        better=Ranks([(end_score(run), True) for run in both], in_a, index),
         cautions=tuple(_cautions(named, a, b)),
     )
-
-
-def _end(run: Run) -> float:
-    """The held-out score at the end, turned so that less is better; one that blew up is worse than any."""
-    if run.status == "diverged" or math.isnan(run.value):
-        return math.inf
-    return -run.value if run.scoring.higher else run.value
 
 
 def _named(keys: Sequence[str], values: Sequence[Value]) -> str:
@@ -218,11 +212,9 @@ def _margin(solved: NDArray[np.bool_]) -> tuple[int, int]:
 
 def _side(name: str, runs: Sequence[Run], level: str, asked: str | None) -> Side:
     solved = sum(succeeded(run, asked) for run in runs)
-    turn = -1 if runs[0].scoring.higher else 1
-    final = middle([_end(run) for run in runs])
     best = median([run.best_value for run in runs])
     reached = crossing(runs, level) if level else NO_CROSSING
-    return Side(name, tuple(runs), solved, reached, turn * final, best)
+    return Side(name, tuple(runs), solved, reached, final_score(runs), best)
 
 
 def _threshold(runs: Sequence[Run], asked: float | None) -> str:
@@ -348,12 +340,29 @@ def sentences(comparison: Comparison) -> list[str]:
         f"{comparison.threshold}: {wording.quantile(a.crossing.median)} against "
         f"{wording.quantile(b.crossing.median)}; {a.name} first in {first_a} pairs of runs, "
         f"{b.name} in {first_b}, undecided {unknown}; {wording.p_value(comparison.sooner.p)}).",
+        _scores(comparison),
         f"Compared within {matched} matched setting{'s' * (matched != 1)}"
         + (f"; {comparison.left_out} runs without a counterpart left out." * bool(matched))
         * bool(comparison.left_out)
         + ("." if not comparison.left_out else ""),
     ]
     return lines + list(comparison.cautions)
+
+
+def _scores(comparison: Comparison) -> str:
+    """The held-out scores at the end and at best, and whether they tell the sides apart."""
+    a, b = comparison.a, comparison.b
+    scoring = a.runs[0].scoring
+    end_a, end_b, best_a, best_b = (
+        wording.score(each, scoring) for each in (a.final, b.final, a.best, b.best)
+    )
+    first_a, first_b, _ = comparison.better.pairs
+    p = comparison.better.p
+    ahead = a.name if first_a > first_b else b.name
+    return (
+        f"{_verdict(p, f'{ahead} ends better')} (median held-out {scoring.label} at the end: {end_a} against "
+        f"{end_b}, at its best: {best_a} against {best_b}; {wording.p_value(p)})."
+    )
 
 
 def _nobody(comparison: Comparison) -> str:

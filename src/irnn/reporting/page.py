@@ -33,6 +33,8 @@ SCRIPTS = (
     "download.js",
     "curves.js",
     "scatter.js",
+    "survival.js",
+    "sides.js",
     "live.js",
     "start.js",
 )

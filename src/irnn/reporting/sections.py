@@ -160,6 +160,38 @@ def _dashed(summary: Summary, score: str) -> str:
 
 
 @dataclass(frozen=True)
+class Sides:
+    """Groups to hold side by side: their names by their numbers, and the two that stand there at first."""
+
+    options: dict[str, str]
+    first: str
+    second: str
+
+
+def sides(summary: Summary) -> Sides | None:
+    """The best two groups come first; None where there are no two."""
+    if len(summary.groups) < 2:
+        return None
+    level = summary.asked or summary.goal
+    order = sorted(
+        range(len(summary.groups)), key=lambda index: _rank(summary.groups[index], level, summary)
+    )
+    options = {str(index): summary.name(group) for index, group in enumerate(summary.groups)}
+    return Sides(options, str(order[0]), str(order[1]))
+
+
+def survival(summary: Summary) -> dict[str, str]:
+    """What the share of runs against updates can be of; nothing where no run has finished."""
+    scoring = summary.scoring
+    if not any(group.finished for group in summary.groups):
+        return {}
+    options = {"goal": "solved"} if any(group.goal for group in summary.groups) else {}
+    return options | {
+        name: f"got to {scoring.label} {scoring.sign} {name}" for name in summary.thresholds
+    }
+
+
+@dataclass(frozen=True)
 class Lengths:
     """What stands around the chart against T: thresholds to choose from, and published rows."""
 

@@ -225,6 +225,19 @@ def middle(values: Sequence[float]) -> float:
     return value if math.isfinite(value) else math.nan
 
 
+def end_score(run: Run) -> float:
+    """The held-out score at the end, turned so that less is better; one that blew up is worse than any."""
+    if run.status == "diverged" or math.isnan(run.value):
+        return math.inf
+    return -run.value if run.scoring.higher else run.value
+
+
+def final_score(runs: Sequence[Run]) -> float:
+    """Median of the held-out scores at the end; NaN where the median run blew up, or there is none."""
+    ends = middle([end_score(run) for run in runs])
+    return -ends if runs and runs[0].scoring.higher else ends
+
+
 def succeeded(run: Run, asked: str | None) -> bool:
     """Whether a run solved its task, or got past the threshold asked for."""
     return run.status == "solved" if asked is None else run.reached(asked) is not None

@@ -141,6 +141,7 @@ function marker(shape, x, y, r) {
   if (shape === "square") return `M${x - r} ${y - r}h${2 * r}v${2 * r}h${-2 * r}Z`;
   if (shape === "up") return `M${x - r} ${y + r}L${x + r} ${y + r}L${x} ${y - r}Z`;
   if (shape === "diamond") return `M${x} ${y - r}L${x + r} ${y}L${x} ${y + r}L${x - r} ${y}Z`;
+  if (shape === "tick") return `M${x} ${y - r}v${2 * r}`;
   if (shape === "cross") return `M${x - r} ${y - r}L${x + r} ${y + r}M${x - r} ${y + r}L${x + r} ${y - r}`;
   return `M${x - r} ${y}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`;
 }

@@ -5,6 +5,8 @@ function start() {
   setupSwatches();
   for (const part of PARTS) {
     setupCurves(part);
+    setupSides(part);
+    setupSurvival(part);
     setupLengths(part);
     setupOverfitting(part);
   }

@@ -1,0 +1,72 @@
+"""Groups side by side: the numbers of each, and how sure the difference of two success rates is."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from irnn.reporting import wording
+from irnn.reporting.settings import show
+from irnn.reporting.statistics import Interval, fisher_exact, newcombe
+from irnn.reporting.summary import Group, Summary, final_score
+
+_MOST = 60
+"""Groups of which every pair is tested; of more the page would carry too many sentences."""
+
+
+def side_by_side(summary: Summary) -> dict[str, Any]:
+    """What the page needs to hold any two groups side by side.
+
+    `rows` names the rows, `groups` has each group's cells in their order: words `w`, where it is one the
+    number `n`, and `s` for a setting, which is shown where it differs. `pairs` has for the numbers of two
+    groups, `"0-3"`, what their success rates tell, the second held against the first and the other way round.
+    """
+    scoring = summary.scoring
+    rows = [*summary.labels, "finished runs", summary.success]
+    rows += [f"updates to {threshold}, median" for threshold in summary.thresholds]
+    rows += [
+        f"held-out {scoring.label} at the end, median",
+        f"best held-out {scoring.label}, median",
+    ]
+    rows += ["seconds, median", "updates per second, median"]
+    pairs = {}
+    if len(summary.groups) <= _MOST:
+        for (i, a), (j, b) in itertools.combinations(enumerate(summary.groups), 2):
+            pairs[f"{i}-{j}"] = _told(a, b)
+    return {
+        "rows": rows,
+        "groups": [_cells(group, summary) for group in summary.groups],
+        "pairs": pairs,
+    }
+
+
+def _cells(group: Group, summary: Summary) -> list[dict[str, Any]]:
+    cells: list[dict[str, Any]] = [{"w": show(value), "s": True} for value in group.values]
+    cells.append({"w": str(len(group.finished))})
+    cells.append({"w": f"{group.succeeded} of {group.tried}: {wording.rate(group.rate)}"})
+    for threshold in summary.thresholds:
+        crossing = group.crossings[threshold]
+        cells.append({"w": wording.quantile(crossing.median), "n": _known(crossing.median.value)})
+    scores: Sequence[float] = (final_score(group.finished), group.best)
+    cells += [{"w": wording.score(each, summary.scoring), "n": _known(each)} for each in scores]
+    cells.append({"w": wording.duration(group.seconds), "n": _known(group.seconds)})
+    speed = group.steps_per_second
+    return [*cells, {"w": wording.speed(speed), "n": _known(speed)}]
+
+
+def _told(a: Group, b: Group) -> list[str]:
+    """What the success rates of two groups tell: B minus A, and A minus B."""
+    if not a.tried or not b.tried:
+        return ["One of them has no finished run."] * 2
+    margins = (b.succeeded, b.tried, a.succeeded, a.tried)
+    apart, p = newcombe(*margins), wording.p_value(fisher_exact(*margins))
+    back = Interval(-apart.estimate, -apart.high, -apart.low)
+    return [
+        f"Success rates differ by {100 * each.estimate:+.0f} points (95 % interval {100 * each.low:+.0f} to "
+        f"{100 * each.high:+.0f}; Fisher's exact test: {p})."
+        for each in (apart, back)
+    ]
+
+
+def _known(value: float) -> float | None:
+    return float(f"{value:.4g}") if math.isfinite(value) else None
