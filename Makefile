@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs-ready
 NOTEBOOK_READY := $(VENV)/.notebook-ready
 BENCH_READY := $(VENV)/.bench-ready
 WHEELS_READY := $(VENV)/.wheels-ready
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slow test-slurm test-all lint kernel-compilers wheels format bench bench-update bench-cells bench-where bench-data bench-command bench-report notebook report clean
+.PHONY: help setup train test test-slow test-slurm test-all lint kernel-compilers wheels format bench bench-update bench-cells bench-where bench-data bench-command bench-report reference docs notebook report clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -60,7 +61,7 @@ $(BENCH_READY): $(READY)
 	$(BIN)/pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
-bench: bench-update bench-cells bench-data bench-command ## Check parity, then time everything (a quarter of an hour; installs JAX)
+bench: bench-update bench-cells bench-where bench-data bench-command ## Check parity, then time everything (a quarter of an hour; installs JAX)
 
 bench-update: $(BENCH_READY) ## Check parity, then time an update against its peers
 	$(BIN)/python benchmarks/update.py $(ARGS)
@@ -80,6 +81,16 @@ bench-command: $(READY) ## Time the command: --help, first update, solved at T=1
 bench-report: $(READY) ## Time a report on 1,000 runs, and measure its memory
 	$(BIN)/python benchmarks/report.py $(ARGS)
 
+reference: $(READY) ## Write docs/settings.md and docs/decisions/README.md from the schema and the decisions
+	$(BIN)/python docs/reference.py
+
+$(DOCS_READY): $(READY)
+	$(BIN)/pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
+docs: $(DOCS_READY) reference ## Build the documentation as a site into site/
+	$(BIN)/zensical build --clean --strict
+
 $(NOTEBOOK_READY): $(READY)
 	$(BIN)/pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[notebook]'
 	@touch $@
@@ -91,5 +102,5 @@ report: $(READY) ## Report on every run in runs/ (table, report/report.html, rep
 	$(BIN)/python -m irnn.report runs --out report $(ARGS)
 
 clean: ## Remove the environment, builds and caches; never runs/
-	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site .cache src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

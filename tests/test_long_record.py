@@ -44,15 +44,6 @@ def test_the_tables_count_what_the_curves_show() -> None:
     assert f"| {statistics.median(first):,.0f} / {max(first):,} |" in row
 
 
-def test_the_short_table_of_the_readme_is_the_long_one() -> None:
-    readme = (ROOT / "README.md").read_text().splitlines()
-    for row in tables.ladder(RUNS):
-        length, marks, units, *rest = (cell.strip() for cell in row.strip("|").split("|"))
-        if marks == "anywhere" and units == "100" and length != "700":
-            chosen = [length, rest[0], rest[1], rest[3], rest[4], rest[5]]
-            assert f"| {' | '.join(chosen)} |" in readme
-
-
 def test_the_recorded_runs_have_the_ids_of_their_configurations() -> None:
     for run in RUNS:
         assert run_id(to_config(OmegaConf.create(run["config"]))) == run["run_id"]

@@ -249,7 +249,7 @@ def test_the_table_of_the_decision_on_the_rate_follows_from_its_record() -> None
 
 
 def test_every_record_has_a_page_and_is_in_the_list() -> None:
-    listed = re.findall(r"\[(20[\w-]+)\]\(\1\)", (RECORDS / "README.md").read_text())
+    listed = re.findall(r"\[(20[\w-]+)\]\(\1/README\.md\)", (RECORDS / "README.md").read_text())
     folders = {path.name for path in RECORDS.iterdir() if (path / "README.md").is_file()}
     assert folders == {path.name for path in RECORDS.iterdir() if path.name.startswith("20")}
     assert folders == set(listed)

@@ -1,4 +1,4 @@
-"""The numbers in the verdicts of docs/reproduction.md and in the README's words are those of the records."""
+"""The numbers in the verdicts of docs/reproduction.md and of docs/divergence.md are those of the records."""
 
 import math
 import statistics

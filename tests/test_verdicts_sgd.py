@@ -23,7 +23,7 @@ def exploded(length: int) -> list[dict[str, Any]]:
 
 
 def test_the_verdict_on_sgd_at_200_is_that_of_its_records() -> None:
-    page, readme = text_of("docs/reproduction.md"), text_of("README.md")
+    page, readme = text_of("docs/reproduction.md"), text_of("docs/divergence.md")
     runs = sgd(200, "stop")
     assert exploded(200) == []
     left = left_of(runs)
@@ -47,7 +47,7 @@ def test_the_verdict_on_sgd_at_150_is_that_of_its_records() -> None:
     assert said in page
     assert left_of([run for policy in POLICIES for run in sgd(150, policy)]) == []
     assert {run["status"] for run in sgd(150, "stop")} == {"diverged", "exhausted"}
-    readme = text_of("README.md")
+    readme = text_of("docs/divergence.md")
     assert "three did at T = 150, none at 200, five at 300 and five at 400" in readme
     assert f"after {min(steps):,} updates at the earliest" in readme
     assert all(run["steps"] >= min(steps) for n in (300, 400) for run in exploded(n))
@@ -117,7 +117,9 @@ def test_the_verdict_on_rolling_back_is_that_of_its_records() -> None:
         assert f"come to {', '.join(best[:-1])} and {best[-1]} at T = {length}" in page
     assert counts == [3, 4, 3, 3]  # "three of the four", "all three"
     assert [len(left_of(sgd(length, "rollback"))) for length in (300, 400)] == [4, 5]
-    assert "nine of the ten seeds of T = 300 and 400 leave the plateau" in text_of("README.md")
+    assert "nine of the ten seeds of T = 300 and 400 leave the plateau" in text_of(
+        "docs/divergence.md"
+    )
     soon = [
         run["solved_at"]["0.1"] - run["divergences"][0]["step"]
         for length in (300, 400)
@@ -204,4 +206,4 @@ def test_what_is_said_of_a_plain_loop_is_what_it_printed() -> None:
     assert [f"{losses[0]:.0e}", f"{losses[-1]:.0e}"] == ["3e+17", "2e+30"]
     assert "where it is, at 3e17 to 2e30" in page
     said = "did not get out of there again in its 400 updates with eight of ten seeds"
-    assert said in text_of("README.md")
+    assert said in text_of("docs/divergence.md")

@@ -39,14 +39,15 @@ def speed_tables() -> dict[str, list[str]]:
                 *shares,
             ]
         )
-        if case["H"] == 100 and case["B"] == 16:
-            chosen = ("irnn", "nn.RNN", "jax scan", "floor")
-            short.append([*sizes, *(digits(middle[name]) for name in chosen), *ratios])
+        if (case["H"], case["B"], case["threads"]) == (100, 16, 2) and case["silent"] > 0:
+            of = sizes[0], case["start"]
+            chosen = ("irnn", "nn.RNN", "jax scan")
+            short.append([*of, *(digits(middle[name]) for name in chosen), *ratios])
     sizes = ["T", "threads", "weights", "silent"]
     ratios = ["`nn.RNN` / irnn", "JAX / irnn"]
     whole = ["H", "B", *sizes, "irnn", "`nn.RNN` loop", "`torch.compile`", "JAX scan", "floor"]
     whole += [*ratios, "irnn / floor", "outside the kernel", "batches"]
-    part = [*sizes, "irnn", "`torch.nn.RNN` loop", "JAX scan", "matrix-product floor", *ratios]
+    part = ["T", "weights", "irnn", "`torch.nn.RNN` loop", "JAX scan", *ratios]
     return {
         "speed": table(whole, rows),
         "speed-short": [*table(part, short), "", in_words(measured)],

@@ -55,14 +55,14 @@ def text(groups: Groups = OURS) -> str:
     parts = [
         USAGE,
         "Groups, GROUP=OPTION:",
-        *(_group(group, groups) for group in GROUPS),
+        *(_group_lines(name, groups) for name in GROUPS),
         "",
         "Settings, KEY=VALUE, and in brackets what they are in the default run:",
     ]
-    return "\n".join([*parts, *map(_setting, _all_settings(groups)), "", FLAGS])
+    return "\n".join([*parts, *map(_setting_lines, all_settings(groups)), "", FLAGS])
 
 
-def _all_settings(groups: Groups) -> list[Setting]:
+def all_settings(groups: Groups = OURS) -> list[Setting]:
     """Give every setting that any option has, with its value in the default run where it is in that."""
     values = {setting.key: setting.value for setting in settings(compose_config([], groups))}
     return [
@@ -71,17 +71,40 @@ def _all_settings(groups: Groups) -> list[Setting]:
     ]
 
 
-def _group(group: str, groups: Groups) -> str:
-    options = sorted(groups.options(group), key=_natural)
-    number = f"  (or any number, for {NUMERIC_GROUPS[group]})" if group in NUMERIC_GROUPS else ""
-    number += f"  ({BESIDES[group]})" if group in BESIDES else ""
+def group(name: str, groups: Groups = OURS) -> tuple[str, dict[str, str]]:
+    """Say what may stand in the place of a group's options, and describe each in a line."""
+    remarks = [f"or any number, for {NUMERIC_GROUPS[name]}"] if name in NUMERIC_GROUPS else []
+    remarks += [BESIDES[name]] if name in BESIDES else []
+    options = {}
+    for option in sorted(groups.options(name), key=_natural):
+        file = groups.file(name, option)
+        options[option] = described(file) if file else registry.get(name, option).summary
+    return "; ".join(remarks), options
+
+
+def remarks(setting: Setting) -> str:
+    """Say which options have a setting, within which bounds, and which names it takes."""
+    bounds = " and ".join(f"{relation} {bound:g}" for relation, bound in setting.bounds.items())
+    owners = f"only {', '.join(setting.only)}" if setting.only else ""
+    return "; ".join(filter(None, (owners, bounds, " | ".join(names_of(setting.type)))))
+
+
+def default(setting: Setting) -> str | None:
+    """Write what a setting is in the default run; None where it is not in that."""
+    shown = plain(setting.value)
+    if shown is MISSING:
+        return None
+    if shown is None or isinstance(shown, bool):
+        return "null" if shown is None else str(shown).lower()
+    return str(shown)
+
+
+def _group_lines(name: str, groups: Groups) -> str:
+    remark, options = group(name, groups)
     width = max(map(len, options)) + 2
-    lines = [f"\n  {group}{number}"]
-    for option in options:
-        file = groups.file(group, option)
-        line = described(file) if file else registry.get(group, option).summary
-        lines.append(_wrapped(f"    {option:<{width}}", line))
-    return "\n".join(lines)
+    head = f"\n  {name}  ({remark})" if remark else f"\n  {name}"
+    described = (_wrapped(f"    {option:<{width}}", text) for option, text in options.items())
+    return "\n".join([head, *described])
 
 
 def _natural(option: str) -> tuple[float, str]:
@@ -100,13 +123,9 @@ def described(file: Path) -> str:
     return ""
 
 
-def _setting(setting: Setting) -> str:
-    bounds = " and ".join(f"{relation} {bound:g}" for relation, bound in setting.bounds.items())
-    owners = f"only {', '.join(setting.only)}" if setting.only else ""
-    remarks = "; ".join(filter(None, (owners, bounds, " | ".join(names_of(setting.type)))))
-    shown = plain(setting.value)
-    default = "" if shown is MISSING else f" [{'null' if shown is None else shown}]"
-    body = f"{setting.doc}{f' ({remarks})' if remarks else ''}{default}"
+def _setting_lines(setting: Setting) -> str:
+    told, shown = remarks(setting), default(setting)
+    body = f"{setting.doc}{f' ({told})' if told else ''}{'' if shown is None else f' [{shown}]'}"
     return _wrapped(f"  {setting.key:<27}", body)
 
 

@@ -1,0 +1,86 @@
+"""Every command on the front page, in the tutorial and on the page about setting up a run works."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from irnn import predict, report
+from irnn.command import read_command
+from irnn.composition import Composer, compose_config
+from irnn.help import GROUPS
+from irnn.runs.identity import run_id
+from irnn.sweeps.request import read_request
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("README.md", "docs/tutorial.md", "docs/configuration.md")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / page).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def commands(page: str) -> list[list[str]]:
+    lines = [line for block in blocks(page, "sh") for line in block.splitlines()]
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+ALL = [(page, words) for page in PAGES for words in commands(page)]
+
+
+@pytest.mark.parametrize(("page", "words"), ALL, ids=[" ".join(words) for _, words in ALL])
+def test_a_command_of_a_page_is_one(page: str, words: list[str]) -> None:
+    program, *rest = words
+    if program == "make":
+        assert re.search(rf"^{rest[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    elif program == "irnn-train" and rest != ["--help"]:
+        command = read_command(rest)
+        if command.multirun:
+            assert read_request(command.overrides, Composer(command.groups)).jobs
+        else:
+            compose_config(command.overrides, command.groups)
+    elif program == "irnn-predict":
+        predict._parser().parse_args(rest)
+    elif program == "irnn-report":
+        report.parser().parse_args(rest)
+    else:
+        assert words in (["irnn-train", "--help"], [".", ".venv/bin/activate"])
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
+def test_a_run_that_a_page_asks_is_one_that_it_trained_before(page: str) -> None:
+    trained = set()
+    for program, *rest in commands(page):
+        if program == "irnn-train" and "-m" not in rest and "--help" not in rest:
+            trained.add(run_id(compose_config(rest)))
+        if program == "irnn-predict":
+            assert rest[0] in trained
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
+def test_a_pages_commands_run_one_after_another(page: str, tmp_path: Path) -> None:
+    for program, *rest in commands(page):
+        if program in ("make", "."):
+            continue
+        command = [str(Path(sys.executable).with_name(program)), *rest]
+        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        assert ended.returncode == 0, (command, ended.stderr)
+    for block in blocks(page, "python"):
+        script = tmp_path / "script.py"
+        script.write_text(block)
+        ended = subprocess.run(
+            [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=300
+        )
+        assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "report" / "report.html").is_file()
+
+
+def test_the_settings_page_has_every_group() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text()
+    assert [group for group in GROUPS if f"### {group}\n" not in text] == []
