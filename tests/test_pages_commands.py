@@ -1,5 +1,6 @@
 """Every command on the front page, in the tutorial and on the page about setting up a run works."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -29,6 +30,7 @@ def commands(page: str) -> list[list[str]]:
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 ALL = [(page, words) for page in PAGES for words in commands(page)]
 
 
@@ -69,7 +71,9 @@ def test_a_pages_commands_run_one_after_another(page: str, tmp_path: Path) -> No
         if program in ("make", "."):
             continue
         command = [str(Path(sys.executable).with_name(program)), *rest]
-        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        ended = subprocess.run(
+            command, cwd=tmp_path, env=ONE_THREAD, capture_output=True, text=True, timeout=300
+        )
         assert ended.returncode == 0, (command, ended.stderr)
     for block in blocks(page, "python"):
         script = tmp_path / "script.py"
