@@ -13,7 +13,7 @@ from irnn.kernels import reference, transforms
 from irnn.kernels.arguments import check_gated
 from irnn.kernels.compiled import Compiled, default, history_bytes
 from irnn.kernels.gated_calls import CELLS, backward, forward, gradient_shapes
-from irnn.kernels.native import applies, refuses
+from irnn.kernels.native import refuse_foreign
 
 
 def lstm(
@@ -60,15 +60,8 @@ def gru(
 def _run(
     cell: str, tensors: Sequence[Tensor | None], last_only: bool, kernel: Compiled | None
 ) -> tuple[Tensor, Tensor]:
-    inputs = tensors[0]
-    assert inputs is not None
-    if not applies(inputs.device, inputs.dtype):
-        raise ValueError(
-            f"runtime.kernel is 'native' with {inputs.dtype} on {inputs.device}; it computes "
-            "float32 and float64 on the CPU: use 'auto' or 'torch'"
-        )
-    if problem := refuses():
-        raise ValueError(problem)
+    assert tensors[0] is not None
+    refuse_foreign(tensors[0])
     keep = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
     output: Tensor
     carry: Tensor
@@ -114,9 +107,9 @@ def _by_reference(
     last_only: bool,
 ) -> tuple[Tensor | None, ...]:
     def run(*places: Any) -> tuple[Tensor, ...]:
-        if cell == "lstm":
-            return reference.lstm(*places, last_only=last_only)
-        return (reference.gru(*places[:6], last_only=last_only),)
+        walk = getattr(reference, cell)
+        states = walk(*places[: len(places) if CELLS[cell].carries else -1], last_only=last_only)
+        return states if isinstance(states, tuple) else (states,)
 
     return transforms.gradients_of(run, grads, tensors, needs)
 
@@ -140,22 +133,12 @@ def gated_operator(
 
 
 @gated_operator.register_fake
-def _(
-    inputs: Tensor,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None,
-    b_hh: Tensor | None,
-    h0: Tensor | None,
-    c0: Tensor | None,
-    cell: str,
-    last_only: bool,
-    keep: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
+def _(*arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
+    inputs, w_hh, (name, last_only, keep) = arguments[0], arguments[2], arguments[7:]
     (T, B, F), H, new = inputs.shape, w_hh.shape[1], inputs.new_empty
-    size = history_bytes(cell, T, B, F, H, inputs.element_size()) if keep else 0
+    size = history_bytes(name, T, B, F, H, inputs.element_size()) if keep else 0
     output = new((B, H) if last_only else (T, B, H))
-    return output, new((B, H) if CELLS[cell].carries else 0), new(size, dtype=torch.uint8)
+    return output, new((B, H) if CELLS[name].carries else 0), new(size, dtype=torch.uint8)
 
 
 @torch.library.custom_op("irnn::gated_backward", mutates_args=(), device_types="cpu")
@@ -172,17 +155,9 @@ def backward_operator(
 
 
 @backward_operator.register_fake
-def _(
-    grads: Sequence[Tensor | None],
-    tensors: Sequence[Tensor | None],
-    history: Tensor,
-    cell: str,
-    last_only: bool,
-    needs: Sequence[bool],
-) -> list[Tensor]:
-    inputs = tensors[0]
-    assert inputs is not None
-    return [inputs.new_empty(shape) for shape in gradient_shapes(CELLS[cell], tensors, needs)]
+def _(*arguments: Any) -> list[Tensor]:
+    tensors, cell, needs = arguments[1], arguments[3], arguments[5]
+    return [tensors[0].new_empty(shape) for shape in gradient_shapes(CELLS[cell], tensors, needs)]
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:

@@ -54,16 +54,10 @@ def recurrence(
             inside what `transforms.in_the_way` names.
     """
     check(inputs, w_ih, w_hh, bias, h0, nonlinearity)
-    if not applies(inputs.device, inputs.dtype) or w_hh.device.type != "cpu":
-        raise ValueError(
-            f"runtime.kernel is 'native' with {inputs.dtype} on {inputs.device}; it computes "
-            "float32 and float64 on the CPU: use 'auto' or 'torch'"
-        )
     tanh = nonlinearity == "tanh"
     tensors = (inputs, w_ih, w_hh, bias, h0)
+    refuse_foreign(inputs)
     keep = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
-    if problem := refuses():
-        raise ValueError(problem)
     if torch.compiler.is_compiling() or transforms.is_seen(*tensors):
         # Seen by the compiler, by fake tensors and by dispatch modes; slower to call by hand.
         output: Tensor = recurrence_operator(*tensors, tanh, last_only, keep)[0]
@@ -83,6 +77,21 @@ def refuses() -> str:
     if not reason:
         return ""
     return f"kernel='native' cannot take part in {reason}; use kernel='auto' or kernel='torch'"
+
+
+def refuse_foreign(inputs: Tensor) -> None:
+    """Refuse what compiled code does not compute with, and calls inside what `refuses` names.
+
+    Raises:
+        ValueError: naming dtype and device, which `arguments.check` has found in all tensors, or the transform.
+    """
+    if not applies(inputs.device, inputs.dtype):
+        raise ValueError(
+            f"runtime.kernel is 'native' with {inputs.dtype} on {inputs.device}; it computes "
+            "float32 and float64 on the CPU: use 'auto' or 'torch'"
+        )
+    if problem := refuses():
+        raise ValueError(problem)
 
 
 class _Recurrence(torch.autograd.Function):
@@ -164,18 +173,9 @@ def recurrence_operator(
 
 
 @recurrence_operator.register_fake
-def _(
-    inputs: Tensor,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    bias: Tensor | None,
-    h0: Tensor | None,
-    tanh: bool,
-    last_only: bool,
-    keep: bool,
-) -> tuple[Tensor, Tensor]:
-    T, B, F = inputs.shape
-    H = w_hh.shape[0]
+def _(*arguments: Any) -> tuple[Tensor, Tensor]:
+    inputs, w_hh, (_, last_only, keep) = arguments[0], arguments[2], arguments[5:]
+    (T, B, F), H = inputs.shape, w_hh.shape[0]
     size = history_bytes("recurrence", T, B, F, H, inputs.element_size()) if keep else 0
     output = inputs.new_empty((B, H) if last_only else (T, B, H))
     return output, inputs.new_empty(size, dtype=torch.uint8)
@@ -200,26 +200,16 @@ def backward_operator(
 
 
 @backward_operator.register_fake
-def _(
-    grad_output: Tensor,
-    history: Tensor,
-    inputs: Tensor,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    tanh: bool,
-    last_only: bool,
-    want_inputs: bool,
-    want_bias: bool,
-    want_h0: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    B, H = inputs.shape[1], w_hh.shape[0]
-    new = inputs.new_empty
+def _(*arguments: Any) -> tuple[Tensor, ...]:
+    inputs, w_ih, w_hh = arguments[2:5]
+    want_inputs, want_bias, want_h0 = arguments[7:]
+    H, new = w_hh.shape[0], inputs.new_empty
     return (
         new(inputs.shape if want_inputs else 0),
         new(w_ih.shape),
         new(w_hh.shape),
         new(H if want_bias else 0),
-        new((B, H) if want_h0 else 0),
+        new((inputs.shape[1], H) if want_h0 else 0),
     )
 
 
