@@ -83,7 +83,7 @@ def refuse_foreign(inputs: Tensor) -> None:
     """Refuse what compiled code does not compute with, and calls inside what `refuses` names.
 
     Raises:
-        ValueError: naming dtype and device, which `arguments.check` has found in all tensors, or the transform.
+        ValueError: naming dtype and device, which all arguments share, or the transform.
     """
     if not applies(inputs.device, inputs.dtype):
         raise ValueError(
