@@ -3,12 +3,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 
-from irnn.composition import compose_config
+from irnn.composition import Composer
 from irnn.config import Config
 from tests import warm
 
@@ -37,12 +38,19 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@cache
+def _composer(_: tuple[tuple[str, str], ...]) -> Composer:
+    return Composer()
+
+
 @pytest.fixture
 def small(tmp_path: Path) -> Callable[..., Config]:
-    """Compose a small run that would live in the test's own folder."""
+    """Compose a small run that would live in the test's own folder, quickly, as `compose_config` would."""
 
     def compose(*overrides: str) -> Config:
-        return compose_config([*SMALL, f"runs_dir={tmp_path}/runs", *overrides])
+        variables = tuple((k, v) for k, v in os.environ.items() if k.startswith(("IRNN", "WANDB")))
+        words = [*SMALL, f"runs_dir={tmp_path}/runs", *overrides]
+        return _composer(variables).compose(words)
 
     return compose
 

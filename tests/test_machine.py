@@ -96,9 +96,9 @@ def test_omp_num_threads_is_what_a_run_gets_up_to_the_cores(
     assert default_threads() == threads
 
 
-def test_a_job_of_a_sweep_gets_the_threads_that_omp_num_threads_asks_for(
-    cgroup: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def fitted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, int | None]]:
+    """Fit jobs, one for each list of overrides, to this machine: how many at once, with how many threads."""
     from irnn.sweeps import launch
     from irnn.sweeps.job import Job
 
@@ -106,20 +106,51 @@ def test_a_job_of_a_sweep_gets_the_threads_that_omp_num_threads_asks_for(
         def slow(self, _: object) -> None: ...
         def say(self, _: object) -> None: ...
 
-    def fitted(wanted: int | None = None) -> tuple[int, int | None]:
-        config = compose_config(["tracker=none"])
-        config = replace(config, runtime=replace(config.runtime, threads=None))
-        jobs = [Job.__new__(Job)]
-        jobs[0].config = config
+    def fit(*overrides: str, wanted: int | None = None) -> tuple[int, int | None]:
+        jobs = []
+        for words in overrides or ("",):
+            config = compose_config(["tracker=none", *words.split()])
+            jobs.append(Job.__new__(Job))
+            jobs[-1].config = replace(config, runtime=replace(config.runtime, threads=None))
         at_once = launch.fit(jobs, wanted, Silent())  # type: ignore[arg-type]
         return at_once, jobs[0].config.runtime.threads
 
     monkeypatch.setattr(launch.pool, "devices", lambda configs: ["cpu" for _ in configs])
+    return fit
+
+
+def test_a_job_of_a_sweep_gets_the_threads_that_omp_num_threads_asks_for(
+    cgroup: Callable[..., None],
+    fitted: Callable[..., tuple[int, int | None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert fitted() == (8, 1)
-    assert fitted(1) == (1, 8)
+    assert fitted(wanted=1) == (1, 8)
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     assert fitted() == (2, 4)
     assert asked_threads() == 4
+
+
+def test_a_sweep_with_a_job_that_cannot_fit_is_refused_whole_and_names_its_key_once(
+    cgroup: Callable[..., None], fitted: Callable[..., tuple[int, int | None]]
+) -> None:
+    with pytest.raises(ConfigError, match="this run needs about") as refused:
+        fitted("", "model.hidden_size=100000")
+    assert str(refused.value).startswith("model.hidden_size=100000: ")
+    assert str(refused.value).count("model.hidden_size") == 1
+
+
+def test_no_more_jobs_train_at_a_time_than_fit_into_memory_together(
+    cgroup: Callable[..., None],
+    fitted: Callable[..., tuple[int, int | None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from irnn.sweeps import launch
+
+    monkeypatch.setattr(launch, "available_memory", lambda: 3_000_000_000)
+    assert fitted("model.hidden_size=3000", "seed=1")[0] == 2
+    monkeypatch.setattr(launch, "available_memory", lambda: 8_000_000_000)
+    assert fitted("seed=0", "seed=1")[0] == 8
 
 
 def test_openmp_is_not_left_to_pin_a_run_and_its_jobs_to_one_core() -> None:

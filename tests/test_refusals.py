@@ -225,11 +225,12 @@ def test_a_large_sweep_says_how_large_it_is_and_how_far_its_check_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(request, "_MANY", 3)
-    monkeypatch.setattr(request, "_TELL_SECONDS", 0.0)
+    monkeypatch.setattr("irnn.sweeps.telling._TELL_SECONDS", 0.0)
     read_request(["seed=0,1,2"], Composer())
     said = capsys.readouterr().err
     assert "a sweep of 3 jobs; each is checked before the first starts" in said
     assert "2 of 3 jobs checked" in said
+    monkeypatch.undo()
     read_request(["seed=0,1"], Composer())
     assert capsys.readouterr().err == ""
 

@@ -21,8 +21,18 @@ RELATIONS = {
 
 def check(config: Config) -> None:
     """Raise ConfigError for the first setting that cannot work."""
+    check_each(config)
+    check_together(config)
+
+
+def check_each(config: Config) -> None:
+    """Raise ConfigError for the first number beyond what its setting says, whatever is beside it."""
     for setting in settings(config):
         check_bounds(setting)
+
+
+def check_together(config: Config) -> None:
+    """Raise ConfigError for the first setting that cannot work with the others."""
     if not config.runs_dir.strip():
         raise SettingError("runs_dir", "''", "needs a folder; is the variable IRNN_RUNS empty?")
     if config.runtime.device is Device.mps and config.runtime.dtype is Dtype.float64:

@@ -10,6 +10,8 @@ from irnn.choices import Data, Dtype, KernelName
 from irnn.config import Config, ConfigError
 from irnn.machine import available_memory
 
+FORKED = 100_000_000
+"""Bytes that a job of a sweep has of its own of PyTorch; the rest it shares with the other jobs."""
 _KEPT = 1 << 26  # sequence steps, as in `irnn.tasks.data`
 _CHUNK = 1 << 18
 _HELD_OUT_STATES = 1 << 24  # as in `irnn.training.evaluate`
@@ -75,6 +77,11 @@ def parts(config: Config, native: bool = True) -> list[Part]:
     return found
 
 
+def needed(config: Config, native: bool = True) -> int:
+    """Estimate the bytes of a run, see `parts`."""
+    return sum(part.size for part in parts(config, native))
+
+
 def check_memory(config: Config, limit: int | None = None, *, native: bool = True) -> None:
     """Refuse a run that cannot fit.
 
@@ -97,7 +104,7 @@ def check_memory(config: Config, limit: int | None = None, *, native: bool = Tru
     told = ", ".join(f"{part.name} {shown(part.size)}" for part in found[:3])
     raise ConfigError(
         f"{largest.key}={value}: this run needs about {shown(total)} of memory ({told}), and there are "
-        f"{shown(limit)} here; make {largest.key} smaller"
+        f"{shown(limit)} here; make it smaller"
     )
 
 

@@ -92,6 +92,7 @@ class Setting:
     only: tuple[str, ...] = ()
 
 
+_PLAIN = frozenset((bool, int, float, str))
 _cached_fields: Any = cache(fields)
 
 
@@ -116,6 +117,8 @@ def settings(node: Any, prefix: str = "") -> Iterator[Setting]:
 
 def plain(value: Any) -> Any:
     """Turn a configuration into dicts, strings and numbers that any reader knows."""
+    if value is None or type(value) in _PLAIN:
+        return value
     if not is_dataclass(value):
         return value.value if isinstance(value, Enum) else value
     kind: Any = type(value)

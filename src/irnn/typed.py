@@ -1,7 +1,8 @@
 """From plain values, as YAML and Hydra have them, to a `Config` whose every value is of its type."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, is_dataclass
+from dataclasses import MISSING, is_dataclass, replace
+from functools import cache
 from typing import Any
 
 from irnn import registry
@@ -22,6 +23,36 @@ def config_of(values: Mapping[str, Any]) -> Config:
     return config
 
 
+def with_values(config: Config, values: Mapping[str, Any]) -> Config | None:
+    """Set values by their full keys; None where one of them is not plainly of its setting's type.
+
+    Sections in which nothing is set are shared.
+
+    Raises:
+        SettingError: A number is beyond what its setting says.
+    """
+    sections: dict[str, dict[str, Any]] = {}
+    for key, value in values.items():
+        section, _, name = key.rpartition(".")
+        kind: Any = type(getattr(config, section) if section else config)
+        item = _known_fields(kind).get(name)
+        if item is None or (made := quickly_converted(item.type, value)) is UNCLEAR:
+            return None
+        check_bounds(Setting(key, item.type, made, **item.metadata))
+        sections.setdefault(section, {})[name] = made
+    own = sections.pop("", {})
+    inside = {
+        section: replace(getattr(config, section), **changes)
+        for section, changes in sections.items()
+    }
+    return replace(config, **own, **inside)
+
+
+@cache
+def _known_fields(kind: Any) -> dict[str, Any]:
+    return {item.name: item for item in fields_of(kind)}
+
+
 def given_or_default(values: Mapping[str, Any], group: str) -> dict[str, Any]:
     """Give the settings of an option, plain: those that are said, and the defaults of the others."""
     cls = registry.get(group, _name_of(values, group))
@@ -36,7 +67,7 @@ def _section(kind: Any, values: Any, prefix: str) -> Any:
     if issubclass(kind, Choice):
         kind = registry.get(group, _name_of(values, group))
     made = {}
-    known = {item.name: item for item in fields_of(kind)}
+    known = _known_fields(kind)
     for key, value in values.items():
         if key not in known:
             _check_foreign(kind, key, value, prefix)

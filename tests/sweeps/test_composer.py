@@ -60,6 +60,30 @@ def test_what_is_refused_is_refused_in_the_same_words(overrides: list[str]) -> N
     assert str(in_sweep.value) == str(alone.value)
 
 
+def test_a_job_that_only_sets_values_costs_neither_hydra_nor_the_other_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from irnn import composition, typed
+
+    composer = Composer()
+    first = composer.compose(["seq_len=20", "optim.lr=0.1", "seed=0"])
+
+    def never(*_: object) -> None:
+        raise AssertionError
+
+    for module, name in ((composition, "config_of"), (composition, "check_each"), (typed, "_leaf")):
+        monkeypatch.setattr(module, name, never)
+    monkeypatch.setattr(composition, "composed", never)
+    second = composer.compose(["seq_len=20", "optim.lr=1", "seed=1"])
+    assert (second.seed, second.optim.lr, second.task) == (1, 1.0, first.task)
+    assert second.model is first.model, "sections in which nothing is set are shared"
+
+
+def test_a_value_may_set_right_what_a_group_leaves_open() -> None:
+    words = ["init=split_identity", "init.firings=null", "init.threshold_low=0.5"]
+    assert Composer().compose(words) == compose_config(words)
+
+
 def test_a_sweep_composes_its_groups_once(monkeypatch: pytest.MonkeyPatch) -> None:
     from irnn import composition
 

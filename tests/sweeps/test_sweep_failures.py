@@ -52,21 +52,32 @@ def test_a_job_that_raises_leaves_its_traceback_in_its_log(cli: Cli, tmp_path: P
     assert len(list((tmp_path / "runs").glob("*/result.json"))) == 2
 
 
+SIZES = "model.hidden_size=8,100000"  # the weights and all that belongs to them: 1.5 TB
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["local", "basic"])
-def test_a_job_that_is_too_large_for_the_machine_is_refused_and_the_others_go_on(
-    cli: Cli, tmp_path: Path, launcher: str
+def test_a_job_that_another_launcher_finds_too_large_is_refused_and_the_others_go_on(
+    cli: Cli, tmp_path: Path
 ) -> None:
-    sizes = "model.hidden_size=8,100000"  # the weights and all that belongs to them: 1.5 TB
-    asked = (*SMALL, "runtime=cpu", "runtime.dtype=float64", sizes, f"hydra/launcher={launcher}")
+    asked = (*SMALL, "runtime=cpu", "runtime.dtype=float64", SIZES, "hydra/launcher=basic")
     finished = cli("train", "-m", *asked)
     assert finished.returncode == 1, finished.stdout + finished.stderr
     assert "model.hidden_size=100000: this run needs about 1.52 TB of memory" in finished.stderr
-    assert "make model.hidden_size smaller" in finished.stderr
     assert "1 of 2 jobs failed" in finished.stderr
     assert "Traceback" not in finished.stdout + finished.stderr
     (made,) = folders(tmp_path)
     assert (made / "result.json").exists()
+
+
+@pytest.mark.slow
+def test_a_sweep_with_a_job_too_large_for_the_machine_is_refused_and_nothing_is_made(
+    cli: Cli, tmp_path: Path
+) -> None:
+    finished = cli("train", "-m", *SMALL, "runtime=cpu", "runtime.dtype=float64", SIZES)
+    assert finished.returncode == 2, finished.stdout + finished.stderr
+    assert finished.stderr.startswith("irnn-train: model.hidden_size=100000: this run needs about")
+    assert finished.stderr.count("\n") == 1
+    assert not folders(tmp_path)
 
 
 def test_a_job_whose_memory_ends_all_the_same_leaves_its_traceback_in_its_log(

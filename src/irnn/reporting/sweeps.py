@@ -11,6 +11,7 @@ from irnn.reporting.find import absolute, expand, is_run_folder
 from irnn.reporting.text import one_line, printable
 from irnn.runs.layout import SWEEP, SWEEPS
 from irnn.runs.reading import read_json
+from irnn.runs.sealing import check_seal
 
 _TRAINS = re.compile(r"irnn[.-]train\b")
 
@@ -73,6 +74,7 @@ def read_sweep(files: Sequence[Path]) -> Sweep:
 def _read(file: Path) -> Sweep:
     try:
         data = read_json(file)
+        check_seal(data, file.name)
         return Sweep(
             name=printable(file.parent.name),
             command=printable(_command(data.get("command") or [])),

@@ -47,13 +47,13 @@ class RunDirectory:
         self._owner: Ownership | None = None
 
     @classmethod
-    def of(cls, config: Config) -> "RunDirectory":
-        """Name the folder of a configuration.
+    def of(cls, config: Config, name: str | None = None) -> "RunDirectory":
+        """Name the folder of a configuration; `name` is its run id, where that is known already.
 
         Raises:
             ConfigError: `runs_dir` cannot be one.
         """
-        name = run_id(config)
+        name = name or run_id(config)
         return cls(runs_root(config) / name, name)
 
     def read_result(self) -> dict[str, Any] | None:

@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from irnn import memory
 from irnn.command import flags_of
 from irnn.composition import Composer
 from irnn.config import Config, ConfigError
 from irnn.kernels import slow
-from irnn.machine import asked_threads, available_cores
+from irnn.kernels.loading import Library, load
+from irnn.machine import asked_threads, available_cores, available_memory
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import run_id
 from irnn.runs.layout import SWEEP
@@ -17,6 +19,7 @@ from irnn.sweeps import pool, record
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import FAILED, LEFT, Job
 from irnn.sweeps.naming import in_sweep, sweep_folder
+from irnn.sweeps.telling import telling
 from irnn.sweeps.view import View, tally
 
 
@@ -39,12 +42,13 @@ def make_jobs(
     if len(batch) > 1:
         shared = shared.union(frozenset.intersection(*(frozenset(words) for words in batch)))
     jobs = []
-    for words in batch:
+    flags = flags_of(composer.groups)
+    for words in telling(batch, "named"):
         config = in_sweep(composer.compose(words))
         name = run_id(config)
         own = [word for word in without_bookkeeping(words) if word not in shared]
-        folder = RunDirectory.of(config).path
-        made_from = (*words, *flags_of(composer.groups))
+        folder = RunDirectory.of(config, name).path
+        made_from = (*words, *flags)
         jobs.append(Job(made_from, " ".join(own) or name, config, name, folder))
     return jobs
 
@@ -159,7 +163,8 @@ def fit(jobs: Sequence[Job], wanted: int | None, view: View) -> int:
     """Decide how many jobs to train at a time, and give each its threads: never more than cores.
 
     Raises:
-        ConfigError: One job alone wants more threads than there are cores, or a device that is not here.
+        ConfigError: One job alone wants more threads than there are cores, more memory than there is, or a
+            device that is not here.
     """
     kinds = {
         (job.config.runtime, job.config.model.name, job.config.model.num_layers): job.config
@@ -185,12 +190,38 @@ def fit(jobs: Sequence[Job], wanted: int | None, view: View) -> int:
             f"sweep.jobs={wanted}: {places} at a time, since there are {cores} cores and a job has "
             f"{most} thread{'s' if most > 1 else ''}"
         )
+    at_once = _fitting(jobs, min(wanted or places, places), on_gpu, view)
     for job in jobs:
         runtime = job.config.runtime
         job.config = replace(
             job.config, runtime=replace(runtime, threads=runtime.threads or threads)
         )
-    return min(wanted or places, places)
+    return at_once
+
+
+def _fitting(jobs: Sequence[Job], at_once: int, on_gpu: bool, view: View) -> int:
+    """Let no more jobs train at a time than fit into memory together.
+
+    Raises:
+        ConfigError: One of them alone cannot fit.
+    """
+    native = not on_gpu and isinstance(load(), Library)
+    different = {
+        (id(c.task), id(c.model), id(c.init), id(c.optim), id(c.runtime), c.batch_size): c
+        for c in (job.config for job in jobs)
+    }
+    for config in different.values():
+        memory.check_memory(config, native=native)
+    limit = available_memory()
+    most = max(memory.needed(config, native) for config in different.values())
+    if limit is None or at_once * (most + memory.FORKED) <= limit or at_once == 1:
+        return at_once
+    fewer = max(1, limit // (most + memory.FORKED))
+    view.say(
+        f"{fewer} at a time, since a job needs up to {memory.shown(most)} of memory and there are "
+        f"{memory.shown(limit)} here"
+    )
+    return fewer
 
 
 def counted_as_joblib(n_jobs: int) -> int | None:

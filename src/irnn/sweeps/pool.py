@@ -63,6 +63,7 @@ class Pool:
         watcher: Watcher,
     ) -> None:
         self._jobs = jobs
+        self._to_start = iter(jobs)
         self._at_once = at_once
         self._command = list(command)
         self._fail_fast = fail_fast
@@ -96,7 +97,7 @@ class Pool:
     def _fill_places(self) -> None:
         """Start jobs; last those that another process had."""
         while not self._stopping and len(self._running) < self._at_once:
-            job = next((job for job in self._jobs if job.state == LEFT), None)
+            job = next((job for job in self._to_start if job.state == LEFT), None)
             if job is not None:
                 job.state = RUNNING
             elif (job := self._retry()) is None:

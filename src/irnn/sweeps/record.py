@@ -11,8 +11,11 @@ from irnn.config import ConfigError
 from irnn.runs.files import StorageError, storage_error, write_json
 from irnn.runs.layout import SWEEP, SWEEP_SCHEMA
 from irnn.runs.locking import Lock
+from irnn.runs.reading import UnreadableError
 from irnn.runs.schemas import START_OVER, DamagedError, SweepRecord, Versioned, read_as
+from irnn.runs.sealing import check_seal, sealed
 
+REMEDY = "remove it to record anew"
 _PATIENCE_SECONDS = 30.0  # for another process that writes it
 
 
@@ -30,11 +33,16 @@ def read(folder: Path) -> dict[str, Any] | None:
                 f"{path} was written by a newer irnn (schema {versioned['schema']}; this one knows "
                 f"{SWEEP_SCHEMA}): update irnn, or give this sweep another sweep.name"
             )
-        return read_as(path, SweepRecord)
+        record = read_as(path, SweepRecord)
+        if record is not None:
+            check_seal(record, path.name)
+        return record
+    except UnreadableError as error:
+        raise DamagedError(path, error, REMEDY) from error
     except DamagedError as error:
         if error.remedy != START_OVER:
             raise
-        raise error.with_remedy("remove it to record anew") from error
+        raise error.with_remedy(REMEDY) from error
 
 
 def add(
@@ -61,7 +69,7 @@ def add(
                 "updated": now,
                 "jobs": [{"run_id": key, "overrides": value} for key, value in overrides.items()],
             }
-            write_json(folder / SWEEP, content)
+            write_json(folder / SWEEP, sealed(content))
     except Timeout as error:
         raise ConfigError(f"{folder}/.lock is held by another process; try again") from error
     except StorageError:

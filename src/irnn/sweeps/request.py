@@ -1,6 +1,5 @@
 """Read a sweep's command line, and refuse it before anything is created if one of its jobs cannot work."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,10 @@ from irnn.overrides import Given, meant_by_a_comma, quoted, read
 from irnn.sweeps import record
 from irnn.sweeps.grid import axes, combinations, each_value_once
 from irnn.sweeps.naming import sweep_folder, sweep_name
+from irnn.sweeps.telling import telling
 
 _MANY = 2_000
-"""Jobs whose check takes seconds."""
-_TELL_SECONDS = 5.0
+"""Jobs of a sweep that tells its size."""
 _GRIDS = ("GridSweeper", "BasicSweeper")
 _NUMBERS: dict[str, tuple[Callable[[int], bool], str]] = {
     "n_jobs": (lambda n: n != 0, "at least 1, or -1 for all cores"),
@@ -106,19 +105,11 @@ def compose_all(batch: Sequence[Sequence[str]], composer: Composer) -> list[Conf
     Raises:
         ConfigError: One of them cannot work.
     """
-    configs = []
-    many = len(batch) >= _MANY
-    if many:
+    if len(batch) >= _MANY:
         screen.complain(
             f"irnn-train: a sweep of {len(batch):,} jobs; each is checked before the first starts"
         )
-    told = time.monotonic()
-    for number, job in enumerate(batch):
-        configs.append(composer.compose(job))
-        if many and time.monotonic() - told >= _TELL_SECONDS:
-            told = time.monotonic()
-            screen.complain(f"irnn-train: {number + 1:,} of {len(batch):,} jobs checked")
-    return configs
+    return [composer.compose(job) for job in telling(batch, "checked")]
 
 
 def _axes_of_file(hydra: Any, groups: Groups, given: Sequence[Given]) -> list[Given]:

@@ -125,12 +125,13 @@ class SweepTask:
             SystemExit: One of them cannot work, and `refusal` says why; nothing was made.
         """
         first = len(self.jobs)
-        with self.refusing():
-            jobs = make_jobs(batch, self.composer, self.shared)
-            if not getattr(launcher, "keeps_record", False):
+        jobs: list[Job] = []
+        if not getattr(launcher, "keeps_record", False):  # one that comes back to `run_on`
+            with self.refusing():
+                jobs = make_jobs(batch, self.composer, self.shared)
                 note(jobs, self.command)
         returns = launcher.launch(batch, initial_job_idx=first)
-        if len(self.jobs) == first:  # not `run_here`
+        if len(self.jobs) == first:
             self.jobs += jobs
             for job, returned in zip(jobs, returns, strict=True):
                 if returned.status is not JobStatus.COMPLETED:

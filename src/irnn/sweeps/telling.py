@@ -1,0 +1,20 @@
+"""How far a command is with many jobs, every few seconds."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from irnn import screen
+
+T = TypeVar("T")
+_TELL_SECONDS = 5.0
+
+
+def telling(items: Sequence[T], done: str) -> Iterator[T]:
+    """Walk over jobs, and say now and then how many are done."""
+    told = time.monotonic()
+    for number, item in enumerate(items):
+        yield item
+        if time.monotonic() - told >= _TELL_SECONDS:
+            told = time.monotonic()
+            screen.complain(f"irnn-train: {number + 1:,} of {len(items):,} jobs {done}")
