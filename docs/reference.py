@@ -1,6 +1,7 @@
 """Write docs/settings.md from the schema, and docs/decisions/README.md from its files: `make reference`."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from unittest.mock import patch
@@ -69,8 +70,8 @@ def _cell(text: str) -> str:
 def _decisions() -> str:
     lines = []
     for path in sorted((DOCS / "decisions").glob("0*.md")):
-        number, _, title = path.read_text().partition("\n")[0].lstrip("# ").partition(". ")
-        lines.append(f"* [{int(number)}]({path.name}) {title}")
+        title = re.sub(r"^#\s*(\d+\.\s*)?", "", path.read_text().partition("\n")[0])
+        lines.append(f"* [{int(path.name[:4])}]({path.name}) {title}")
     return DECISIONS + "\n".join(lines) + "\n"
 
 

@@ -11,7 +11,7 @@ import sys
 def _leave_out_working_folder() -> None:
     """As `python -m irnn.train`, import nothing of the working folder, which `-m` puts first on the path.
 
-    Unless this package is from there. Python's own way, `-P`, is not in 3.10, and nobody types it.
+    Unless this package is from there. Python's own way, `-P`, is not in 3.10, and is rarely typed.
     """
     words = sys.orig_argv
     is_ours = sys.argv[:1] == ["-m"] and "-m" in words[:-1]  # while Python looks for the module

@@ -50,7 +50,7 @@ class Device(Enum):
 
 
 class KernelName(Enum):
-    """Who walks the recurrence over time."""
+    """What computes the recurrence."""
 
     auto = "auto"
     native = "native"

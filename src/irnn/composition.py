@@ -56,7 +56,7 @@ def register_schema(groups: Groups = OURS) -> None:
 def _schema() -> DictConfig:
     """Make what YAML is merged onto: typed, but for the options of groups, which are open.
 
-    Which settings those have is known once they are chosen: see `completed`. A goal that nobody gives is
+    Which settings those have is known once they are chosen: see `completed`. A goal that is not given is
     the task's.
     """
     kinds: list[Any] = []
@@ -229,7 +229,7 @@ def load_config(path: Path) -> Config:
 
 
 def _check_plugins(content: dict[str, Any], path: Path) -> None:
-    """Refuse options of plug-ins that nobody has named: code in a run's folder is not executed.
+    """Refuse options of plug-ins that were not named: code in a run's folder is not executed.
 
     Raises:
         PluginError: There is one.

@@ -111,7 +111,10 @@ class Runtime:
     threads: int | None = option(
         None, "CPU threads; null: OMP_NUM_THREADS, else as many as cores", at_least=1, at_most=1024
     )
-    kernel: KernelName = option(KernelName.auto, "who walks the recurrence over time")
+    kernel: KernelName = option(
+        KernelName.auto,
+        "what computes the recurrence: native is compiled",
+    )
     dtype: Dtype = option(Dtype.float32, "precision")
     deterministic: bool = option(False, "refuse operations that are not deterministic on a GPU")
     takeover_seconds: float = option(

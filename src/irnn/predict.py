@@ -50,7 +50,7 @@ tabs part the columns. An NPY file holds an array (N, T, 2) of (value, mask). A 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command: 0, 2 with a message for what cannot be done, 1 where nobody could be told."""
+    """Run the command: 0, 2 with a message for what cannot be done, 1 where the answer could not be shown."""
     forget_binding()  # before PyTorch is loaded
     with screen.guarded() as shown:
         status = _main(argv, shown)

@@ -101,7 +101,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command: 0 a report was made, 2 the request cannot be met, 1 nobody could be shown it."""
+    """Run the command: 0 a report was made, 2 the request cannot be met, 1 it could not be shown."""
     with screen.guarded() as shown:
         status = _report(argv, shown)
     return shown.status(status)

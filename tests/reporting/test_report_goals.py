@@ -71,7 +71,7 @@ def test_mixed_goals_are_refused_with_the_threshold_that_all_can_meet(tmp_path):
 def test_nobody_could_have_is_told_from_the_data_cannot_tell(tmp_path):
     two_speeds(tmp_path, goal=0.01)
     with pytest.raises(
-        ValueError, match=r"Nobody could have reached it: every run ended at a goal"
+        ValueError, match=r"No run could have reached it: every run ended at a goal"
     ):
         compare(runs_in(tmp_path), "optim=adam", "optim=sgd", 0.001)
 

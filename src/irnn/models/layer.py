@@ -1,4 +1,4 @@
-"""What our recurrent layers add to PyTorch's: a choice of start and of the kernel that walks over time."""
+"""What our recurrent layers add to PyTorch's: a choice of initialization and of the kernel."""
 
 import warnings
 from abc import ABC, abstractmethod
@@ -28,7 +28,7 @@ class KernelLayer(torch.nn.RNNBase, ABC):
         start: draws one layer, such as `Identity(gain=0.5).weights` of `irnn.models.initializers`; None
             keeps PyTorch's.
         generator: where the start is drawn from; None is PyTorch's global generator.
-        kernel: who walks over time: "auto", "native", "torch" or "reference" (see `irnn.kernels`).
+        kernel: what computes the recurrence: "auto", "native", "torch" or "reference" (see `irnn.kernels`).
             Packed sequences and projections (`proj_size`) always go to PyTorch, with a warning. With
             "auto", so do calls inside `torch.jit.trace` and autocast, and calls inside the transforms of
             `torch.func` and forward-mode differentiation go to the reference: a compiled kernel cannot
@@ -136,7 +136,7 @@ class KernelLayer(torch.nn.RNNBase, ABC):
         return own and not has_hooks(self)
 
     def _walk(self, input: Tensor | PackedSequence) -> Callable[..., Any] | None:
-        """Choose who walks over time in this call; None is PyTorch."""
+        """Choose the kernel of this call; None is PyTorch."""
         plain = self._only_pytorch(input)
         if plain:
             self._say_once(plain)

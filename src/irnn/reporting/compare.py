@@ -84,7 +84,7 @@ class Ranks:
 
     @cached_property
     def pairs(self) -> tuple[int, int, int]:
-        """Count the pairs of runs in which A comes first, B does, and nobody can say."""
+        """Count the pairs of runs in which A comes first, in which B does, and those that are undecided."""
         counts = np.zeros(3, dtype=int)
         for part in self._parts:
             a, b = ([self.times[i] for i in part if self.in_a[i] == side] for side in (True, False))
@@ -252,7 +252,7 @@ def _sought(runs: Sequence[Run], level: str) -> str:
     first = name_of(scoring.easiest_first(ends)[0])
     side, or_beyond = ("below", "less") if scoring.higher else ("above", "more")
     who = "every run" if len(ended) == len(runs) else f"{len(ended)} of the {len(runs)} runs"
-    nobody = "Nobody could have reached it: " if len(ended) == len(runs) else ""
+    nobody = "No run could have reached it: " if len(ended) == len(runs) else ""
     raise ValueError(
         f"--threshold {level}: {nobody}{who} ended at a goal {side} it, {scoring.goal_key} being "
         f"{told_goals((run.settings for run in ended), scoring)}; compare at {first} or {or_beyond}, or "

@@ -21,7 +21,7 @@ _MIXED: dict[str, str] = {
     "torch": "results may differ between versions",
 }
 _OF_A_TASK = ("marks", "data")
-"""Settings of a task: that two tasks differ in them misleads nobody."""
+"""Settings of a task: that two tasks differ in them misleads no reader."""
 
 
 _UNTOLD = "not recorded"
@@ -72,7 +72,7 @@ _READERS: dict[str, Reader] = {
 
 
 def census(runs: Sequence[Run]) -> dict[str, Counter[str]]:
-    """Count the runs by each fact of their provenance; a fact nobody recorded is left out.
+    """Count the runs by each fact of their provenance; a fact that no run recorded is left out.
 
     A run that was continued elsewhere counts for each of its places.
     """

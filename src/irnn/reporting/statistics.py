@@ -179,7 +179,7 @@ def stratified_exact(tables: Sequence[tuple[int, int, int, int]]) -> float:
 def sooner_share(
     a: Sequence[tuple[float, bool]], b: Sequence[tuple[float, bool]]
 ) -> tuple[int, int, int]:
-    """Count pairs (one run of A, one of B) where A solves first, B solves first, nobody can say.
+    """Count pairs (one run of A, one of B) where A solves first, B solves first, or neither is known.
 
     The pairs of Gehan's generalised Wilcoxon test (Gehan 1965, Biometrika 52:203). Each run is
     (time, whether the event was seen).

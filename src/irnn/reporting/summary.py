@@ -206,7 +206,7 @@ def crossing(runs: Sequence[Run], threshold: str) -> Crossing:
 
 
 def _known(quantile: Quantile) -> Quantile:
-    """Of runs that ended at their goal nobody can say that they needed longer than they lasted."""
+    """Of runs that ended at their goal it is not known that they needed longer than they lasted."""
     return quantile if math.isfinite(quantile.value) else _UNKNOWN
 
 

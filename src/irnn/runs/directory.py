@@ -126,7 +126,7 @@ class RunDirectory:
             for item in sorted(items, key=lambda item: item != self.result):
                 self._move(item, grave / item.name)
             cleared = grave.with_name(f".cleared.{secrets.token_hex(4)}.part")
-            self._move(grave, cleared)  # one step, after which nobody goes on with it
+            self._move(grave, cleared)  # one step, after which no owner goes on with it
             self.last.parent.mkdir(exist_ok=True)
         except OSError as error:
             with suppress(OSError):

@@ -16,7 +16,7 @@ class StorageError(OSError):
 def write_atomically(path: Path, content: bytes | memoryview, guard: Guard = unguarded) -> None:
     """Write beside `path`, make it durable, then rename it into place.
 
-    The guard is asked between the two: whoever takes a folder over removes what is written beside, so
+    The guard is asked between the two: a process that takes a folder over removes what is written beside, so
     that a writer who was asleep either fails here or finds nothing to rename.
 
     Raises:

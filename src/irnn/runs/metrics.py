@@ -26,8 +26,8 @@ class MetricsFile:
 
     Args:
         path: the file.
-        guard: asked once the file is open: whoever takes a folder over puts a copy in its place, so that
-            a writer who was asleep either fails here or writes into a file that has no name any more.
+        guard: asked once the file is open: a process that takes a folder over puts a copy in its
+            place, so that a writer that was asleep either fails here or writes into a file without a name.
     """
 
     def __init__(self, path: Path, guard: Guard = unguarded) -> None:
@@ -135,7 +135,7 @@ class MetricsFile:
 
 
 def renew(path: Path, guard: Guard) -> None:
-    """Put a copy in place of the file, so that nobody who has it open writes into it any more.
+    """Put a copy in place of the file, so that no process that has it open writes into it any more.
 
     Raises:
         DamagedError: It is not a file of ours.

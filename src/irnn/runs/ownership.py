@@ -268,7 +268,7 @@ def _claims(folder: Path) -> list[_Claim]:
 
 
 def sign_of_life(folder: Path) -> tuple[int, int] | None:
-    """Give something that changes while the folder's owner lives; None: nobody owns the folder."""
+    """Give something that changes while the folder's owner lives; None: the folder has no owner."""
     latest = max(_claims(folder), key=lambda claim: claim.number, default=None)
     sign = None if latest is None or latest.free else latest.sign()
     return None if latest is None or sign is None else (latest.number, sign)

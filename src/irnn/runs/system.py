@@ -29,7 +29,7 @@ class SystemLock:
     """`flock` on a file: it dies with its process, and reaches as far as the file system takes it.
 
     On a local disk that is everybody. Over a network it is every machine (NFSv4, Lustre mounted with
-    `flock`), this machine only (NFS with `local_lock`, Lustre with `localflock`), or nobody.
+    `flock`), this machine only (NFS with `local_lock`, Lustre with `localflock`), or no process at all.
     """
 
     def __init__(self, path: Path) -> None:

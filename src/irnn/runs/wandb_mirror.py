@@ -61,7 +61,7 @@ def main() -> None:
     """Entry point: the run folder, the arguments of wandb.init as JSON, and the command that trains."""
     folder, settings, *command = sys.argv[1:]
     program = command[:3] if command[:2] == ["python", "-m"] else command[:1]
-    # W&B records this process's own command otherwise, which nobody typed.
+    # W&B records this process's own command otherwise, which was not typed.
     os.environ["WANDB_PROGRAM"] = " ".join(program[-2:])
     sys.argv[1:] = command[len(program) :]
     os.nice(10)  # the trainer comes first

@@ -127,7 +127,7 @@ class _Server:
                     return False
                 _, ended, status = self._connection.recv()
                 self.statuses[ended] = status
-            except (EOFError, OSError):  # nobody tells any more
+            except (EOFError, OSError):  # the other end is gone
                 return not _exists(pid, left)
         return True
 

@@ -49,7 +49,7 @@ def work(
 ) -> None:
     """Train one run; entry point of a job's process."""
     _follow_parent(alive)
-    sys.argv[:] = ["irnn-train", *command]  # this process was begun otherwise, which nobody typed
+    sys.argv[:] = ["irnn-train", *command]  # not how this process was really begun
     with Path(os.devnull).open("w") as nowhere:
         _redirect(nowhere.fileno())
     tell = partial(_tell, connection)
