@@ -135,7 +135,13 @@ def test_runs_that_are_still_going_are_said_to_be(tmp_path):
     write_run(tmp_path, config(0), finish=False)
     assert said(tmp_path).startswith("No run has finished yet; the furthest is at update ")
     write_run(tmp_path, config(1))
+    assert said(tmp_path).startswith("So far solved after ")
     assert said(tmp_path).endswith("1 run is still going.")
+    write_run(tmp_path, config(0, optim="sgd"), "exhausted")
+    assert said(tmp_path).startswith(
+        "So far adam solves 1 of 1 seed, sgd 0 of 1; that may be chance (p = 1)."
+    )
+    assert "It takes at least 4 seeds each to tell." in said(tmp_path)
 
 
 def test_no_runs_are_no_error():

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 
 Z95 = 1.959963984540054
 _POWER = 0.8416212335729143  # of the normal distribution: its 80 % quantile
-_FEWEST = 4  # runs a side: of three against three the clearest difference is chance one time in ten
+FEWEST = 4  # runs a side: of three against three the clearest difference is chance one time in ten
 _EXACT_LIMIT = 100_000
 _MONTE_CARLO = 20_000
 
@@ -202,7 +202,7 @@ def runs_to_tell_rates(a: float, b: float) -> int | None:
     spread += _POWER * math.sqrt(a * (1 - a) + b * (1 - b))
     simple = (spread / gap) ** 2
     corrected = simple / 4 * (1 + math.sqrt(1 + 4 / (simple * gap))) ** 2
-    return max(_FEWEST, math.ceil(corrected - 1e-9))
+    return max(FEWEST, math.ceil(corrected - 1e-9))
 
 
 def runs_to_tell_order(first: int, second: int, alike: int) -> int | None:
@@ -213,10 +213,10 @@ def runs_to_tell_order(first: int, second: int, alike: int) -> int | None:
     """
     share = (first + alike / 2) / max(1, first + second + alike)
     if share in (0.0, 1.0):
-        return _FEWEST
+        return FEWEST
     if share == 0.5:
         return None
-    return max(_FEWEST, math.ceil((Z95 + _POWER) ** 2 / (6 * (share - 0.5) ** 2)))
+    return max(FEWEST, math.ceil((Z95 + _POWER) ** 2 / (6 * (share - 0.5) ** 2)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

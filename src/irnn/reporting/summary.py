@@ -118,8 +118,10 @@ class Summary:
         seen = {status for group in self.groups for status, n in group.counts.items() if n}
         return tuple(status for status in COUNTED if status in seen or status == "solved")
 
-    def name(self, group: Group, without: Collection[str] = (), nothing: str = "all runs") -> str:
+    def name(self, group: Group, without: Collection[str] = (), nothing: str | None = None) -> str:
         """One line that tells this group from the others, the keys in `without` left unsaid."""
+        if nothing is None:
+            nothing = "this run" if len(self.groups[0].runs) == 1 else "all runs"
         columns = zip(self.keys, self.labels, group.values, strict=True)
         told = [
             f"{label}={show(value)}"

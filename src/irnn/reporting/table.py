@@ -9,19 +9,25 @@ from rich.table import Table
 from rich.text import Text
 
 from irnn.reporting import wording
+from irnn.reporting.compare import Comparison
 from irnn.reporting.run import COUNTED, Loaded, Run
 from irnn.reporting.scoring import UNKNOWN
 from irnn.reporting.settings import show
 from irnn.reporting.summary import Summary
 from irnn.reporting.sweeps import Job
+from irnn.reporting.verdict import verdict
 
 _BETWEEN = 3  # a column's share of lines and blanks
 
 
 def render(
-    loaded: Loaded, summaries: Sequence[Summary], warnings: Sequence[str], width: int
+    loaded: Loaded,
+    summaries: Sequence[Summary],
+    warnings: Sequence[str],
+    width: int,
+    comparison: Comparison | None = None,
 ) -> RenderableType:
-    """Build everything shown on screen: for each task shared settings and table, then cautions.
+    """Build everything shown on screen: for each task shared settings, table and verdict, then cautions.
 
     A screen narrower than `width` gets as many thresholds as fit, the goal first.
     """
@@ -32,6 +38,8 @@ def render(
         if len(summaries) > 1 or summary.scoring.kind != UNKNOWN.kind:
             parts.append(Text(("\n" * (len(summaries) > 1)) + summary.scoring.told(), style="bold"))
         parts += _task(summary, width)
+        own = comparison if comparison and comparison.a.runs[0] in summary.runs else None
+        parts.append(Text(verdict(summary, own), style="bold"))
     parts += [Text(line) for line in (*_unfinished(loaded.runs), *_left(loaded.left))]
     parts += [Text(f"warning: {line}", style="yellow") for line in warnings]
     return Stack(*parts)

@@ -8,11 +8,12 @@ from irnn.reporting import wording
 from irnn.reporting.compare import SIGNIFICANT, Comparison, Side, hold
 from irnn.reporting.contenders import Contender, contenders
 from irnn.reporting.run import Run
-from irnn.reporting.statistics import holm, runs_to_tell_order, runs_to_tell_rates, wilson
+from irnn.reporting.statistics import FEWEST, holm, runs_to_tell_order, runs_to_tell_rates, wilson
 from irnn.reporting.summary import Group, Summary
 
 _MOST_CONTENDERS = 40
 _MOST_LENGTHS = 6
+_CAPITALS = ("Which", "Neither", "Seeds", "Runs", "Solved", "Not", "Diverged", "Ended", "A", "No")
 _SEQ_LEN = "task.seq_len"
 
 
@@ -30,22 +31,29 @@ def verdict(summary: Summary, comparison: Comparison | None = None) -> str:
     each other, lengths of the task matched.
     """
     finished = [run for run in summary.runs if run.finished]
-    waiting = sum(run.awaited for run in summary.runs)
-    more = f" {_count(waiting, 'run')} {'is' if waiting == 1 else 'are'} still going." * bool(
-        waiting
-    )
     if not finished:
         return _nothing_yet(summary)
+    said = _of_finished(finished, summary, comparison)
+    waiting = sum(run.awaited for run in summary.runs)
+    if not waiting:
+        return said
+    begins = said if said.split(maxsplit=1)[0] not in _CAPITALS else said[:1].lower() + said[1:]
+    return (
+        f"So far {begins} {_count(waiting, 'run')} {'is' if waiting == 1 else 'are'} still going."
+    )
+
+
+def _of_finished(finished: Sequence[Run], summary: Summary, comparison: Comparison | None) -> str:
     if comparison is not None:
-        return _duel(comparison, summary) + more
+        return _duel(comparison, summary)
     rivals = contenders(summary)
     if len(rivals) > 1:
-        return _among(rivals, summary) + more
+        return _among(rivals, summary)
     if len(finished) == 1:
-        return _single(finished[0], summary) + more
+        return _single(finished[0], summary)
     if len(summary.groups) > 1:
-        return _by_task(summary) + more
-    return _seeds(summary.groups[0], summary) + more
+        return _by_task(summary)
+    return _seeds(summary.groups[0], summary)
 
 
 def _nothing_yet(summary: Summary) -> str:
@@ -196,6 +204,8 @@ def _needed(comparison: Comparison, what: str = "") -> str:
     wanted = max(wanted, min(len(a.runs), len(b.runs)) + 1)
     if wanted > 1_000:
         return "If there is a difference, it is too small for 1,000 runs a side to tell."
+    if wanted <= FEWEST:
+        return f"It takes at least {FEWEST} {_unit(a.runs)}s each to tell{what}."
     return f"About {wanted} {_unit(a.runs)}s each would tell{what}, if it goes on like this."
 
 
