@@ -131,8 +131,8 @@ def _report(argv: Sequence[str] | None, shown: screen.Shown) -> int:
             screen.say(formatted(arguments.format, loaded, summaries, comparison))
             lines = [*(f"warning: {line}" for line in warnings(loaded)), *lines]
         elif not (arguments.watch and screen.is_live()):
-            shown = table.render(loaded, summaries, warnings(loaded), console.width, comparison)
-            console.print(shown)
+            notes = warnings(loaded)
+            console.print(table.render(loaded, summaries, notes, console.width, comparison))
         if arguments.out:
             lines += _write(arguments.out, loaded, summaries, comparison, _typed(argv))
         for line in lines:
