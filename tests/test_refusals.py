@@ -132,6 +132,8 @@ def test_no_setting_takes_a_value_that_is_none(value: str) -> None:
     for setting in known_settings().values():
         if str(setting.type).startswith("list") and value in ("[]", "[1]"):
             continue
+        if str(setting.type).startswith("dict") and value == "{a:1}":
+            continue
         with pytest.raises(ConfigError) as refusal:
             composer.compose([f"{setting.key}={value}"])
         assert str(refusal.value).startswith(f"{setting.key}={value}: must be ") or str(

@@ -5,7 +5,7 @@ import operator
 from dataclasses import replace
 
 from irnn import registry
-from irnn.choices import Data, Device, Dtype
+from irnn.choices import Data, Device, Dtype, KernelName
 from irnn.config import Config, total_updates
 from irnn.errors import SettingError
 from irnn.models.initialization import LayerInitialization
@@ -46,6 +46,7 @@ def check_together(config: Config) -> None:
     _check_gates(config)
     for section in registry.GROUPS:
         _check_choice(config, getattr(config, section))
+    _check_kernel(config)
     _check_rates(config)
     _check_stop(config)
 
@@ -119,6 +120,14 @@ def _check_gates(config: Config) -> None:
             init.name,
             f"model={model.name} has {model.gates} recurrent matrices side by side, none of "
             f"which can be an identity; use {_either('init', fitting)}",
+        )
+
+
+def _check_kernel(config: Config) -> None:
+    model, kernel = config.model, config.runtime.kernel
+    if kernel is KernelName.native and not model.has_kernel:
+        raise SettingError(
+            "runtime.kernel", kernel, f"model={model.name} has no kernel; use runtime.kernel=auto"
         )
 
 

@@ -24,11 +24,18 @@ def is_list(kind: Any) -> bool:
     return get_origin(_bare(kind)) is list
 
 
+def is_table(kind: Any) -> bool:
+    """Whether a type is a table, from names to numbers, texts and lists of numbers."""
+    return get_origin(_bare(kind)) is dict
+
+
 def is_supported(kind: Any) -> bool:
     """Whether a setting can be of a type."""
     bare = _bare(kind)
     if is_list(kind):
         return get_args(bare) == (str,)
+    if is_table(kind):
+        return get_args(bare) == (str, Any)
     return isinstance(bare, type) and (bare in _WORDS or issubclass(bare, Enum))
 
 
@@ -55,7 +62,9 @@ def wrong_value(setting: Setting, value: Any) -> tuple[str, str | None] | None:
 
 
 def _fits(kind: Any, value: Any) -> bool:
-    if value == _MISSING or isinstance(value, dict):
+    if isinstance(value, dict):
+        return is_table(kind) and all(map(_fits_table, value, value.values()))
+    if value == _MISSING or (is_table(kind) and value is not None):
         return False
     if isinstance(value, list):
         plain = all(each is not None and not isinstance(each, list | dict) for each in value)
@@ -69,10 +78,19 @@ def _fits(kind: Any, value: Any) -> bool:
     return True
 
 
+def _fits_table(name: Any, value: Any) -> bool:
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(each, int | float) for each in value)
+    plain = value is None or isinstance(value, int | float | str)
+    return isinstance(name, str) and plain and value != _MISSING
+
+
 def converted(kind: Any, value: Any) -> Any:
     """Give a plain value as a setting of a type holds it; OmegaConf raises what is wrong with it."""
     if (done := quickly_converted(kind, value)) is not UNCLEAR:
         return done
+    if is_table(kind):
+        return value
     from omegaconf import OmegaConf
 
     node = _node(kind)
@@ -114,6 +132,8 @@ def _remedy(setting: Setting, value: Any) -> str:
         return f"must have a value{also} ({setting.doc})"
     if is_list(kind):
         return f"must be a list of texts, as [a,b]{also} ({setting.doc})"
+    if is_table(kind):
+        return f"must be a table, as {{name: 0.5, other: [0.9, 0.99]}}{also} ({setting.doc})"
     if issubclass(kind, Enum):
         return f"must be one of {', '.join(kind.__members__)}{also}"
     if kind is bool:

@@ -53,6 +53,11 @@ class Choice:
     source: ClassVar[str] = ""
     """What tells one version of a plug-in's code from another; empty for irnn's own."""
 
+    @classmethod
+    def lacking(cls) -> list[str]:
+        """Name the methods that the class would need to be an option."""
+        return sorted(getattr(cls, "__abstractmethods__", ()))
+
     def refusal(self, config: Config) -> tuple[str, str] | None:
         """Say which setting cannot work with the rest of a run, and what would be accepted; None if all can.
 

@@ -9,7 +9,6 @@ import importlib
 import inspect
 import re
 import sys
-from abc import ABC
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, field
@@ -38,10 +37,12 @@ OURS = (
     "irnn.tasks.temporal_order",
     "irnn.tasks.pixels",
     "irnn.models.cells",
+    "irnn.models.antisymmetric",
     "irnn.models.initializers",
     "irnn.optimizers.sgd",
     "irnn.optimizers.adam",
     "irnn.optimizers.rmsprop",
+    "irnn.optimizers.torch",
 )
 """Where our own options are, in the order in which refusals list them."""
 
@@ -245,7 +246,7 @@ def _check(cls: type[Any], group: str, name: str) -> None:
         raise RegistrationError(
             f"{what}: {group}={name} is {taken.__module__}.{taken.__qualname__} already; take another name"
         )
-    if issubclass(cls, ABC) and (lacking := sorted(cls.__abstractmethods__)):
+    if lacking := cls.lacking():
         raise RegistrationError(f"{what}: the class lacks {', '.join(lacking)}")
     for setting in inspect.get_annotations(cls):
         inherited = any(setting in vars(base) for base in cls.__mro__[1:])

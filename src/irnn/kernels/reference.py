@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn.functional import linear
 
 from irnn.kernels.arguments import Nonlinearity, check, check_gated
 
@@ -34,12 +35,10 @@ def recurrence(
         ValueError: for shapes or dtypes that do not fit together, or an empty batch or sequence.
     """
     check(inputs, w_ih, w_hh, bias, h0, nonlinearity)
-    activation = torch.relu if nonlinearity == "relu" else torch.tanh
     h = inputs.new_zeros(inputs.shape[1], w_hh.shape[0]) if h0 is None else h0  # (B, H)
     states = []
     for x in inputs:  # (B, F)
-        drive = x @ w_ih.T + h @ w_hh.T
-        h = activation(drive if bias is None else drive + bias)
+        h = recurrence_step(x, h, w_ih, w_hh, bias, nonlinearity)
         if not last_only:
             states.append(h)
     return h if last_only else torch.stack(states)
@@ -82,12 +81,7 @@ def lstm(
     h, c = zeros if h0 is None else h0, zeros if c0 is None else c0  # (B, H)
     states = []
     for x in inputs:  # (B, F)
-        drive = torch.nn.functional.linear(x, w_ih, b_ih) + torch.nn.functional.linear(
-            h, w_hh, b_hh
-        )
-        i, f, g, o = drive.chunk(4, dim=1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        h = torch.sigmoid(o) * torch.tanh(c)
+        h, c = lstm_step(x, h, c, w_ih, w_hh, b_ih, b_hh)
         if not last_only:
             states.append(h)
     return h if last_only else torch.stack(states), c
@@ -114,11 +108,43 @@ def gru(
     h = inputs.new_zeros(inputs.shape[1], w_hh.shape[1]) if h0 is None else h0  # (B, H)
     states = []
     for x in inputs:  # (B, F)
-        from_x = torch.nn.functional.linear(x, w_ih, b_ih).chunk(3, dim=1)
-        from_h = torch.nn.functional.linear(h, w_hh, b_hh).chunk(3, dim=1)
-        r, z = (torch.sigmoid(a + b) for a, b in zip(from_x[:2], from_h[:2], strict=True))
-        n = torch.tanh(from_x[2] + r * from_h[2])
-        h = (1 - z) * n + z * h
+        h = gru_step(x, h, w_ih, w_hh, b_ih, b_hh)
         if not last_only:
             states.append(h)
     return h if last_only else torch.stack(states)
+
+
+def recurrence_step(
+    x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, bias: Tensor | None, kind: Nonlinearity
+) -> Tensor:
+    """Take one step of `recurrence`: x (B, F) and the state (B, H) to the next state."""
+    activation = torch.relu if kind == "relu" else torch.tanh
+    drive = x @ w_ih.T + h @ w_hh.T
+    return activation(drive if bias is None else drive + bias)
+
+
+def lstm_step(
+    x: Tensor,
+    h: Tensor,
+    c: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None,
+    b_hh: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """Take one step of `lstm`: x (B, F), the state and the cell (B, H) to the next two."""
+    drive = linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh)
+    i, f, g, o = drive.chunk(4, dim=1)
+    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(c), c
+
+
+def gru_step(
+    x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None, b_hh: Tensor | None
+) -> Tensor:
+    """Take one step of `gru`: x (B, F) and the state (B, H) to the next state."""
+    from_x = linear(x, w_ih, b_ih).chunk(3, dim=1)
+    from_h = linear(h, w_hh, b_hh).chunk(3, dim=1)
+    r, z = (torch.sigmoid(a + b) for a, b in zip(from_x[:2], from_h[:2], strict=True))
+    n = torch.tanh(from_x[2] + r * from_h[2])
+    return (1 - z) * n + z * h

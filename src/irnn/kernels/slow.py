@@ -5,10 +5,16 @@ A run says them when it starts and keeps them in `provenance.json`; a sweep says
 
 import os
 
+from irnn import registry
 from irnn.choices import KernelName
 from irnn.config import Config
 from irnn.kernels.cuda import plan
 from irnn.kernels.loading import load
+
+
+def _ours() -> str:
+    known = registry.classes("optim").items()
+    return ", ".join(f"optim={name}" for name, cls in known if not cls.is_of_torch())
 
 
 def reasons(config: Config, device: str) -> list[str]:
@@ -20,11 +26,21 @@ def reasons(config: Config, device: str) -> list[str]:
         config: the run.
         device: the kind that it trains on: "cpu", "cuda" or "mps".
     """
-    if device == "cuda":
-        missing = plan.why_unavailable() if plan.suits(config) else ""
-        return [f"slow: PyTorch trains this run, since {missing}"] if missing else []
     wanted = config.runtime.kernel
     by_pytorch = wanted not in (KernelName.auto, KernelName.native)
+    if not config.model.has_kernel and not by_pytorch:
+        return [
+            f"slow: model={config.model.name} has no kernel: PyTorch takes its {config.task.steps:,} steps "
+            "one by one; fewer steps (seq_len) help, and a larger batch_size costs little"
+        ]
+    if device == "cuda":
+        if config.optim.is_of_torch():
+            return [
+                f"slow: optim={config.optim.name} is PyTorch's: updates are made one by one on a GPU; "
+                f"{_ours()} are captured and several times as fast"
+            ]
+        missing = plan.why_unavailable() if plan.suits(config) else ""
+        return [f"slow: PyTorch trains this run, since {missing}"] if missing else []
     if device != "cpu" or by_pytorch:
         return []
     library = load()

@@ -1,7 +1,8 @@
-"""Our cells, which build the layers of `irnn.models.recurrent`."""
+"""Our cells: their steps, and the layers of `irnn.models.recurrent` that compute them in compiled code."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from irnn.models.cell import Cell
@@ -9,7 +10,11 @@ from irnn.options import HUGE, option
 from irnn.registry import cell
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from irnn.kernels.arguments import Nonlinearity
     from irnn.models import recurrent
+    from irnn.models.layer import States
 
 
 @cell("irnn")
@@ -17,6 +22,10 @@ class Irnn(Cell):
     """ReLU RNN that starts at the identity. Le, Jaitly & Hinton 2015."""
 
     has_kernel = True
+
+    def step(self, x: Tensor, state: States, weights: SimpleNamespace) -> States:
+        """See `Cell`."""
+        return (_simple(x, state[0], weights, "relu"),)
 
     def layer(self, input_size: int, **how: Any) -> recurrent.IRNN:
         """See `Cell`."""
@@ -31,6 +40,10 @@ class RnnRelu(Cell):
 
     has_kernel = True
 
+    def step(self, x: Tensor, state: States, weights: SimpleNamespace) -> States:
+        """See `Cell`."""
+        return (_simple(x, state[0], weights, "relu"),)
+
     def layer(self, input_size: int, **how: Any) -> recurrent.RNN:
         """See `Cell`."""
         from irnn.models.recurrent import RNN
@@ -44,6 +57,10 @@ class RnnTanh(Cell):
 
     has_kernel = True
 
+    def step(self, x: Tensor, state: States, weights: SimpleNamespace) -> States:
+        """See `Cell`."""
+        return (_simple(x, state[0], weights, "tanh"),)
+
     def layer(self, input_size: int, **how: Any) -> recurrent.RNN:
         """See `Cell`."""
         from irnn.models.recurrent import RNN
@@ -56,11 +73,18 @@ class Lstm(Cell):
     """Long short-term memory. Hochreiter & Schmidhuber 1997; Gers et al. 2000 for the forget gate."""
 
     gates = 4
+    states = 2
     has_kernel = True
 
     forget_bias: float = option(
         1.0, "sum of the forget gate's biases", at_least=-HUGE, at_most=HUGE
     )
+
+    def step(self, x: Tensor, state: States, weights: SimpleNamespace) -> States:
+        """See `Cell`; the state is h and the cell c."""
+        from irnn.kernels.reference import lstm_step
+
+        return lstm_step(x, *state, *_each(weights))
 
     def layer(self, input_size: int, **how: Any) -> recurrent.LSTM:
         """See `Cell`."""
@@ -78,8 +102,25 @@ class Gru(Cell):
     gates = 3
     has_kernel = True
 
+    def step(self, x: Tensor, state: States, weights: SimpleNamespace) -> States:
+        """See `Cell`."""
+        from irnn.kernels.reference import gru_step
+
+        return (gru_step(x, state[0], *_each(weights)),)
+
     def layer(self, input_size: int, **how: Any) -> recurrent.GRU:
         """See `Cell`."""
         from irnn.models.recurrent import GRU
 
         return GRU(input_size, self.hidden_size, self.num_layers, **how)
+
+
+def _each(weights: SimpleNamespace) -> tuple[Tensor, ...]:
+    return weights.weight_ih, weights.weight_hh, weights.bias_ih, weights.bias_hh
+
+
+def _simple(x: Tensor, h: Tensor, weights: SimpleNamespace, kind: Nonlinearity) -> Tensor:
+    from irnn.kernels.reference import recurrence_step
+
+    w_ih, w_hh, b_ih, b_hh = _each(weights)
+    return recurrence_step(x, h, w_ih, w_hh, b_ih + b_hh, kind)

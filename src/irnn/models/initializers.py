@@ -83,7 +83,9 @@ class SplitIdentity(LayerInitialization):
 
     def refusal(self, config: Config) -> tuple[str, str] | None:
         """Refuse what leaves no unit of either kind, or says the thresholds twice or not at all."""
-        steps = config.task.seq_len
+        steps, model = config.task.seq_len, config.model
+        if model.gates == 1 and not model.has_kernel:
+            return "model.name", "split_identity sets thresholds of ReLU units; use model=irnn"
         if config.model.hidden_size < 2:
             return "model.hidden_size", "split_identity needs at least 2"
         if self.firings is None and self.threshold_low is None:

@@ -11,6 +11,8 @@ from irnn.config import Config
 from irnn.models.heads import Head, Regression
 from irnn.models.initialization import LayerInitialization
 from irnn.models.layer import KernelLayer
+from irnn.models.recurrent import RNN
+from irnn.models.stepped import SteppedLayer
 
 DTYPES = {Dtype.float32: torch.float32, Dtype.float64: torch.float64}
 
@@ -39,7 +41,7 @@ class Regressor(torch.nn.Module):
         if self.head.last != 1:
             states, _ = self.recurrent(inputs)
             return self.head.shape(self.readout(states[-self.head.last :]))
-        if isinstance(self.recurrent, KernelLayer):
+        if isinstance(self.recurrent, (KernelLayer, SteppedLayer)):
             last = self.recurrent.last_state(inputs)
         else:
             _, state = self.recurrent(inputs)
@@ -62,10 +64,12 @@ class Regressor(torch.nn.Module):
         last = (state[0] if isinstance(state, tuple) else state)[-1]
         return self.head.shape(self.readout(last))
 
-    def recurrent_matrix(self) -> Tensor:
-        """Give the first layer's matrix that maps a state to the next one: (H, H), or gates' (G H, H)."""
-        matrix: Tensor = self.recurrent.weight_hh_l0
-        return matrix
+    def recurrent_matrix(self) -> Tensor | None:
+        """Give the first layer's matrix (H, H) that maps a small state to the next; None: there is none."""
+        if isinstance(self.recurrent, SteppedLayer):
+            return self.recurrent.transition()
+        matrix: Tensor | None = getattr(self.recurrent, "weight_hh_l0", None)
+        return matrix if isinstance(self.recurrent, RNN) else None
 
 
 def build(

@@ -10,6 +10,7 @@ from irnn.choices import Schedule
 from irnn.options import HUGE, Choice, option
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
@@ -60,9 +61,34 @@ class Optimizer(Choice, ABC):
         None, "how the learning rate falls to 0 over the budget; null: it stays"
     )
 
-    @abstractmethod
+    @classmethod
+    def lacking(cls) -> list[str]:
+        """An optimizer makes one of PyTorch's, or a rule."""
+        own = cls.make is not Optimizer.make or cls.rule is not Optimizer.rule
+        return super().lacking() if own else ["make"]
+
+    def make(self, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        """Make an optimizer of PyTorch's, with the learning rate `lr`: all that one of one's own needs.
+
+        Clipping, schedules, `recurrent_lr_scale`, checks for infinite numbers, checkpoints and bitwise
+        resuming are done around it; its `step` has to work without a closure.
+
+        Args:
+            parameters: in the shapes that they have in the network.
+        """
+        raise NotImplementedError(f"optim={self.name} makes no optimizer of PyTorch's")
+
     def rule(self, like: Tensor) -> Rule:
-        """Make what steps a vector of parameters such as `like` (N,)."""
+        """Make what steps a vector of parameters such as `like` (N,), instead of `make`.
+
+        For what has a twin in compiled code, which does the same without PyTorch's bookkeeping.
+        """
+        raise NotImplementedError(f"optim={self.name} has no rule")
+
+    @classmethod
+    def is_of_torch(cls) -> bool:
+        """Whether it is an optimizer of PyTorch's, by `make`."""
+        return cls.make is not Optimizer.make
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from irnn.training import stretch
+from irnn.training.optimizer import FlatOptimizer
 from irnn.training.step import Update, Updater
 from irnn.training.stretch import Batch
 
@@ -97,6 +98,7 @@ class CapturedStretch:
         going = applied & ~self._halted
         self._count += going
         rate = self._rates.index_select(0, self._position)
+        assert isinstance(updater.optimizer, FlatOptimizer)  # `stretch.of` asks
         updater.optimizer.step_where(going, gradient, rate, self._count)
         updater.flat.publish()
         self._halted |= ~applied

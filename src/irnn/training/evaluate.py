@@ -8,8 +8,8 @@ from torch import Tensor
 
 from irnn.models.heads import Classification
 from irnn.models.layer import KernelLayer
-from irnn.models.recurrent import RNN
 from irnn.models.regressor import Regressor
+from irnn.models.stepped import SteppedLayer
 from irnn.tasks.data import TaskData
 
 Squares = Callable[[Tensor, Tensor], Tensor]
@@ -68,14 +68,13 @@ def _keeps_states(model: Regressor, inputs: Tensor) -> bool:
         return False  # not to be cut; what another class does with the states is its own affair
     if model.head.last != 1:
         return True
-    return not (
-        isinstance(model.recurrent, KernelLayer) and model.recurrent.keeps_last_only(inputs)
-    )
+    ours = isinstance(model.recurrent, (KernelLayer, SteppedLayer))
+    return not (ours and model.recurrent.keeps_last_only(inputs))
 
 
 @dataclass(frozen=True)
 class Recurrence:
-    """What the first layer's recurrent matrix W has become; None for gated layers, which have several."""
+    """What the first layer's recurrent matrix W has become; None where there is no one such matrix."""
 
     spectral_radius: float | None  # largest absolute eigenvalue of W
     identity_distance: float | None  # Frobenius norm of W - I
@@ -84,9 +83,9 @@ class Recurrence:
 @torch.no_grad()
 def recurrence_of(model: Regressor) -> Recurrence:
     """Measure the first layer's recurrent matrix."""
-    if not isinstance(model.recurrent, RNN):
+    if (found := model.recurrent_matrix()) is None:
         return Recurrence(None, None)
-    matrix = model.recurrent_matrix().detach().cpu().double()
+    matrix = found.detach().cpu().double()
     if not torch.isfinite(matrix).all():
         return Recurrence(None, None)
     distance = torch.linalg.matrix_norm(matrix - torch.eye(len(matrix), dtype=matrix.dtype))

@@ -32,13 +32,14 @@ class FlatParameters:
         self.vector = torch.cat([each.detach().reshape(-1) for each in self._owned])
         self.gradient = torch.zeros_like(self.vector)
         if self._shared:
-            values, gradients = self._pieces(self.vector), self._pieces(self.gradient)
+            values, gradients = self.pieces(self.vector), self.pieces(self.gradient)
             self._views = list(zip(self._owned, values, gradients, strict=True))
             self._places = [value.data_ptr() for value in values]
             for each, value, gradient in self._views:
                 each.data, each.grad = value, gradient
 
-    def _pieces(self, vector: Tensor) -> list[Tensor]:
+    def pieces(self, vector: Tensor) -> list[Tensor]:
+        """Cut a vector (N,) into views of the parameters' shapes."""
         parts = torch.split(vector, [each.numel() for each in self._owned])
         return [part.view_as(each) for part, each in zip(parts, self._owned, strict=True)]
 
@@ -78,7 +79,7 @@ class FlatParameters:
     def publish(self) -> None:
         """Make the network's parameters what `vector` is."""
         if not self._shared:
-            for each, value in zip(self._owned, self._pieces(self.vector), strict=True):
+            for each, value in zip(self._owned, self.pieces(self.vector), strict=True):
                 each.copy_(value)
 
     @torch.no_grad()

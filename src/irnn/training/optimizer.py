@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from irnn.optimizers.base import Optimizer
+from irnn.runs.checkpoint import check_fits
 
 if TYPE_CHECKING:
     from irnn.kernels.descent import Descent
@@ -74,6 +75,14 @@ class FlatOptimizer:
         done = descent(loss, self.scale, self.count + 1, rate_factor=self._lr)
         self.count += done.applied
         return done
+
+    def check_fits(self, saved: Any, name: str) -> None:
+        """Hold a checkpoint to what this optimizer keeps.
+
+        Raises:
+            ValueError: It is of another one.
+        """
+        check_fits(saved, self.state_dict(), name)
 
     def averages(self) -> dict[str, Tensor]:
         """Name the rule's running averages (N,), as they are."""

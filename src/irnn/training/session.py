@@ -27,6 +27,7 @@ from irnn.training import hardware
 from irnn.training.divergence import Event
 from irnn.training.loop import Interrupted, fit
 from irnn.training.trainer import Trainer
+from irnn.training.trying import try_out
 
 MakeDisplay = Callable[[Path, int | None, Task], Display]
 """Makes what shows a run, from its log file, the updates in its budget and its task."""
@@ -64,6 +65,7 @@ def run(
     directory = RunDirectory.of(config)
     if (finished := _finished(config, directory, say)) is not None:
         return finished
+    try_out(config)
     device = hardware.choose_device(config)
     hardware.check_memory(config, device)
     hardware.set_up(config.runtime, device)
@@ -115,6 +117,8 @@ def kernel_name(config: Config, device: torch.device) -> str:
     """
     if device.type == "cuda" and plan.suits(config) and not plan.why_unavailable():
         return "cuda"
+    if not config.model.has_kernel:
+        return "torch"
     dtype = DTYPES[config.runtime.dtype]
     try:
         kernel = kernels.choose(config.runtime.kernel.value, device=device, dtype=dtype)

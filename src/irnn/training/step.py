@@ -18,14 +18,17 @@ from irnn.models.layer import KernelLayer
 from irnn.models.plain import has_hooks, is_plain
 from irnn.models.recurrent import GRU, IRNN, LSTM, RNN
 from irnn.models.regressor import Regressor
+from irnn.models.stepped import SteppedLayer
 from irnn.optimizers.base import Optimizer
 from irnn.training import stretch
 from irnn.training.flat import FlatParameters
 from irnn.training.optimizer import FlatOptimizer
 from irnn.training.rates import parameter_scales, trained
+from irnn.training.torch_optimizer import TorchOptimizer
 
 if TYPE_CHECKING:
     from irnn.kernels.cuda.plan import Plan
+    from irnn.kernels.descent import Descent
     from irnn.kernels.regression import Regression
 
 
@@ -68,7 +71,11 @@ class Updater:
                 self.max_norm, math.sqrt(torch.finfo(self.flat.vector.dtype).max) / 2
             )
         scales = parameter_scales(model, optim, integrators)
-        self.optimizer = FlatOptimizer(optim, self.flat.vector, scales)
+        self.optimizer: FlatOptimizer | TorchOptimizer = (
+            TorchOptimizer(optim, self.flat, scales)
+            if optim.is_of_torch()
+            else FlatOptimizer(optim, self.flat.vector, scales)
+        )
         kernel = kernel_of(model)
         self.kernel = name_of_kernel(model)
         self._in_one_call = regression_of(model, kernel)
@@ -82,9 +89,8 @@ class Updater:
         if self._stretch is not None and self._stretch.kernel:
             self.kernel = self._stretch.kernel
         self._descent = None
-        if kernel is not None and kernel.descent is not None:
-            gradient = self.flat.gradient
-            self._descent = self.optimizer.descent(kernel.descent, gradient, self.max_norm)
+        if (descent := descent_of(model, kernel)) is not None:
+            self._descent = self.optimizer.descent(descent, self.flat.gradient, self.max_norm)
 
     def __call__(self, inputs: Tensor, targets: Tensor) -> Update:
         """Learn from one batch: inputs (T, B, F), targets (B,) or (B, K).
@@ -98,6 +104,7 @@ class Updater:
         else:
             loss = self.backward(inputs, targets)
         if self._descent is not None:
+            assert isinstance(self.optimizer, FlatOptimizer)
             done = self.optimizer.step_compiled(self._descent, loss)
             self.flat.publish()
             return Update(done.loss_value, done.norm, bool(done.clipped), bool(done.applied))
@@ -216,6 +223,15 @@ def kernel_of(model: Regressor) -> kernels.Kernel | None:
     return kernel if kernel is not None and getattr(kernel, layer.cell) else None
 
 
+def descent_of(model: Regressor, kernel: kernels.Kernel | None) -> type[Descent] | None:
+    """Return what steps in compiled code, which layers without a kernel may have, too."""
+    layer = model.recurrent
+    if isinstance(layer, SteppedLayer):
+        like = model.readout.weight
+        kernel = kernels.choose(layer.kernel, device=like.device, dtype=like.dtype)
+    return None if kernel is None else kernel.descent
+
+
 def name_of_kernel(model: Regressor) -> str:
     """Name what computes the network's recurrence: a kernel, "torch", or a class that has its own way."""
     layer = model.recurrent
@@ -225,7 +241,8 @@ def name_of_kernel(model: Regressor) -> str:
             return f"{type(layer).__qualname__}.forward"
         kernel = kernel_of(model)
         return kernel.name if kernel else "torch"
-    plain = type(layer).forward in (torch.nn.LSTM.forward, torch.nn.GRU.forward)
+    known = (torch.nn.LSTM.forward, torch.nn.GRU.forward, SteppedLayer.forward)
+    plain = type(layer).forward in known
     return "torch" if plain else f"{type(layer).__qualname__}.forward"
 
 

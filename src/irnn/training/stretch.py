@@ -75,7 +75,9 @@ def slots_for(inputs: Tensor) -> int:
 def of(updater: Updater) -> Stretch | None:
     """Return what makes an updater's updates in stretches; None off CUDA, where each is made alone."""
     device = updater.flat.vector.device
-    if device.type != "cuda":
+    from irnn.training.torch_optimizer import TorchOptimizer
+
+    if device.type != "cuda" or isinstance(updater.optimizer, TorchOptimizer):
         return None
     if (plan := updater.cuda_plan()) is None:
         from irnn.training.captured import CapturedStretch

@@ -287,10 +287,12 @@ class Trainer:
             if self.progress.restarts:
                 self._begin(self.progress.restarts)
             for kept in ("good", "weights"):
-                checkpoint.check_fits(content[kept], self._weights(), kept)
+                saved = content[kept]
+                checkpoint.check_fits(saved["model"], self.model.state_dict(), f"{kept}.model")
+                self.updater.optimizer.check_fits(saved["optimizer"], f"{kept}.optimizer")
             self._good = content["good"]
             self._set_weights(content["weights"])
-        except (KeyError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise DamagedError(
                 path, f"not a checkpoint of this version of irnn: {type(error).__name__}: {error}"
             ) from error
