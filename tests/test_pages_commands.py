@@ -31,7 +31,24 @@ def commands(page: str) -> list[list[str]]:
 
 
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
+OTHERS = [page for page in sorted((ROOT / "docs").glob("*.md")) if f"docs/{page.name}" not in PAGES]
+_TYPED = re.compile(
+    r"^(?: {4}|\$ )?(?:python -m irnn\.|irnn-)((?:train|report|predict) .*)$", re.MULTILINE
+)
+_NOT_LITERAL = re.compile(r"\[--|\bRUN\b|…|task\.root=|^irnn-train: ")
+"""A synopsis, something left out, files of the reader's own, or a message."""
+
+
+def typed_on(page: Path) -> list[list[str]]:
+    """Commands in other blocks of code, with what is said about them on the line left out."""
+    code = re.findall(r"^```.*?^```|^ {4}\S.*?$", page.read_text(), re.DOTALL | re.MULTILINE)
+    lines = [line for block in code for line in _TYPED.findall(block)]
+    literal = [line for line in lines if not _NOT_LITERAL.search(line)]
+    return [shlex.split(re.split(r"\s{3,}", f"irnn-{line}")[0], comments=True) for line in literal]
+
+
 ALL = [(page, words) for page in PAGES for words in commands(page)]
+ALL += [(page.name, words) for page in OTHERS for words in typed_on(page)]
 
 
 @pytest.mark.parametrize(("page", "words"), ALL, ids=[" ".join(words) for _, words in ALL])
@@ -39,7 +56,7 @@ def test_a_command_of_a_page_is_one(page: str, words: list[str]) -> None:
     program, *rest = words
     if program == "make":
         assert re.search(rf"^{rest[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    elif program == "irnn-train" and rest != ["--help"]:
+    elif program == "irnn-train" and rest not in (["--help"], ["--version"]):
         command = read_command(rest)
         if command.multirun:
             assert read_request(command.overrides, Composer(command.groups)).jobs
@@ -50,7 +67,7 @@ def test_a_command_of_a_page_is_one(page: str, words: list[str]) -> None:
     elif program == "irnn-report":
         report.parser().parse_args(rest)
     else:
-        assert words in (["irnn-train", "--help"], [".", ".venv/bin/activate"])
+        assert words[-1] in ("--help", "--version", ".venv/bin/activate")
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
