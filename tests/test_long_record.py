@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
 
-from irnn.composition import to_config
 from irnn.options import plain
 from irnn.runs.identity import run_id
+from irnn.typed import config_of
 from tests.record_scripts import RECORDS, script
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +45,7 @@ def test_the_tables_count_what_the_curves_show() -> None:
 
 def test_the_recorded_runs_have_the_ids_of_their_configurations() -> None:
     for run in RUNS:
-        assert run_id(to_config(OmegaConf.create(run["config"]))) == run["run_id"]
+        assert run_id(config_of(run["config"])) == run["run_id"]
 
 
 def without_nulls(section: Any) -> Any:

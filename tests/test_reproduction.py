@@ -11,15 +11,17 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from irnn.composition import Composer, to_config
+from irnn.composition import Composer
 from irnn.groups import rewrite_numbers
 from irnn.runs.identity import NOT_SCIENCE, run_id
 from irnn.sweeps.grid import axes, combinations
+from irnn.typed import config_of
 from tests.record_scripts import RECORDS, script
 
 ROOT = Path(__file__).parents[1]
 
 
+COMPOSER = Composer()
 pages, claims = script("pages"), script("claims")
 claim_tables, claim_figures = script("claim_tables"), script("claim_figures")
 RUNS: dict[str, list[dict[str, Any]]] = {
@@ -57,7 +59,7 @@ def test_a_records_report_is_what_the_command_makes_of_it(name: str) -> None:
 @pytest.mark.parametrize("name", RUNS)
 def test_the_recorded_runs_have_the_ids_of_their_configurations(name: str) -> None:
     for run in RUNS[name]:
-        assert run_id(to_config(OmegaConf.create(run["config"]))) == run["run_id"]
+        assert run_id(config_of(run["config"])) == run["run_id"]
 
 
 def without_seed(run: dict[str, Any]) -> dict[str, Any]:
@@ -68,10 +70,9 @@ def without_seed(run: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("name", RUNS)
 def test_the_commands_of_today_make_the_recorded_runs(name: str) -> None:
     """One seed of each group is composed; its other seeds must have been the same but for the seed."""
-    composer = Composer()
     for group in claims.groups(RUNS[name], claims.CLAIMS[name].keys).values():
         words = group[0]["command"].removeprefix("python -m irnn.train ").split()
-        assert run_id(composer.compose(words)) == group[0]["run_id"], words
+        assert run_id(COMPOSER.compose(words)) == group[0]["run_id"], words
         for run in group:
             assert without_seed(run) == without_seed(group[0])
 
@@ -185,8 +186,7 @@ def test_the_commands_on_the_page_ask_for_exactly_the_recorded_runs(name: str) -
     above = page[: page.index(f"<!-- {name} -->")]
     since = max(above.rindex("<!-- end -->") if "<!-- end -->" in above else 0, above.rindex("## "))
     commands = re.findall(r"^    (python -m irnn\.train -m sweep=.*)$", above[since:], re.MULTILINE)
-    composer = Composer()
-    asked = set().union(*(asked_runs(command, composer) for command in commands))
+    asked = set().union(*(asked_runs(command, COMPOSER) for command in commands))
     recorded = {run["run_id"] for run in RUNS[name]}
     assert recorded == asked
 

@@ -1,5 +1,6 @@
 """From overrides, as they are typed, to a checked `Config`."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, make_dataclass
@@ -267,6 +268,15 @@ class _Base:
     values: dict[str, Any]
     config: Config | None
     """The same, checked value by value; None where that is refused, and a job may yet set it right."""
+    words: frozenset[str]
+    """What stands in values that are made from others, and the keys of these values."""
+
+    def ties(self, key: str) -> bool:
+        """Whether another value may be made from this one, or this one from another."""
+        return any(
+            key == word or key.startswith(f"{word}.") or word.startswith(f"{key}.")
+            for word in self.words
+        )
 
 
 class Composer:
@@ -319,6 +329,11 @@ class Composer:
         chosen, values = self._split(given)
         if chosen is None or (base := self._base(tuple(chosen))) is None:
             return None
+        if tied := {key for key in values if base.ties(key)}:
+            words = [each.word for each in given if each.key in tied]
+            if (base := self._base((*chosen, *words))) is None:
+                return None
+            values = {key: value for key, value in values.items() if key not in tied}
         config = None if base.config is None else with_values(base.config, values)
         if config is not None:
             check_together(config)
@@ -346,21 +361,23 @@ class Composer:
         return chosen, values
 
     def _base(self, chosen: tuple[str, ...]) -> _Base | None:
-        """Compose choices of groups; None if a value depends on another, which may yet be set."""
+        """Compose choices of groups, and values that others are made from; None if that is not to be seen."""
         if chosen not in self._bases:
             found = composed(chosen, self.groups)
-            depends = _has_references(OmegaConf.to_container(found, resolve=False))
-            self._bases[chosen] = None if depends else _checked_base(_plain(completed(found)))
+            words = {*_words_of_references(OmegaConf.to_container(found, resolve=False))}
+            relative = any("${." in word for word in words)
+            self._bases[chosen] = None if relative else _checked_base(found, frozenset(words))
         return self._bases[chosen]
 
 
-def _checked_base(values: dict[str, Any]) -> _Base:
+def _checked_base(found: DictConfig, words: frozenset[str]) -> _Base:
+    values = _plain(completed(found))
     try:
         config = config_of(values)
         check_each(config)
     except ConfigError:
-        return _Base(values, None)
-    return _Base(values, config)
+        return _Base(values, None, words)
+    return _Base(values, config, words)
 
 
 def _with_plain_values(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -375,8 +392,13 @@ def _with_plain_values(base: Mapping[str, Any], values: Mapping[str, Any]) -> di
     return changed
 
 
-def _has_references(node: Any) -> bool:
-    """Whether a value is made from another setting; the environment is none."""
+def _words_of_references(node: Any, key: str = "") -> Iterator[str]:
+    """Give the keys of values that are made from others, and all words in these; the environment is none."""
     if isinstance(node, dict):
-        return any(_has_references(item) for item in node.values())
-    return isinstance(node, str) and "${" in node and not node.startswith("${oc.env:")
+        for name, item in node.items():
+            yield from _words_of_references(item, f"{key}.{name}" if key else str(name))
+    elif isinstance(node, list):
+        for item in node:
+            yield from _words_of_references(item, key)
+    elif isinstance(node, str) and "${" in node and not node.startswith("${oc.env:"):
+        yield from (key, *re.findall(r"\$\{\.|[A-Za-z_][\w.]*", node))

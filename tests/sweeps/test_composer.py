@@ -10,6 +10,8 @@ JOBS = [
     ["seed=3"],
     ["seq_len=175", "clip=none", "optim.lr=1"],
     ["experiment=fast", "seq_len=150"],
+    ["experiment=fast", "seed=3", "seq_len=60", "batch_size=8"],
+    ["experiment=long", "optim.integrator_lr_scale=0.5", "seq_len=300", "optim.lr=1"],
     ["model=lstm", "optim=sgd", "optim.momentum=0.9", "optim.nesterov=true"],
     ["optim=rmsprop", "seed=1", "seed=2"],
     ["init_scale=none", "init=gaussian", "init.recurrent_std=0.1"],
@@ -97,3 +99,6 @@ def test_a_sweep_composes_its_groups_once(monkeypatch: pytest.MonkeyPatch) -> No
         for seed in range(50):
             composer.compose([f"optim={optimizer}", f"seed={seed}", "seq_len=20"])
     assert len(calls) == 2
+    for seed in range(50):
+        composer.compose(["experiment=fast", f"seed={seed}", f"seq_len={20 + seed % 2}"])
+    assert len(calls) == 5, "the groups, and each length from which other values are made"
