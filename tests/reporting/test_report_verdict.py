@@ -114,6 +114,15 @@ def test_lengths_are_no_contenders(tmp_path):
     assert said(tmp_path) == "Seeds that solve: 3 of 3 at T = 150, 1 of 3 at T = 400."
 
 
+def test_what_a_task_is_made_of_contends_where_nothing_else_differs(tmp_path):
+    for seed in range(5):
+        write_run(tmp_path, config(seed, task__data="fresh"))
+        write_run(tmp_path, config(seed, task__data="fixed"), "exhausted")
+    assert said(tmp_path).startswith(
+        "data=fresh solves 5 of 5 seeds, data=fixed 0 of 5; the difference is"
+    )
+
+
 def test_one_setting_and_one_run_are_told_as_what_they_are(tmp_path):
     write_sides(tmp_path / "one", {"identity": 1}, 1)
     assert re.match(

@@ -8,6 +8,8 @@ from irnn.reporting.run import Run
 from irnn.reporting.settings import Value, show
 from irnn.reporting.summary import Group, Summary, crossing, middle
 
+SEQ_LEN = "task.seq_len"
+
 
 @dataclass(frozen=True)
 class Contender:
@@ -26,9 +28,18 @@ class Contender:
         return -self.solved / max(1, self.tried), self.median, self.score
 
 
+def contending_keys(summary: Summary) -> list[str]:
+    """The settings that contend: those that differ, except the task's, which nobody chooses.
+
+    Where nothing else differs, what the task is made of contends too, but its length never.
+    """
+    chosen = [key for key in summary.naming if not key.startswith("task.")]
+    return chosen or [key for key in summary.naming if key != SEQ_LEN]
+
+
 def contenders(summary: Summary) -> list[Contender]:
-    """Pool the groups by every setting that differs and is not the task's; the best comes first."""
-    keys = [key for key in summary.naming if not key.startswith("task.")]
+    """Pool the groups by every setting that contends; the best comes first."""
+    keys = contending_keys(summary)
     if not keys:
         return []
     pooled: dict[tuple[Value, ...], list[Group]] = {}

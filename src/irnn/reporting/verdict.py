@@ -6,15 +6,14 @@ from typing import NamedTuple
 
 from irnn.reporting import wording
 from irnn.reporting.compare import SIGNIFICANT, Comparison, Side, hold
-from irnn.reporting.contenders import Contender, contenders
+from irnn.reporting.contenders import SEQ_LEN, Contender, contenders, contending_keys
 from irnn.reporting.run import Run
 from irnn.reporting.statistics import FEWEST, holm, runs_to_tell_order, runs_to_tell_rates, wilson
-from irnn.reporting.summary import Group, Summary
+from irnn.reporting.summary import Group, Summary, median
 
 _MOST_CONTENDERS = 40
 _MOST_LENGTHS = 6
 _CAPITALS = ("Which", "Neither", "Seeds", "Runs", "Solved", "Not", "Diverged", "Ended", "A", "No")
-_SEQ_LEN = "task.seq_len"
 
 
 class Finding(NamedTuple):
@@ -114,13 +113,17 @@ def _by_task(summary: Summary) -> str:
     """Only the task differs, its length above all: no setting is better, so say how far it goes."""
     done = [group for group in summary.groups if group.finished]
     solve = _solve(summary)
-    if summary.naming != (_SEQ_LEN,) or len(done) > _MOST_LENGTHS:
+    if summary.naming != (SEQ_LEN,) or len(done) > _MOST_LENGTHS:
         solved, tried = (
             sum(getattr(group, name) for group in done) for name in ("succeeded", "tried")
         )
         lengths = [group for group in done if 2 * group.succeeded >= group.tried > 0]
         line = f"{solved} of {_count(tried, 'run')} {solve}"
-        if summary.naming == (_SEQ_LEN,) and lengths:
+        if not solved:
+            best = median([run.best_value for group in done for run in group.finished])
+            line += f"; the best held-out {summary.scoring.label} is {wording.score(best, summary.scoring)}"
+            line += " (median)"
+        if summary.naming == (SEQ_LEN,) and lengths:
             longest = f"T = {lengths[-1].runs[0].seq_len:.0f}"
             line += f"; the longest length that at least half of the runs solve is {longest}"
         return f"{line}."
@@ -211,7 +214,7 @@ def _needed(comparison: Comparison, what: str = "") -> str:
 
 def _among(rivals: Sequence[Contender], summary: Summary) -> str:
     """The best of several settings, and which of the others it is told from."""
-    keys = {key for key in summary.naming if not key.startswith("task.")}
+    keys = set(contending_keys(summary))
     threshold = None if summary.asked is None else float(summary.asked)
     best, *others = rivals[:_MOST_CONTENDERS]
     try:
