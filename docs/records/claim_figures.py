@@ -1,18 +1,20 @@
 """The figures of docs/reproduction.md, and each record's report."""
 
 import re
-import statistics
 from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from claim_tables import NEVER
-from claims import HEADINGS, ROOT, Claim, Run, groups, shown
+import numpy as np
+from claims import HEADINGS, ROOT, Claim, groups, shown
+from claims import Run as Row
 
 from irnn.reporting.charts import chart_data
 from irnn.reporting.drawing import COLOURS
+from irnn.reporting.medians import median_curve
 from irnn.reporting.page import render_page
+from irnn.reporting.run import Run
 from irnn.reporting.select import select
 from irnn.reporting.summary import summarise
 
@@ -28,33 +30,14 @@ UNSAID = re.compile(
 """What a report says nothing with: when it was written, its style, its script (its numbers lie elsewhere)."""
 
 
-def median_curve(runs: Sequence[Run], curve: str) -> tuple[list[float], list[float]]:
-    """The median over seeds: who solved keeps the last loss, who diverged counts as worse than any."""
-    end = max(run["steps"] for run in runs)
-    steps, losses = [], []
-    for step in range(0, end + 1, max(1, end // 150)):
-        found = []
-        for run in runs:
-            before = [mse for at, mse in run[curve] if at <= step and mse is not None]
-            over = run["status"] == "diverged" and step >= run["steps"]
-            found.append(NEVER if over or not before else before[-1])
-        middle = statistics.median(found)
-        if middle == NEVER:
-            if steps:
-                break
-            continue
-        steps.append(step)
-        losses.append(min(middle, TOP))
-    return steps, losses
-
-
-def draw(claim: Claim, runs: Sequence[Run], target: Path) -> None:
+def draw(claim: Claim, runs: Sequence[Row], target: Path) -> None:
     """Draw runs of a claim, held-out MSE against updates: seeds thin, medians thick, divergences crossed.
 
     For a claim on overfitting the training MSE as well: one colour for each of the two losses.
     """
     import matplotlib.pyplot as plt
 
+    curves = {run.run_id: run for run in select([str(claim.folder)]).runs}
     panels = groups(runs, (claim.panel,))
     lines = colours_of(claim, runs)
     figure, axes = plt.subplots(
@@ -65,7 +48,8 @@ def draw(claim: Claim, runs: Sequence[Run], target: Path) -> None:
             lines.items(), cycle(DASHES), strict=False
         ):
             if group := [run for run in members if run["run_id"] in chosen]:
-                draw_group(axis, group, curve, colour, dashes, label)
+                own = [curves[run["run_id"]] for run in group]
+                draw_group(axis, own, curve, colour, dashes, label)
         axis.axhline(1 / 6, color="0.4", linestyle="--", linewidth=0.8)
         axis.set(yscale="log", ylim=(LOWEST[claim.overfitting], 1.1 * TOP), xlabel="updates")
         axis.locator_params(axis="x", nbins=5)
@@ -79,7 +63,7 @@ def draw(claim: Claim, runs: Sequence[Run], target: Path) -> None:
     plt.close(figure)
 
 
-def colours_of(claim: Claim, runs: Sequence[Run]) -> dict[str, tuple[str, str, set[str]]]:
+def colours_of(claim: Claim, runs: Sequence[Row]) -> dict[str, tuple[str, str, set[str]]]:
     """Say for each label its colour, the same in all panels, which curve it shows, and of which runs."""
     if claim.overfitting:
         everyone = {run["run_id"] for run in runs}
@@ -98,14 +82,18 @@ def draw_group(
     axis: Any, runs: Sequence[Run], curve: str, colour: str, dashes: Any, label: str
 ) -> None:
     """Draw the seeds of one group, and their median."""
-    axis.plot(
-        *median_curve(runs, curve), color=colour, linestyle=dashes, linewidth=2.2, label=label
-    )
+    steps, held_out, training = median_curve(runs)
+    median = {"curve": held_out, "train_curve": training}[curve]
+    style = {"color": colour, "linestyle": dashes, "linewidth": 2.2}
+    axis.plot(steps, np.minimum(median, TOP), label=label, **style)
     for run in runs:
-        points = [(s, min(m, TOP)) for s, m in run[curve] if m is not None]
-        axis.plot(*zip(*points, strict=True), color=colour, linewidth=0.6, alpha=0.4)
-        if run["status"] == "diverged":
-            axis.plot(*points[-1], "x", color=colour, markersize=6, markeredgewidth=1.5)
+        values = {"curve": run.curve.value, "train_curve": run.curve.train_loss}[curve]
+        known = np.isfinite(values)
+        points = run.curve.step[known], np.minimum(values[known], TOP)
+        axis.plot(*points, color=colour, linewidth=0.6, alpha=0.4)
+        if run.status == "diverged":
+            end = points[0][-1], points[1][-1]
+            axis.plot(*end, "x", color=colour, markersize=6, markeredgewidth=1.5)
 
 
 def report(claim: Claim) -> str:

@@ -181,7 +181,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(breakable=_breakable, shown=show, address=_address)
+    environment.filters.update(
+        breakable=_breakable, shown=show, address=_address, unbroken=_unbroken
+    )
     environment.globals.update(sections=sections, run_lists=run_lists, sentences=sentences)
     return environment
 
@@ -191,6 +193,11 @@ def _breakable(name: str) -> Markup:
     if len(name) <= _LONG_NAME:
         return escape(name)
     return Markup(re.sub(r"([_.])(?=[a-z])", r"\1<wbr>", escape(name)))
+
+
+def _unbroken(sentence: str) -> str:
+    """Keep `p = 0.003` on one line."""
+    return re.sub(r"\bp ([=<]) ", "p\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", sentence)
 
 
 def _address(name: str) -> str:

@@ -132,7 +132,20 @@ function setupCurves(part) {
       const place = { class: "halo", x: box.right - 4, y: plot.y(at) - 12, "text-anchor": "end" };
       element(svg, "text", place, label);
     }
+    svg.setAttribute("aria-label", inWords());
     hideTip(figure);
+  }
+
+  // The chart for those who do not see it: where the median of each group begins and ends.
+  function inWords() {
+    const { xLabel, yLabel } = labels();
+    const groupsTold = visible().slice(0, part.drawn).map((group) => {
+      const { x, middle } = quartiles(group.runs, unit.value, columns()[0], isHigher());
+      const known = x.map((_, i) => i).filter((i) => Number.isFinite(middle[i]));
+      const at = (i) => `${tick(middle[i])} at ${tick(x[i])}`;
+      return known.length ? `${group.name} from ${at(known[0])} to ${at(known.at(-1))}` : `${group.name}: no median`;
+    });
+    return `${yLabel} against ${xLabel}, medians: ${groupsTold.join("; ")}. Arrow keys read values, Enter leads to the run.`;
   }
 
   function drawGroup(layer, group, name) {
