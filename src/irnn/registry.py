@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from irnn import kinds, source_code
 from irnn.errors import ConfigError
-from irnn.options import Choice, fields_of, option
+from irnn.options import Choice, fields_of
 from irnn.source_code import Source
 
 if TYPE_CHECKING:
@@ -71,25 +71,25 @@ class _Registry:
 _registry = _Registry()
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option, field))
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 def task(name: str) -> Callable[[type[C]], type[C]]:
     """Make a subclass of `Task` the task `name`."""
     return _registered("task", name)
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option, field))
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 def cell(name: str) -> Callable[[type[C]], type[C]]:
     """Make a subclass of `Cell` the model `name`."""
     return _registered("model", name)
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option, field))
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 def initialization(name: str) -> Callable[[type[C]], type[C]]:
     """Make a subclass of `Initialization` the initialization `name`."""
     return _registered("init", name)
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option, field))
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 def optimizer(name: str) -> Callable[[type[C]], type[C]]:
     """Make a subclass of `Optimizer` the optimizer `name`."""
     return _registered("optim", name)
@@ -246,6 +246,8 @@ def _check(cls: type[Any], group: str, name: str) -> None:
         raise RegistrationError(
             f"{what}: {group}={name} is {taken.__module__}.{taken.__qualname__} already; take another name"
         )
+    if "__dataclass_fields__" in vars(cls):
+        raise RegistrationError(f"{what}: the class is registered already, as {cls.name}")
     if lacking := cls.lacking():
         raise RegistrationError(f"{what}: the class lacks {', '.join(lacking)}")
     for setting in inspect.get_annotations(cls):
