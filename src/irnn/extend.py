@@ -9,6 +9,7 @@ from irnn.optimizers.base import DecayingOptimizer, Optimizer, Rule
 from irnn.options import option
 from irnn.registry import cell, initialization, optimizer, task
 from irnn.tasks.base import Task
+from irnn.tasks.random import integers, substream, uniforms
 
 __all__ = [
     "EVERY",
@@ -31,8 +32,11 @@ __all__ = [
     "cell",
     "cross_entropy",
     "initialization",
+    "integers",
     "optimizer",
     "option",
     "squared_error",
+    "substream",
     "task",
+    "uniforms",
 ]

@@ -5,26 +5,35 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
-from irnn.seeding import below, random_words, stream_key
-from irnn.seeding import uniforms as two_uniforms
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def substream(key: int, name: str) -> int:
     """Give the key of a further stream of numbers for the same sequences, unrelated to the first."""
+    from irnn.seeding import stream_key
+
     return stream_key(key, name)
 
 
 def words(key: int, positions: Tensor, count: int) -> Tensor:
     """Draw `count` 64-bit words for each position: (N,) to (N, count)."""
+    import torch
+
+    from irnn.seeding import random_words
+
     offsets = torch.arange(count, device=positions.device)
     return random_words(key, positions[:, None] * count + offsets)
 
 
 def uniforms(key: int, positions: Tensor, count: int) -> Tensor:
     """Draw `count` numbers for each position, uniform in [0, 1) with 24 bits: (N, count) float32."""
+    import torch
+
+    from irnn.seeding import uniforms as two_uniforms
+
     high, low = two_uniforms(words(key, positions, (count + 1) // 2))
     return torch.cat((high, low), dim=1)[:, :count]
 
@@ -38,4 +47,6 @@ def integers(key: int, positions: Tensor, count: int, bound: int) -> Tensor:
         count: integers for each.
         bound: at most 2**31.
     """
+    from irnn.seeding import below
+
     return below(words(key, positions, count), bound)
