@@ -1,5 +1,7 @@
 """The compiled LSTM and GRU equal the reference and PyTorch's layers in value and in every gradient."""
 
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -242,6 +244,24 @@ def output_gate(x, w_ih, kernel):
     rest = torch.zeros(4, 1, dtype=x.dtype), bias, torch.zeros_like(bias), None, c0
     walk = gated.lstm(x.view(1, -1, 1), weights, *rest, last_only=True, kernel=kernel)
     return walk[0].squeeze(1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layer", ["LSTM", "GRU"])
+def test_an_update_through_ten_thousand_steps_stays_below_a_gibibyte(layer):
+    """The gates are kept, not computed again: docs/kernel.md says what that costs."""
+    program = f"""
+import resource, torch
+from irnn import {layer}
+x = torch.randn(10_000, 16, 2)
+{layer}(2, 100, kernel="native").last_state(x).sum().backward()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    unit = 1024 if sys.platform != "darwin" else 1
+    assert int(ran.stdout) * unit < 2**30
 
 
 LAYERS = [
