@@ -7,6 +7,7 @@ import json
 import pytest
 from synthetic_runs import config, write_run
 
+from irnn.report import main
 from irnn.reporting.charts import chart_data
 from irnn.reporting.compare import compare, sentences
 from irnn.reporting.find import find_folders
@@ -101,6 +102,18 @@ def test_runs_without_a_goal_are_compared_at_a_threshold_only(tmp_path):
     ):
         compare(runs_in(tmp_path), "optim=adam", "optim=sgd")
     assert compare(runs_in(tmp_path), "optim=adam", "optim=sgd", 0.01).sooner.pairs == (25, 0, 0)
+
+
+def test_without_a_goal_the_table_and_the_verdict_say_how_good_it_got(tmp_path, capsys):
+    for length in (150, 200):
+        tree = config(seq_len=length, stop__test_mse=None)
+        write_run(tmp_path, tree, status="exhausted", solve_at=4000)
+    assert main([str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "best MSE" in shown
+    assert "0 %" not in shown
+    assert "The best of 2 settings is a held-out MSE of 0." in shown
+    assert "0 of 2 runs solve" not in shown
 
 
 def test_a_run_that_met_its_goal_exactly_solved_it_then(tmp_path):

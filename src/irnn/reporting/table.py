@@ -1,5 +1,6 @@
 """The table on screen."""
 
+import math
 import time
 from collections.abc import Sequence
 
@@ -112,6 +113,9 @@ def _table(summary: Summary, thresholds: Sequence[str], *, fold: bool, speed: bo
     for name in ("runs", *shown):
         table.add_column(name, justify="right")
     table.add_column(summary.success, justify="right")
+    scored = summary.scoring.higher or any(group.goal is None for group in summary.groups)
+    if scored:  # how good it got is what is asked, not when it got good enough
+        table.add_column(f"best {summary.scoring.label}", justify="right")
     for threshold in thresholds:
         table.add_column(f"updates to {threshold}", justify="right")
     table.add_column("time", justify="right", no_wrap=True)
@@ -120,8 +124,11 @@ def _table(summary: Summary, thresholds: Sequence[str], *, fold: bool, speed: bo
     for group in summary.groups:
         cells = [show(value) for value in group.values]
         cells += [str(len(group.runs)), *(str(group.counts[status]) for status in shown)]
-        rate = wording.rate(group.rate)
+        rate = "-" if group.goal is None else wording.rate(group.rate)
         cells.append(rate.replace(" (", "\n(") if fold else rate)
+        if scored:
+            known = not math.isnan(group.best)
+            cells.append(wording.score(group.best, summary.scoring) if known else "-")
         for threshold in thresholds:
             crossing = group.crossings[threshold]
             middle, spread = wording.quantile(crossing.median), wording.quartiles(crossing)

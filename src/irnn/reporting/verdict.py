@@ -113,6 +113,12 @@ def _by_task(summary: Summary) -> str:
     """Only the task differs, its length above all: no setting is better, so say how far it goes."""
     done = [group for group in summary.groups if group.finished]
     solve = _solve(summary)
+    if all(group.goal is None for group in done):
+        best = wording.score(summary.scoring.best(group.best for group in done), summary.scoring)
+        return (
+            f"The best of {_count(len(done), 'setting')} is a held-out {summary.scoring.label} of {best}"
+            f"{_trivial(summary)}."
+        )
     if summary.naming != (SEQ_LEN,) or len(done) > _MOST_LENGTHS:
         solved, tried = (
             sum(getattr(group, name) for group in done) for name in ("succeeded", "tried")
