@@ -114,10 +114,10 @@ def _by_task(summary: Summary) -> str:
     done = [group for group in summary.groups if group.finished]
     solve = _solve(summary)
     if all(group.goal is None for group in done):
-        best = wording.score(summary.scoring.best(group.best for group in done), summary.scoring)
+        score = wording.score(summary.scoring.best(group.best for group in done), summary.scoring)
         return (
-            f"The best of {_count(len(done), 'setting')} is a held-out {summary.scoring.label} of {best}"
-            f"{_trivial(summary)}."
+            f"The best of {_count(len(done), 'setting')} is a held-out {summary.scoring.label} of "
+            f"{score}{_trivial(summary)}."
         )
     if summary.naming != (SEQ_LEN,) or len(done) > _MOST_LENGTHS:
         solved, tried = (
