@@ -1,3 +1,4 @@
+import importlib
 import os
 import signal
 import subprocess
@@ -86,5 +87,24 @@ def cli(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Cli:
         said = [(folder / name).read_text() for name in ("out", "err")]
         assert started.returncode is not None
         return subprocess.CompletedProcess(command, started.returncode, *said)
+
+    return run
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Cli:
+    """Run a command as `cli` does, but in this process: the server of its jobs starts once for all tests."""
+
+    def run(
+        module: str, *arguments: str, env: dict[str, str] | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        monkeypatch.chdir(tmp_path)
+        for name, value in {"WANDB_SILENT": "true", **(env or {})}.items():
+            monkeypatch.setenv(name, value)
+        capsys.readouterr()
+        status = importlib.import_module(f"irnn.{module}").main([*arguments])
+        return subprocess.CompletedProcess(arguments, status, *capsys.readouterr())
 
     return run

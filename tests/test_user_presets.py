@@ -150,9 +150,13 @@ def test_a_broken_preset_is_named_with_its_line_and_a_remedy(tmp_path: Path, tex
     path = tmp_path / "experiment" / "mine.yaml"
     path.write_text(GLOBAL + text)
     groups = Groups((f"file://{tmp_path}",))
-    for compose in (lambda words: compose_config(words, groups), Composer(groups).compose):
+    beside = ["batch_size=8", "experiment=mine", "seed=3"][: 2 if "seed" in text else 3]
+    for compose, words in (
+        (lambda words: compose_config(words, groups), beside),
+        (Composer(groups).compose, ["experiment=mine"]),
+    ):
         with pytest.raises(ConfigError) as refusal:
-            compose(["batch_size=8", "experiment=mine", "seed=3"][: 2 if "seed" in text else 3])
+            compose(words)
         message = str(refusal.value)
         assert message.startswith("experiment=mine: ")
         assert BROKEN[text] in message

@@ -217,6 +217,7 @@ with initialize(version_base=None, config_path=None):
 """
 
 
+@pytest.mark.slow
 def test_a_program_without_a_guard_from_standard_input_under_a_hydra_of_its_own_can_sweep(
     tmp_path: Path,
 ) -> None:

@@ -31,10 +31,10 @@ def record(tmp_path: Path) -> Any:
 
 
 def test_a_sweep_of_two_jobs_makes_two_folders_and_two_wandb_runs_of_one_group(
-    cli: Cli, tmp_path: Path
+    here: Cli, tmp_path: Path
 ) -> None:
     asked = ("-m", *SMALL, "tracker=wandb", "seq_len=12,13", "clip=5", "sweep.name=mine")
-    finished = cli("train", *asked)
+    finished = here("train", *asked)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     both = folders(tmp_path)
     assert [json.loads((f / "result.json").read_text())["seq_len"] for f in both] == [12, 13]
@@ -73,9 +73,9 @@ def test_asking_for_a_larger_sweep_runs_what_is_missing_without_touching_the_res
     assert len(record(tmp_path)["jobs"]) == 3
 
 
-def test_a_finished_sweep_is_answered_without_torch(cli: Cli, tmp_path: Path) -> None:
+def test_a_finished_sweep_is_answered_without_torch(here: Cli, tmp_path: Path) -> None:
     asked = ["-m", *SMALL, "seed=0,1"]
-    assert cli("train", *asked).returncode == 0
+    assert here("train", *asked).returncode == 0
     script = (
         "import sys; from irnn.train import main; status = main(sys.argv[1:]);"
         "assert not {'torch', 'wandb', 'matplotlib'} & set(sys.modules); sys.exit(status)"
@@ -157,8 +157,8 @@ def test_a_signal_ends_a_sweep_with_checkpoints_and_the_next_call_continues(
     assert sorted(len(sessions(folder)) for folder in folders(tmp_path)) == [1, 1, 2]
 
 
-def test_a_diverged_job_is_a_result_of_a_sweep(cli: Cli, tmp_path: Path) -> None:
-    finished = cli("train", "-m", *SMALL, *EXPLODING, "clip=100,1e-3")
+def test_a_diverged_job_is_a_result_of_a_sweep(here: Cli, tmp_path: Path) -> None:
+    finished = here("train", "-m", *SMALL, *EXPLODING, "clip=100,1e-3")
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert "DIVERGED   clip.max_norm=100" in finished.stdout
     results = [json.loads((f / "result.json").read_text()) for f in folders(tmp_path)]
@@ -180,8 +180,8 @@ def test_other_launchers_give_the_same_results(cli: Cli, tmp_path: Path, launche
     assert len(record(tmp_path)["jobs"]) == 2
 
 
-def test_more_jobs_than_cores_are_said_and_not_run(cli: Cli) -> None:
-    finished = cli("train", "-m", *SMALL, "seed=0", "sweep.jobs=4096")
+def test_more_jobs_than_cores_are_said_and_not_run(here: Cli) -> None:
+    finished = here("train", "-m", *SMALL, "seed=0", "sweep.jobs=4096")
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert "sweep.jobs=4096: " in finished.stdout
     assert "4096 at a time" not in finished.stdout
