@@ -27,6 +27,7 @@ from irnn.registry import RegistrationError
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
 from irnn.seeding import generator
+from irnn.training import stretch
 from irnn.training.evaluate import held_out_scores, recurrence_of
 from irnn.training.rates import parameter_scales
 from irnn.training.session import run
@@ -235,6 +236,16 @@ def test_long_held_out_sets_are_scored_in_pieces_as_at_once(
     inputs = torch.randn(11, 3, 2)
     every = Regressor(made.model.recurrent, torch.nn.Linear(8, 4), Classification(EVERY, 4))
     torch.testing.assert_close(every(inputs), every.in_pieces(inputs, 4))
+
+
+def test_on_a_gpu_no_step_of_ones_own_is_captured(small: Small) -> None:
+    made = trainer(replace(small(), model=elman()(hidden_size=8))).updater
+    there: Any = SimpleNamespace(
+        flat=SimpleNamespace(vector=SimpleNamespace(device=torch.device("cuda"))),
+        model=made.model,
+        optimizer=made.optimizer,
+    )
+    assert stretch.of(there) is None
 
 
 def test_a_layer_is_copied_and_pickled_with_its_cell() -> None:

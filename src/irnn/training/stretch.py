@@ -73,11 +73,17 @@ def slots_for(inputs: Tensor) -> int:
 
 
 def of(updater: Updater) -> Stretch | None:
-    """Return what makes an updater's updates in stretches; None off CUDA, where each is made alone."""
+    """Return what makes an updater's updates in stretches; None where each is made alone, as off CUDA."""
     device = updater.flat.vector.device
+    if device.type != "cuda":
+        return None
+    from irnn.models.stepped import SteppedLayer
     from irnn.training.torch_optimizer import TorchOptimizer
 
-    if device.type != "cuda" or isinstance(updater.optimizer, TorchOptimizer):
+    # What is captured may look at no number; a step or an optimizer of a user's own may.
+    if isinstance(updater.model.recurrent, SteppedLayer) or isinstance(
+        updater.optimizer, TorchOptimizer
+    ):
         return None
     if (plan := updater.cuda_plan()) is None:
         from irnn.training.captured import CapturedStretch
