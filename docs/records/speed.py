@@ -50,24 +50,39 @@ def speed_tables() -> dict[str, list[str]]:
     part = ["T", "weights", "irnn", "`torch.nn.RNN` loop", "JAX scan", *ratios]
     return {
         "speed": table(whole, rows),
-        "speed-short": [*table(part, short), "", in_words(measured)],
+        "speed-short": [*table(part, short), "", in_words(measured) + cells_in_words()],
         "speed-command": command_table(),
         **cells_tables(),
     }
 
 
 def cells_tables() -> dict[str, list[str]]:
-    """What `make bench-cells` wrote: all rows, the README's part of them, and those of large batches."""
+    """What `make bench-cells` wrote: all rows, and those of large batches."""
     if not CELLS.exists():
-        names = ("cells", "cells-short", "cells-large")
+        names = ("cells", "cells-large")
         return {name: ["*Not run yet: there is no record.*"] for name in names}
     measured = json.loads(CELLS.read_text())
-    remembering = [case for case in measured["rows"] if case["start"] == "remembering"]
     return {
         "cells": cells_table(measured["rows"], ("start",), ("nn.RNN", "jax scan")),
-        "cells-short": cells_table(remembering, (), ("nn.RNN", "jax scan")),
         "cells-large": cells_table(measured["large"], ("B",), ("irnn avx2", "nn.RNN")),
     }
+
+
+def cells_in_words() -> str:
+    """Say in a sentence how many times as fast as PyTorch's the other layers are on two threads."""
+    if not CELLS.exists():
+        return ""
+    spans: dict[str, list[float]] = {}
+    for case in json.loads(CELLS.read_text())["rows"]:
+        times = case["seconds"]
+        if case["threads"] == 2 and "nn.RNN" in times:
+            ratio = statistics.median(times["nn.RNN"]) / statistics.median(times["irnn"])
+            spans.setdefault(LAYERS[case["model"]], []).append(ratio)
+    said = (
+        f"{layer} {min(ratios):.1f} to {max(ratios):.1f}"
+        for layer, ratios in sorted(spans.items(), key=lambda item: item[0].lower())
+    )
+    return f" Against PyTorch's other layers (two cores of a Zen 4): {', '.join(said)} times."
 
 
 def cells_table(
