@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import irnn
 from irnn import plugins
 from irnn.command import flags_of, read_command
 from irnn.composition import Composer, compose_config
@@ -158,6 +159,10 @@ def test_predictions_use_code_only_where_it_is_named_and_say_if_it_changed(
     with plugins.forgotten():
         assert predict([str(path), "--plugins", "my_lab"]) == 0
         assert "the code of init=my_gain has changed" in capsys.readouterr().err
+    with plugins.forgotten():
+        with pytest.raises(ConfigError, match="is of a plug-in"):
+            assert irnn.load_run(path).config
+        assert irnn.load_run(path, plugins=lab).config.init.name == "my_gain"
 
 
 def test_help_and_refusals_know_a_plug_ins_options_and_settings(lab: Path) -> None:

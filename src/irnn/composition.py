@@ -240,9 +240,9 @@ def _check_plugins(content: dict[str, Any], path: Path) -> None:
         name = section.get("name") if isinstance(section, dict) and "source" in section else None
         if name is not None and name not in classes(group):
             raise PluginError(
-                f"{path}: {group}={name} is of a plug-in; name it, as --plugins=FOLDER or in the variable "
-                f"IRNN_PLUGINS. A copy of its code is in {path.parent / SOURCE}: look at it first, nothing "
-                "executes it by itself"
+                f"{path}: {group}={name} is of a plug-in; name it: --plugins=FOLDER, in Python "
+                "load_run(..., plugins=FOLDER), or the variable IRNN_PLUGINS. A copy of its code is in "
+                f"{path.parent / SOURCE}: look at it first, nothing executes it by itself"
             )
 
 

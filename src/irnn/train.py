@@ -146,8 +146,12 @@ def _what_next(config: "Config", folder: Path, overrides: Sequence[str]) -> str:
 
     usual = config.runs_dir == runs_root()
     same = [word for word in overrides if not is_once(word) and not word.startswith("seed=")]
+    own = [
+        word.removeprefix("plugins=").strip("[]") for word in same if word.startswith("plugins=")
+    ]
+    named = ["--plugins", *own] if own else []
     commands = (
-        ["irnn-predict", folder.name if usual else str(folder)],
+        ["irnn-predict", folder.name if usual else str(folder), *named],
         ["irnn-train", "-m", *same, "seed=0,1,2"],
         ["irnn-report", *([] if usual else [config.runs_dir]), "--out", "report"],
     )

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from irnn.groups import NUMERIC_GROUPS
+from irnn.registry import GROUPS
 
 _MOST = 100  # letters of a word that are shown
 
@@ -25,7 +26,8 @@ def pasted(word: str) -> str:
 def choices_in_words(group: str, known: Sequence[str]) -> str:
     """Say what a group takes."""
     also = " or any number" if group in NUMERIC_GROUPS else ""
-    return f"{group} is one of {', '.join(known)}{also}; see --help"
+    own = ", and plugins=FOLDER for one of your own" if group in GROUPS else ""
+    return f"{group} is one of {', '.join(known)}{also}; see --help{own}"
 
 
 def unreadable(typed: str, error: Exception, *, is_text: bool) -> str:

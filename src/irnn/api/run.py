@@ -160,17 +160,22 @@ def _in_blocks(batch: "Tensor", model: "Regressor") -> "Iterator[Tensor]":
     yield from torch.split(batch, max(1, min(512, _STATES // size)), dim=1)
 
 
-def load_run(run: str | Path) -> Run:
+def load_run(run: str | Path, *, plugins: str | Path | None = None) -> Run:
     """Load a run, finished or not.
 
     Args:
         run: its folder, or its run id in the folder of runs (IRNN_RUNS, or `runs`).
+        plugins: where the code is that its options are of, as in `plugins=my_lab`.
 
     Raises:
         InputError: There is no such run.
+        ConfigError: The plug-in cannot be used.
     """
+    from irnn.groups import Groups
+    from irnn.plugins import with_plugins
     from irnn.runs.finding import find_run
 
+    with_plugins([] if plugins is None else [f"plugins={plugins}"], Groups())
     try:
         folder = find_run(str(run))
     except ValueError as error:
