@@ -202,6 +202,22 @@ def test_commands_that_differ_otherwise_are_listed_as_they_were(sweep):
     assert len(commands(runs)) == 24
 
 
+def test_of_many_groups_the_best_are_shown_and_look_different(tmp_path, section):
+    for number in range(24):
+        status = "solved" if number >= 20 else "exhausted"
+        write_run(tmp_path, config(clip=1.0 + number), status=status)
+    runs = loaded(tmp_path).runs
+    summary = summarise(runs)
+    best = summary.ranked[:4]
+    assert sorted(best) == [20, 21, 22, 23]
+    assert [summary.styles[index] for index in best] == [0, 1, 2, 3]
+    assert len(set(summary.styles)) == 24
+    figures = section(runs, "overview").split("</table>")[0]
+    assert [f"clip={clip}" in figures for clip in (21, 22, 23, 24)] == [True] * 4
+    assert figures.count("<tr") == 1 + 8
+    assert summarise(runs[:8]).styles == tuple(range(8))
+
+
 def test_a_grid_of_two_numeric_settings_becomes_a_heat_map(tmp_path, report, draws_figures):
     for lr in (0.001, 0.01):
         for clip in (1.0, None):

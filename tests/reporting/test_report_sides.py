@@ -20,6 +20,13 @@ CHOOSE = """(id, value) => {
   node.value = value;
   node.dispatchEvent(new Event("change"));
 }"""
+CATCH = """
+window.saved = [];
+const made = URL.createObjectURL;
+let blob = null;
+URL.createObjectURL = (each) => { blob = each; return made(each); };
+HTMLAnchorElement.prototype.click = function () { saved.push({ name: this.download, blob }); };
+"""
 PATHS = "document.querySelectorAll('#survival-figure path').length"
 
 
@@ -125,6 +132,22 @@ def test_the_page_holds_two_settings_side_by_side_and_draws_the_share_solved(
         assert "NaN" not in page.ask(path)
         page.ask("document.querySelector('#survival-legend input').click()")
         assert page.ask(drawn) == 7
+        page.ask(CATCH)
+        page.ask("document.getElementById('curves-png').click()")
+        page.ask("document.getElementById('survival-png').click()")
+        page.until("saved.length === 2")
+        assert page.ask("saved.map((each) => each.name).sort()") == [
+            "learning_curves.png",
+            "share_solved.png",
+        ]
+        assert page.ask(
+            "Promise.all(saved.map(({ blob }) => createImageBitmap(blob)))"
+            ".then((made) => made.every(({ width }) => width > 800))"
+        )
+        label = page.ask("document.querySelector('#curves-figure svg').getAttribute('aria-label')")
+        assert label.startswith(
+            "held-out MSE against updates, medians: seq_len=150, optim=adam from 0.1"
+        )
         assert page.messages == []
         assert [each for each in page.requests if not each.startswith(("file:", "data:"))] == []
 

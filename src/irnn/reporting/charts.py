@@ -17,13 +17,11 @@ from irnn.reporting.run import Run
 from irnn.reporting.scoring import Scoring
 from irnn.reporting.settings import ABSENT, Value, labels
 from irnn.reporting.sides import side_by_side
-from irnn.reporting.summary import Group, Summary, crossing, time_to
+from irnn.reporting.summary import DRAWN, Group, Summary, crossing, time_to
 
 SEQ_LEN = "task.seq_len"
 RATE = "rate"
 NEAR = 4
-DRAWN = 8
-"""Groups whose curves the page draws before its reader ticks more."""
 MOST_BASELINES = 6
 """Lines of trivial answers on a chart."""
 
@@ -76,9 +74,10 @@ def _groups(summary: Summary, tell: Callable[[Run], dict[str, Any]]) -> list[dic
     return [
         {
             "name": summary.name(group),
+            "index": style,
             "runs": [tell(run) | _placed(run, keys, summary.thresholds) for run in group.runs],
         }
-        for group in summary.groups
+        for group, style in zip(summary.groups, summary.styles, strict=True)
     ]
 
 

@@ -4,15 +4,14 @@ import math
 from dataclasses import dataclass
 
 from irnn.reporting import wording
-from irnn.reporting.charts import DRAWN, MOST_BASELINES, RATE, SEQ_LEN, varying
+from irnn.reporting.charts import MOST_BASELINES, RATE, SEQ_LEN, varying
 from irnn.reporting.heatmap import Heatmap, heatmaps, ramp
 from irnn.reporting.markup import Cell, Column, Row, Table, number, quantile_key, text
 from irnn.reporting.published import LABELS, rows_of
 from irnn.reporting.settings import show
-from irnn.reporting.summary import Group, Summary, median
+from irnn.reporting.summary import DRAWN, Group, Summary, median
 
 _MOST_AT_ONE = 12  # series that can stand side by side above a single T
-_MOST_FIGURES = 10
 _MANY_RUNS = 40  # more lines than that hide what they show
 _FEW_BANDS = 4
 _EXTRAS = {
@@ -38,28 +37,16 @@ def key_figures(summary: Summary) -> tuple[Table, int]:
     if level:
         columns.append(Column(f"updates to {level}"))
     columns.append(Column(f"best {summary.scoring.label}"))
-    numbered = list(enumerate(summary.groups))
-    if len(numbered) > _MOST_FIGURES:
-        numbered = sorted(numbered, key=lambda each: _rank(each[1], level, summary))[:_MOST_FIGURES]
-    rows = [_key_row(index, group, level, summary) for index, group in numbered]
+    shown = summary.ranked[:DRAWN] if len(summary.groups) > DRAWN else range(len(summary.groups))
+    rows = [_key_row(index, summary.groups[index], level, summary) for index in shown]
     return Table("Key figures", columns, rows), len(summary.groups) - len(rows)
-
-
-def _rank(group: Group, level: str | None, summary: Summary) -> tuple[float, float, float]:
-    at = group.crossings[level].median.value if level else math.inf
-    best = -group.best if summary.scoring.higher else group.best
-    return (
-        -group.succeeded / max(1, group.tried),
-        math.inf if math.isnan(at) else at,
-        math.inf if math.isnan(best) else best,
-    )
 
 
 def _key_row(index: int, group: Group, level: str | None, summary: Summary) -> Row:
     link = f"#runs{summary.mark}-{index}"
     share = f"{group.succeeded} of {group.tried}"
     going = len(group.runs) - len(group.finished)
-    cells = [text(summary.name(group), swatch=index)]
+    cells = [text(summary.name(group), swatch=summary.styles[index])]
     cells.append(number(f"{share}\n+ {going} going" if going else share, group.rate.estimate, link))
     if level:
         cells.append(_crossed(group, level, link))
@@ -128,10 +115,10 @@ class Curves:
 
 def curves(summary: Summary) -> Curves:
     """Say what the learning curves can show and what of the groups is not drawn at first."""
-    later = [run for group in summary.groups[DRAWN:] for run in group.runs]
+    later = [run for index in summary.ranked[DRAWN:] for run in summary.groups[index].runs]
     crossed = sum(bool(run.divergences) for run in later)
     more = (
-        f"The first {DRAWN} groups are shown; tick more below ({len(later)} runs, {crossed} of "
+        f"The best {DRAWN} groups are shown; tick more below ({len(later)} runs, {crossed} of "
         "which diverged at least once)."
     ) * bool(later)
     scoring = summary.scoring
@@ -172,12 +159,8 @@ def sides(summary: Summary) -> Sides | None:
     """The best two groups come first; None where there are no two."""
     if len(summary.groups) < 2:
         return None
-    level = summary.asked or summary.goal
-    order = sorted(
-        range(len(summary.groups)), key=lambda index: _rank(summary.groups[index], level, summary)
-    )
     options = {str(index): summary.name(group) for index, group in enumerate(summary.groups)}
-    return Sides(options, str(order[0]), str(order[1]))
+    return Sides(options, str(summary.ranked[0]), str(summary.ranked[1]))
 
 
 def survival(summary: Summary) -> dict[str, str]:

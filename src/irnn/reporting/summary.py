@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from irnn.reporting.goals import common_goal, drawn_threshold, name_of, shown_thresholds
 from irnn.reporting.run import COUNTED, Run
@@ -19,6 +20,9 @@ from irnn.reporting.settings import (
     varying_keys,
 )
 from irnn.reporting.statistics import Interval, Quantile, censored_quantile, wilson
+
+DRAWN = 8
+"""Groups that the page shows before its reader asks for more: the best."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,32 @@ class Summary:
     def runs(self) -> tuple[Run, ...]:
         """All runs, group by group."""
         return tuple(run for group in self.groups for run in group.runs)
+
+    @cached_property
+    def ranked(self) -> tuple[int, ...]:
+        """The numbers of the groups, the best first: by success, then updates to it, then the score."""
+        level = self.asked or self.goal
+
+        def rank(index: int) -> tuple[float, float, float]:
+            group = self.groups[index]
+            at = group.crossings[level].median.value if level else math.inf
+            best = -group.best if self.scoring.higher else group.best
+            return (
+                -group.succeeded / max(1, group.tried),
+                math.inf if math.isnan(at) else at,
+                math.inf if math.isnan(best) else best,
+            )
+
+        return tuple(sorted(range(len(self.groups)), key=rank))
+
+    @cached_property
+    def styles(self) -> tuple[int, ...]:
+        """The number of each group's colour and dashes; of many groups the best have the first ones."""
+        count = len(self.groups)
+        if count <= DRAWN:
+            return tuple(range(count))
+        place = {index: rank for rank, index in enumerate(self.ranked)}
+        return tuple(place[index] for index in range(count))
 
     @property
     def to_goal(self) -> str:

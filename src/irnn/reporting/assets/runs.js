@@ -30,15 +30,18 @@ function grouped(part, chosen, keep) {
   const labelOf = (key) => (key < part.keys.length ? part.keys[key].label : "seed");
   const usual = part.keys.every(({ on }, key) => on === chosen.includes(key)) && !chosen.includes(part.keys.length);
   const found = new Map();
-  if (usual) part.groups.forEach((group, index) => found.set(index, [...group.runs]));
+  if (usual) for (const group of part.groups) found.set(group.index, [...group.runs]);
   else for (const run of runsOf(part)) {
     const key = JSON.stringify(chosen.map((each) => valueOf(run, each)));
     if (!found.has(key)) found.set(key, []);
     found.get(key).push(run);
   }
-  const groups = [...found.values()].map((runs) => ({ all: runs, values: chosen.map((key) => valueOf(runs[0], key)) }));
+  const groups = [...found].map(([index, runs]) => ({ index, all: runs, values: chosen.map((key) => valueOf(runs[0], key)) }));
   if (!usual) groups.sort((a, b) => a.values.reduce((so, value, i) => so || compareValues(value, b.values[i]), 0));
-  groups.forEach((group, index) => Object.assign(group, { index, runs: group.all.filter(keep) }));
+  groups.forEach((group, place) => {
+    if (!usual) group.index = place;
+    group.runs = group.all.filter(keep);
+  });
   const shown = groups.filter((group) => group.runs.length);
   const differs = chosen.map((_, i) => new Set(shown.map((group) => JSON.stringify(group.values[i]))).size > 1);
   for (const group of groups) {

@@ -146,16 +146,18 @@ function setupOverfitting(part) {
     state.points = part.overfit.map((run) => {
       const px = x(run.train);
       const py = y(run.test);
-      const stroke = colour(run.group);
-      element(svg, "path", { d: marker(shape(run.group), px, py, 4), fill: "none", stroke, "stroke-width": 2 });
+      const { index } = part.groups[run.group];
+      const stroke = colour(index);
+      element(svg, "path", { d: marker(shape(index), px, py, 4), fill: "none", stroke, "stroke-width": 2 });
       const lines = [`training ${loss(run.train)}, held-out ${loss(run.test)}`];
       lines.push(`${part.groups[run.group].name}, seed ${run.seed}`, run.id);
       return { x: px, y: py, lines, id: run.id };
     });
     const legend = within(part, "overfit-legend");
     legend.replaceChildren();
-    for (const index of new Set(part.overfit.map((run) => run.group))) {
-      key(legend, index, shape(index), part.groups[index].name, colour(index));
+    for (const number of new Set(part.overfit.map((run) => run.group))) {
+      const { index, name } = part.groups[number];
+      key(legend, index, shape(index), name, colour(index));
     }
     hideTip(figure);
   }

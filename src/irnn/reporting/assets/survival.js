@@ -23,7 +23,7 @@ function setupSurvival(part) {
   const [level, published, logX, legend] = ["threshold", "published", "logx", "legend"].map((name) => within(part, `survival-${name}`));
   const kept = remembered(part, "survival", { shown: {} });
   const state = { points: [], plot: null };
-  const isShown = (group, index) => kept.shown[group.name] ?? index < part.drawn;
+  const isShown = (group) => kept.shown[group.name] ?? group.index < part.drawn;
 
   function reachedOf() {
     const index = part.thresholds.indexOf(level.value);
@@ -42,8 +42,8 @@ function setupSurvival(part) {
 
   function draw() {
     const reached = reachedOf();
-    const drawn = part.groups.map((group, index) => ({ group, index, ...shareSolved(group.runs, reached) }))
-      .filter(({ group, index, of }) => of && isShown(group, index));
+    const drawn = part.groups.map((group) => ({ group, index: group.index, ...shareSolved(group.runs, reached) }))
+      .filter(({ group, of }) => of && isShown(group));
     const rows = theirs();
     const updates = rows.filter((row) => row.threshold !== "rate").map((row) => row.median);
     const last = Math.max(1, ...drawn.map(({ end }) => end), ...updates) * 1.02;
@@ -84,15 +84,15 @@ function setupSurvival(part) {
   }
 
   function fillLegend(hasTheirs) {
-    legend.replaceChildren(...part.groups.map((group, index) => {
+    legend.replaceChildren(...part.groups.map((group) => {
       const label = document.createElement("label");
-      const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: isShown(group, index) });
+      const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: isShown(group) });
       box.addEventListener("change", () => {
         kept.shown[group.name] = box.checked;
         draw();
       });
       label.append(box);
-      swatch(label, index);
+      swatch(label, group.index);
       label.append(group.name);
       return label;
     }));
