@@ -150,13 +150,19 @@ try {
   const link = HTMLAnchorElement.prototype.click;
   HTMLAnchorElement.prototype.click = function () { saved.push(this.download); };
   const blobs = [];
-  const made = URL.createObjectURL;
-  URL.createObjectURL = (blob) => { blobs.push(blob); return made(blob); };
+  const RealBlob = Blob;
+  window.Blob = class extends RealBlob {
+    constructor(parts, ...rest) {
+      super(parts, ...rest);
+      blobs.push(parts[0]);
+    }
+  };
   change("lines", "band");
   for (const name of ["svg", "csv"]) control(name).click();
   change("lines", "all");
   HTMLAnchorElement.prototype.click = link;
-  found.texts = (async () => [await blobs[0].text(), await blobs[1].text()])();
+  window.Blob = RealBlob;
+  found.texts = blobs;
   found.saved = saved;
   HTMLAnchorElement.prototype.click = function () { saved.push(this.download); };
 
@@ -187,13 +193,10 @@ try {
 } catch (error) {
   found.error = String(error.stack);
 }
-(async () => {
-  found.texts = await found.texts;
-  const out = document.createElement("pre");
-  out.id = "found";
-  out.textContent = JSON.stringify(found);
-  document.body.append(out);
-})();
+const out = document.createElement("pre");
+out.id = "found";
+out.textContent = JSON.stringify(found);
+document.body.append(out);
 </script>
 """
 

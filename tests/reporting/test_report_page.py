@@ -110,6 +110,7 @@ def test_names_in_runs_cannot_inject_markup(report, tmp_path):
     tree = config(task__name="</script><img src=x onerror=alert(1)>")
     write_run(tmp_path / "results", tree)
     write_run(tmp_path / "results", config(seed=1))
+    write_run(tmp_path / "results", config(init__name="</script><img src=y>"))
     text, outline = page_of(report, tmp_path / "results", tmp_path / "out")
     assert "<img" not in text
     assert outline.sources == ["data:,"]

@@ -69,6 +69,15 @@ def test_a_score_at_the_end_counts_a_diverged_run_as_worse_than_any(tmp_path):
     assert final_score([]) != final_score([])
 
 
+def test_a_diverged_run_is_worse_than_any_whatever_its_last_score(tmp_path):
+    path = write_run(tmp_path, config(0), "diverged") / "result.json"
+    result = json.loads(path.read_text())
+    path.write_text(json.dumps({**result, "test_mse": 0.001}))
+    [run] = runs_in(tmp_path)
+    assert run.value == 0.001
+    assert final_score([run]) != final_score([run])
+
+
 def test_a_comparison_tells_scores_at_the_end_and_at_their_best(tmp_path):
     for seed in range(5):
         write_run(tmp_path, config(seed, optim="adam"), "exhausted")
