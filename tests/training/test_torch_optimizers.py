@@ -246,7 +246,9 @@ def test_settings_are_part_of_the_identity_and_null_is_not(small: Small) -> None
 
 
 class Signs(torch.optim.Optimizer):
-    """Moves by the sign of the gradient, and by less the longer it goes: with a state that is a number."""
+    """Moves by the sign of the gradient, and by less the longer it goes: with a number as its state, and one
+    that comes with the second step.
+    """
 
     def __init__(self, parameters: Any, lr: float, fading: float) -> None:
         super().__init__(parameters, {"lr": lr, "fading": fading, "seen": 0})
@@ -256,6 +258,9 @@ class Signs(torch.optim.Optimizer):
         for group in self.param_groups:
             group["seen"] += 1
             for each in group["params"]:
+                self.state[each]["before"] = each.grad.clone()
+                if group["seen"] > 1:
+                    self.state[each].setdefault("later", torch.zeros(())).add_(1)
                 each -= group["lr"] * group["fading"] ** group["seen"] * each.grad.sign()
 
 
@@ -283,9 +288,12 @@ def test_an_optimizer_of_ones_own_trains_and_is_resumed_with_all_that_it_keeps(
     learn(part, 0, 2)
     again.model.load_state_dict(part.model.state_dict())
     again.flat.adopt()
-    again.optimizer.load_state_dict(part.optimizer.state_dict())
+    saved = part.optimizer.state_dict()
+    again.optimizer.check_fits(saved, "optimizer")
+    again.optimizer.load_state_dict(saved)
     learn(again, 2, 2)
     assert torch.equal(whole.flat.vector, again.flat.vector)
+    assert again.optimizer.state_dict()["state"][0]["later"] == 3
     assert whole.optimizer.state_dict()["groups"] == [{"fading": 0.9, "seen": 4}]
 
 

@@ -85,10 +85,7 @@ class TorchOptimizer:
         self._torch.state.clear()
         for number, kept in saved["state"].items():
             self._torch.state[self._parameters[number]] = {
-                name: value.to(like[number][name].device, copy=True)
-                if isinstance(value, Tensor)
-                else deepcopy(value)
-                for name, value in kept.items()
+                name: _copied(value, like[number].get(name)) for name, value in kept.items()
             }
         for group, values in zip(self._torch.param_groups, saved["groups"], strict=True):
             group.update(deepcopy(values))
@@ -100,8 +97,15 @@ class TorchOptimizer:
             ValueError: It is of another one.
         """
         like = self._after_a_step()
-        if isinstance(saved, dict) and saved.get("state") == {}:  # of before the first step
-            like["state"] = {}
+        if isinstance(saved, dict) and isinstance(state := saved.get("state"), dict):
+            if not state:  # of before the first step
+                like["state"] = {}
+            for number, kept in like[
+                "state"
+            ].items():  # what is kept from a later step on is not known here
+                own = state.get(number)
+                if isinstance(own, dict):
+                    kept |= {each: own[each] for each in own.keys() - kept.keys()}
         check_fits(saved, like, name)
 
     def _after_a_step(self) -> dict[str, Any]:
@@ -113,6 +117,13 @@ class TorchOptimizer:
         made.step()
         groups = [_of_group(group) for group in made.param_groups]
         return {"count": 1, "state": _kept(made), "groups": groups}
+
+
+def _copied(value: Any, like: Any) -> Any:
+    """Copy what a checkpoint has to the device where PyTorch keeps such a thing."""
+    if not isinstance(value, Tensor):
+        return deepcopy(value)
+    return value.to(like.device if isinstance(like, Tensor) else value.device, copy=True)
 
 
 def _kept(optimizer: Any) -> dict[int, dict[str, Any]]:
