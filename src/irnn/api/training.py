@@ -48,11 +48,15 @@ def train(config: Config | Sequence[str], *, progress: bool = True) -> Run:
         config = compose(*overrides)
     _let_user_configure_matplotlib()
     from irnn.runs.directory import RunDirectory
+    from irnn.training.loop import Interrupted
     from irnn.training.session import run
 
     display, say = _displays(progress)
     with _ONE_AT_A_TIME, _process_settings_kept():
-        run(config, overrides, display, say=say, ending=_ending())
+        try:
+            run(config, overrides, display, say=say, ending=_ending())
+        except Interrupted as interruption:
+            raise KeyboardInterrupt(str(interruption)) from None
     return Run(RunDirectory.of(config).path)
 
 
