@@ -31,7 +31,12 @@ def commands(page: str) -> list[list[str]]:
 
 
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
-OTHERS = [page for page in sorted((ROOT / "docs").glob("*.md")) if f"docs/{page.name}" not in PAGES]
+EXTENDING = (ROOT / "docs" / "extending.md").read_text()
+OTHERS = [
+    page
+    for page in sorted((ROOT / "docs").glob("*.md"))
+    if f"docs/{page.name}" not in (*PAGES, "docs/extending.md")
+]
 _TYPED = re.compile(
     r"^(?: {4}|\$ )?(?:python -m irnn\.|irnn-)((?:train|report|predict) .*)$", re.MULTILINE
 )
@@ -47,6 +52,14 @@ def typed_on(page: Path) -> list[list[str]]:
     return [shlex.split(re.split(r"\s{3,}", f"irnn-{line}")[0], comments=True) for line in literal]
 
 
+def plug_in() -> str:
+    """The initialization that docs/extending.md adds, whose commands a test of its own runs."""
+    (block,) = re.findall(
+        r"^`my_lab/gain.py`:\n\n```python\n(.*?)^```", EXTENDING, re.DOTALL | re.MULTILINE
+    )
+    return str(block)
+
+
 ALL = [(page, words) for page in PAGES for words in commands(page)]
 ALL += [(page.name, words) for page in OTHERS for words in typed_on(page)]
 
@@ -56,6 +69,9 @@ def test_a_command_of_a_page_is_one(page: str, words: list[str]) -> None:
     program, *rest = words
     if program == "make":
         assert re.search(rf"^{rest[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    elif "plugins=my_lab" in rest:
+        assert "init=orthogonal_gain" in rest
+        assert '@initialization("orthogonal_gain")' in plug_in()
     elif program == "irnn-train" and rest not in (["--help"], ["--version"]):
         command = read_command(rest)
         if command.multirun:
@@ -74,7 +90,7 @@ def test_a_command_of_a_page_is_one(page: str, words: list[str]) -> None:
 def test_a_run_that_a_page_asks_is_one_that_it_trained_before(page: str) -> None:
     trained = set()
     for program, *rest in commands(page):
-        if program == "irnn-train" and "-m" not in rest and "--help" not in rest:
+        if program == "irnn-train" and not {"-m", "--help", "plugins=my_lab"} & set(rest):
             trained.add(run_id(compose_config(rest)))
         if program == "irnn-predict":
             assert rest[0] in trained
@@ -84,6 +100,8 @@ def test_a_run_that_a_page_asks_is_one_that_it_trained_before(page: str) -> None
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
 def test_a_pages_commands_run_one_after_another(page: str, tmp_path: Path) -> None:
+    (tmp_path / "my_lab").mkdir()
+    (tmp_path / "my_lab" / "gain.py").write_text(plug_in())
     for program, *rest in commands(page):
         if program in ("make", "."):
             continue
