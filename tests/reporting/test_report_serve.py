@@ -37,12 +37,12 @@ class Served:
 
 
 @contextlib.contextmanager
-def server_of(root, host="127.0.0.1", compare=lambda loaded: None):
+def server_of(root, host="127.0.0.1", compare=lambda loaded: None, threshold=None):
     said = []
     live = Live(
         read=lambda cache: select([str(root)], cache=cache),
         compare=compare,
-        threshold=None,
+        threshold=threshold,
         command="typed",
         link=run_link,
         complain=said.append,
@@ -266,6 +266,23 @@ def test_a_comparison_that_is_not_possible_yet_is_a_note(root):
         root, compare=lambda loaded: compare(loaded.runs, "optim=adam", "optim=sgd")
     ) as served:
         assert "optim=sgd: no finished run has it" in served.news(0)["head"]
+
+
+def test_what_cannot_be_shown_is_one_line_and_it_goes_on(root):
+    """A threshold is of one task; then a run of another one appears, and goes."""
+    with server_of(root, threshold=0.05) as served:
+        other = write_run(root, config(5), task="temporal_order")
+        for _ in range(100):
+            if served.said:
+                break
+            time.sleep(0.05)
+        assert [line for line in served.said if "--threshold 0.05: the runs are of task=" in line]
+        assert len(served.said) == 1
+        shutil.rmtree(other)
+        version = served.news(0)["version"]
+        with (going(root) / "metrics.jsonl").open("a") as file:
+            file.write('{"step": 99999, "test_mse": 0.01, "train_mse": 0.01}\n')
+        assert served.news(version)["data"]["runs"][0]["s"][-1] == 99_999
 
 
 @pytest.mark.parametrize(

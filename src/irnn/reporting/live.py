@@ -76,7 +76,7 @@ class Live:
         self._cache = Cache()
         self._texts: dict[str, tuple[Curve, str]] = {}
         self._seen: object = None
-        self._trouble = ""
+        self._trouble = self._said = ""
         self._fresh = False
         self._news = threading.Condition()
         self._ended = threading.Event()
@@ -95,7 +95,12 @@ class Live:
         pause = _SHORTEST
         while not self._ended.wait(pause):
             begun = time.monotonic()
-            self.look()
+            try:
+                self.look()
+            except (
+                Exception
+            ) as error:  # whatever was written there: the page stays, and this goes on
+                self._say(one_line(error))
             pause = min(_LONGEST, max(_SHORTEST, _REST * self._spent(begun)))
 
     def _spent(self, begun: float) -> float:
@@ -115,8 +120,10 @@ class Live:
             loaded, trouble = self._read(self._cache), ""
         except (ValueError, OSError) as error:
             loaded, trouble = self.state.loaded, one_line(error)
-        if trouble and trouble != self._trouble:
-            self._complain(f"irnn-report: {trouble}; the page keeps what was read before")
+        if trouble:
+            self._say(trouble)
+        if not trouble:
+            self._said = ""
         seen = _identity(loaded)
         if seen == self._seen and trouble == self._trouble:
             return
@@ -125,6 +132,12 @@ class Live:
         with self._news:
             self.state = state
             self._news.notify_all()
+
+    def _say(self, trouble: str) -> None:
+        """Say what is wrong, once."""
+        if trouble != self._said:
+            self._complain(f"irnn-report: {trouble}; the page keeps what was read before")
+        self._said = trouble
 
     def _made(self, loaded: Loaded, trouble: str, before: State | None) -> State:
         self._seen = _identity(loaded)
