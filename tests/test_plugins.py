@@ -247,6 +247,42 @@ def test_a_broken_plug_in_is_named_by_file_and_line_and_leaves_nothing(
     assert mine().init.name == "my_gain"
 
 
+TRIED = {
+    """
+@initialization("bad")
+class Bad(Initialization):
+    scale: float = 1.0
+
+    def recurrent(self, shape, generator):
+        import torch
+
+        return torch.zeros(3, 3)
+""": ("init=bad", "init=bad: ValueError: its w_hh has shape (3, 3), not (8, 8)"),
+    """
+@task("bad")
+class Bad(Task):
+    input_size, head, metric = 1, Regression(), squared_error(1.0, "answering 0")
+
+    def draw(self, key, positions):
+        return (positions,)
+
+    def encode(self, drawn, dtype):
+        raise KeyError("oops")
+""": ("task=bad", "bad.py:10)"),
+}
+
+
+@pytest.mark.parametrize("code", TRIED, ids=["init", "task"])
+def test_code_that_fails_is_named_before_anything_is_made(
+    tmp_path: Path, code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder(tmp_path, {"bad.py": f"from irnn.extend import *{code}"})
+    word, said = TRIED[code]
+    assert main(["plugins=bad.py", word, *SMALL]) == REFUSED
+    assert said in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
 YAML = {
     "conf/init/nosuch.yaml": ("name: nosuch\n", "name: nosuch is no class; one needs @initialization"),
     "conf/init/mine.yaml": ("gain: 3\n", "must say which class it is of, as name: mine"),

@@ -292,6 +292,9 @@ def _resolve_types(cls: type[Any]) -> None:
                     f"{owner.__qualname__}.{item.name}: its type is not known when the class is made "
                     f"({error}); import it outside of TYPE_CHECKING"
                 ) from error
+        if not item.metadata.get("doc"):  # of a plain annotation: its name says what it is
+            named: Any = {**item.metadata, "doc": item.name.replace("_", " ")}
+            item.metadata = named
         if not kinds.is_supported(item.type):
             raise RegistrationError(
                 f"{owner.__qualname__}.{item.name}: a setting is an int, float, bool, str, an Enum or "
