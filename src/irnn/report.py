@@ -13,7 +13,8 @@ from rich.live import Live
 
 from irnn import screen
 from irnn.reporting import table
-from irnn.reporting.compare import Comparison, compare, sentences
+from irnn.reporting.compare import Comparison, compare
+from irnn.reporting.comparison_text import sentences
 from irnn.reporting.formats import FORMATS, formatted
 from irnn.reporting.goals import parse_threshold
 from irnn.reporting.load import Cache

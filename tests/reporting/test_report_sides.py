@@ -7,7 +7,8 @@ from synthetic_runs import config, write_run
 from test_report_live import CHROMIUM
 
 from irnn.reporting.charts import page_data
-from irnn.reporting.compare import compare, sentences
+from irnn.reporting.compare import compare
+from irnn.reporting.comparison_text import sentences
 from irnn.reporting.find import find_folders
 from irnn.reporting.load import load_runs
 from irnn.reporting.sides import side_by_side

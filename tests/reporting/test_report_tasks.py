@@ -11,7 +11,8 @@ from synthetic_runs import config, write_run
 from irnn.metric import IRNN_0_1
 from irnn.report import main
 from irnn.reporting.charts import chart_data, page_data
-from irnn.reporting.compare import compare, sentences
+from irnn.reporting.compare import compare
+from irnn.reporting.comparison_text import sentences
 from irnn.reporting.figures import write_figures
 from irnn.reporting.find import find_folders
 from irnn.reporting.load import load_runs

@@ -3,13 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from irnn.reporting import wording
 from irnn.reporting.goals import common_goal, end_of, name_of, told_goals
+from irnn.reporting.ranks import Ranks
 from irnn.reporting.run import Run
 from irnn.reporting.scoring import Scoring, one_task
 from irnn.reporting.settings import (
@@ -25,10 +24,7 @@ from irnn.reporting.settings import (
 from irnn.reporting.statistics import (
     Interval,
     fisher_exact,
-    logrank_scores,
     newcombe,
-    permutation_p,
-    sooner_share,
     stratified_exact,
 )
 from irnn.reporting.summary import (
@@ -62,37 +58,6 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Ranks:
-    """Two sides ranked within strata: `times` are (value, whether it was seen), less is better."""
-
-    times: Sequence[tuple[float, bool]]
-    in_a: NDArray[np.bool_]
-    index: NDArray[np.int64]
-
-    @property
-    def _parts(self) -> list[NDArray[np.intp]]:
-        return [np.flatnonzero(self.index == number) for number in range(max(self.index) + 1)]
-
-    @cached_property
-    def p(self) -> float:
-        """P-value of the permutation log-rank test, computed when it is asked for."""
-        scores = np.zeros(len(self.times))
-        for part in self._parts:
-            own = [self.times[i] for i in part]
-            scores[part] = logrank_scores([at for at, _ in own], [seen for _, seen in own])
-        return permutation_p(scores, self.in_a, self.index)
-
-    @cached_property
-    def pairs(self) -> tuple[int, int, int]:
-        """Count the pairs of runs in which A comes first, in which B does, and those that are undecided."""
-        counts = np.zeros(3, dtype=int)
-        for part in self._parts:
-            a, b = ([self.times[i] for i in part if self.in_a[i] == side] for side in (True, False))
-            counts += np.array(sooner_share(a, b))
-        return int(counts[0]), int(counts[1]), int(counts[2])
-
-
-@dataclass(frozen=True)
 class Comparison:
     """A against B over the settings that both have runs for.
 
@@ -112,8 +77,8 @@ class Comparison:
     asked: bool
     difference: Interval
     rate_p: float
-    sooner: "Ranks"
-    better: "Ranks"
+    sooner: Ranks
+    better: Ranks
     cautions: tuple[str, ...]
 
 
@@ -315,64 +280,3 @@ def _cautions(strata: Sequence[tuple[str, int, int]], a: Side, b: Side) -> list[
             "and neither test can undo that."
         )
     return cautions
-
-
-def sentences(comparison: Comparison) -> list[str]:
-    """The comparison in words, the verdicts first in each line."""
-    a, b, diff = comparison.a, comparison.b, comparison.difference
-    first_a, first_b, unknown = comparison.sooner.pairs
-    below = f"{comparison.past} {comparison.threshold}"
-    done, rates, times = (
-        (f"got {below}", f"gets {below} more often", f"gets {below} sooner")
-        if comparison.asked
-        else ("solved", "solves more often", "solves sooner")
-    )
-    counts = f"{a.name}: {a.solved} of {len(a.runs)} {done}; {b.name}: {b.solved} of {len(b.runs)}"
-    by_rate = a.name if diff.estimate > 0 else b.name
-    by_time = a.name if first_a > first_b else b.name
-    matched = len(comparison.strata)
-    lines = [
-        f"{_verdict(comparison.rate_p, f'{by_rate} {rates}')} ({counts}; difference "
-        f"{100 * diff.estimate:+.0f} points, 95 % interval {100 * diff.low:+.0f} to "
-        f"{100 * diff.high:+.0f}; {wording.p_value(comparison.rate_p)}).",
-        _nobody(comparison)
-        or f"{_verdict(comparison.sooner.p, f'{by_time} {times}')} (median updates to "
-        f"{comparison.threshold}: {wording.quantile(a.crossing.median)} against "
-        f"{wording.quantile(b.crossing.median)}; {a.name} first in {first_a} pairs of runs, "
-        f"{b.name} in {first_b}, undecided {unknown}; {wording.p_value(comparison.sooner.p)}).",
-        _scores(comparison),
-        f"Compared within {matched} matched setting{'s' * (matched != 1)}"
-        + (f"; {comparison.left_out} runs without a counterpart left out." * bool(matched))
-        * bool(comparison.left_out)
-        + ("." if not comparison.left_out else ""),
-    ]
-    return lines + list(comparison.cautions)
-
-
-def _scores(comparison: Comparison) -> str:
-    """The held-out scores at the end and at best, and whether they tell the sides apart."""
-    a, b = comparison.a, comparison.b
-    scoring = a.runs[0].scoring
-    end_a, end_b, best_a, best_b = (
-        wording.score(each, scoring) for each in (a.final, b.final, a.best, b.best)
-    )
-    first_a, first_b, _ = comparison.better.pairs
-    p = comparison.better.p
-    ahead = a.name if first_a > first_b else b.name
-    return (
-        f"{_verdict(p, f'{ahead} ends better')} (median held-out {scoring.label} at the end: {end_a} against "
-        f"{end_b}, at its best: {best_a} against {best_b}; {wording.p_value(p)})."
-    )
-
-
-def _nobody(comparison: Comparison) -> str:
-    """Say why there is no time to compare, where no run of either side got there."""
-    runs = [*comparison.a.runs, *comparison.b.runs]
-    if any(run.reached(comparison.threshold) is not None for run in runs):
-        return ""
-    where = f"{comparison.past} {comparison.threshold}"
-    return f"No run of either side got {where}: there is no time to compare."
-
-
-def _verdict(p: float, claim: str) -> str:
-    return f"{claim}" if p < SIGNIFICANT else "The data cannot tell"

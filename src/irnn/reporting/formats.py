@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from irnn.reporting import export, wording
-from irnn.reporting.compare import Comparison, sentences
+from irnn.reporting.compare import Comparison
+from irnn.reporting.comparison_text import sentences
 from irnn.reporting.run import Loaded
 from irnn.reporting.settings import show
 from irnn.reporting.statistics import Quantile

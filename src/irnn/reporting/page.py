@@ -16,7 +16,8 @@ from markupsafe import Markup, escape
 
 from irnn.reporting import run_lists, sections
 from irnn.reporting.charts import relative_link
-from irnn.reporting.compare import Comparison, sentences
+from irnn.reporting.compare import Comparison
+from irnn.reporting.comparison_text import sentences
 from irnn.reporting.provenance import warnings
 from irnn.reporting.run import Loaded, Run
 from irnn.reporting.scoring import UNKNOWN
