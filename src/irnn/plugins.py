@@ -16,16 +16,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from irnn import registry, source_code
 from irnn.errors import ConfigError
 from irnn.groups import Groups, conf_dir
+
+if TYPE_CHECKING:
+    from importlib import metadata
 
 VARIABLE, ENTRY_POINTS = "IRNN_PLUGINS", "irnn.plugins"
 _WORD = re.compile(r"\+{0,2}plugins=(.*)", re.DOTALL)
@@ -102,12 +104,21 @@ def with_plugins(words: Sequence[str], groups: Groups) -> tuple[list[str], Group
 
 
 @cache
-def entry_points() -> Sequence[metadata.EntryPoint]:
-    """Find what installed packages register."""
+def entry_points() -> "Sequence[metadata.EntryPoint]":
+    """Find what installed packages register.
+
+    Files are looked into first: the library for them takes 40 ms to import, for nothing as a rule.
+    """
+    group = f"[{ENTRY_POINTS}]".encode()
+    files = (file for place in sys.path for file in Path(place).glob("*-info/entry_points.txt"))
+    if not any(group in file.read_bytes() for file in files):
+        return ()
+    from importlib import metadata
+
     return tuple(metadata.entry_points(group=ENTRY_POINTS))
 
 
-def load_installed(point: metadata.EntryPoint) -> Plugin:
+def load_installed(point: "metadata.EntryPoint") -> Plugin:
     """Load what an installed package registers.
 
     Raises:
