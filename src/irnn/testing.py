@@ -285,7 +285,7 @@ def _check_resumes(config: Config) -> None:
 def _weights_after(
     config: Config, folder: Path, stopped: Callable[[int], bool]
 ) -> dict[str, Tensor]:
-    (folder / "checkpoints").mkdir(parents=True)
+    RunDirectory(folder).last.parent.mkdir(parents=True)
 
     def begun() -> Trainer:
         trainer = Trainer(config, "check", RunDirectory(folder), torch.device("cpu"))
