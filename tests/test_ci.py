@@ -44,3 +44,9 @@ def test_an_issue_template_is_a_form(path: Path) -> None:
     for field in form["body"]:
         assert field["type"] == "textarea"
         assert field["attributes"]["label"]
+
+
+def test_the_version_is_the_same_everywhere_and_has_its_changes() -> None:
+    (version,) = re.findall(r'^version = "(.*)"$', _pyproject(), re.MULTILINE)
+    assert f"version: {version}\n" in (ROOT / "CITATION.cff").read_text()
+    assert f"\n## {version} (" in (ROOT / "CHANGELOG.md").read_text()
