@@ -247,39 +247,97 @@ def test_a_broken_plug_in_is_named_by_file_and_line_and_leaves_nothing(
     assert mine().init.name == "my_gain"
 
 
-TRIED = {
-    """
+INIT = """
 @initialization("bad")
 class Bad(Initialization):
-    scale: float = 1.0
-
     def recurrent(self, shape, generator):
-        import torch
+        import numpy, torch
 
-        return torch.zeros(3, 3)
-""": ("init=bad", "init=bad: ValueError: its w_hh has shape (3, 3), not (8, 8)"),
-    """
+        return {}
+"""
+TASK = """
 @task("bad")
 class Bad(Task):
-    input_size, head, metric = 1, Regression(), squared_error(1.0, "answering 0")
+    input_size, head, metric = 1, Classification(1, 2), accuracy(0.7, 0.5, "guessing", ("0.9",))
 
     def draw(self, key, positions):
-        return (positions,)
+        import torch
+
+        return {draw}
 
     def encode(self, drawn, dtype):
-        raise KeyError("oops")
-""": ("task=bad", "bad.py:10)"),
+        import torch
+
+        return {inputs}, {targets}
+"""
+INPUTS, TARGETS = "torch.zeros(self.steps, len(drawn[0]), 1, dtype=dtype)", "drawn[0] % 2"
+TRIED = {
+    "a start of another shape": (
+        INIT.format("torch.zeros(3, 3)"),
+        "init=bad: its w_hh: of shape (3, 3), not (8, 8)",
+    ),
+    "a start that would be broadcast": (INIT.format("torch.ones(8)"), "of shape (8,), not (8, 8)"),
+    "no start": (INIT.format("None"), "init=bad: its w_hh: None, not a tensor"),
+    "a start that is no tensor": (INIT.format("numpy.eye(8)"), "a ndarray, not a tensor"),
+    "a start that is not finite": (
+        INIT.format("torch.full((8, 8), torch.nan)"),
+        "its w_hh: not all finite",
+    ),
+    "a start from the global generator": (
+        INIT.format("torch.rand(8, 8)"),
+        "it draws from PyTorch's global generator",
+    ),
+    "a start that raises": (INIT.format("1 / 0"), "ZeroDivisionError: division by zero"),
+    "sequences from the global generator": (
+        TASK.format(draw="(positions, torch.rand(len(positions)))", inputs=INPUTS, targets=TARGETS),
+        "task=bad: draw draws from PyTorch's global generator",
+    ),
+    "sequences that depend on their order": (
+        TASK.format(draw="(torch.arange(len(positions)),)", inputs=INPUTS, targets=TARGETS),
+        "draw depends on more than key and position",
+    ),
+    "sequences that are no tuple": (
+        TASK.format(draw="positions", inputs=INPUTS, targets=TARGETS),
+        "draw gives a Tensor, not a tuple",
+    ),
+    "inputs that are too short": (
+        TASK.format(draw="(positions,)", inputs=f"{INPUTS}[:4]", targets=TARGETS),
+        "its inputs: of shape (4, 16, 1), not (12, 16, 1)",
+    ),
+    "inputs of another precision": (
+        TASK.format(draw="(positions,)", inputs=f"{INPUTS}.double()", targets=TARGETS),
+        "its inputs are torch.float64",
+    ),
+    "targets of another shape": (
+        TASK.format(draw="(positions,)", inputs=INPUTS, targets=f"({TARGETS})[:, None]"),
+        "its targets: of shape (16, 1), not (16,)",
+    ),
+    "targets of no class": (
+        TASK.format(draw="(positions,)", inputs=INPUTS, targets="drawn[0] % 3"),
+        "its targets (torch.int64) cannot be scored: Target 2 is out of bounds",
+    ),
+    "targets of another type": (
+        TASK.format(draw="(positions,)", inputs=INPUTS, targets=f"({TARGETS}).float()"),
+        "its targets (torch.float32) cannot be scored",
+    ),
+    "a task that raises": (
+        TASK.format(draw="(positions,)", inputs="{}['oops']", targets=TARGETS),
+        "task=bad: KeyError: 'oops'",
+    ),
 }
 
 
-@pytest.mark.parametrize("code", TRIED, ids=["init", "task"])
+@pytest.mark.parametrize("case", TRIED)
 def test_code_that_fails_is_named_before_anything_is_made(
-    tmp_path: Path, code: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, case: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    code, said = TRIED[case]
     folder(tmp_path, {"bad.py": f"from irnn.extend import *{code}"})
-    word, said = TRIED[code]
+    word = "init=bad" if code.startswith(INIT[:10]) else "task=bad"
     assert main(["plugins=bad.py", word, *SMALL]) == REFUSED
-    assert said in capsys.readouterr().err
+    written = capsys.readouterr().err
+    assert said in written
+    assert f"{tmp_path / 'bad.py'}:" in written
     assert not Path("runs").exists()
 
 

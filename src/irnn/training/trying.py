@@ -1,77 +1,97 @@
 """Try what a run would call of code that may be its user's, before anything is made."""
 
+import inspect
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from irnn.config import Config, ConfigError
 from irnn.models.heads import EVERY, Head, Regression
 from irnn.models.initialization import Shape
 from irnn.seeding import generator, stream_key
 
+SEQUENCES = 16
+"""Of a task; enough to meet most of its classes."""
+
+
+class _UnusableError(Exception):
+    """What was given cannot be used; the message says what it is and what was expected."""
+
 
 def try_out(config: Config) -> None:
     """Take two steps of a cell without a kernel, and one of an optimizer of PyTorch's.
 
-    Of a plug-in, make two sequences of a task, and the weights that an initialization draws.
+    Of a plug-in, make a few sequences of a task, and the weights that an initialization draws.
 
     Raises:
-        ConfigError: It raised something; the message says what and where.
+        ConfigError: It raised something or gave what cannot be used; the message says what and where.
     """
-    if config.task.source:
+    tried = (
+        (config.task, bool(config.task.source), _try_task),
+        (config.init, bool(config.init.source), _try_initialization),
+        (config.model, not config.model.has_kernel, _try_cell),
+        (config.optim, config.optim.is_of_torch(), _try_optimizer),
+    )
+    for choice, wanted, attempt in tried:
+        if not wanted:
+            continue
         try:
-            _try_task(config)
+            attempt(config)
         except Exception as error:  # anything at all may be raised by what a user wrote
-            raise ConfigError(f"task={config.task.name}: {_said(error)}") from error
-    if config.init.source:
-        try:
-            _try_initialization(config)
-        except Exception as error:
-            raise ConfigError(f"init={config.init.name}: {_said(error)}") from error
-    if not config.model.has_kernel:
-        try:
-            _try_cell(config)
-        except Exception as error:
-            raise ConfigError(f"model={config.model.name}: {_said(error)}") from error
-    if config.optim.is_of_torch():
-        try:
-            _try_optimizer(config)
-        except Exception as error:  # or by what a library is given
-            raise ConfigError(f"optim={config.optim.name}: {_said(error)}") from error
+            said = _said(error, type(choice))
+            raise ConfigError(f"{choice.group}={choice.name}: {said}") from error
 
 
 def _try_task(config: Config) -> None:
-    task = config.task
-    drawn = task.draw(stream_key(config.seed, "train"), torch.arange(2))
+    task, key = config.task, stream_key(config.seed, "train")
+    positions = torch.arange(SEQUENCES)
+    with _global_generator_untouched("draw"):
+        drawn = task.draw(key, positions)
+        backwards = task.draw(key, positions.flip(0))
+    if not isinstance(drawn, tuple) or not all(isinstance(each, Tensor) for each in drawn):
+        raise _UnusableError(f"draw gives {_kind(drawn)}, not a tuple of tensors")
+    for there, back in zip(drawn, backwards, strict=True):
+        if len(there) != SEQUENCES:
+            raise _UnusableError(f"draw gives {len(there)} sequences for {SEQUENCES} positions")
+        if not torch.equal(there, back.flip(0)):
+            raise _UnusableError(
+                "draw depends on more than key and position: in another order others come"
+            )
     inputs, targets = task.encode(drawn, torch.float32)
     last = task.steps if task.head.last == EVERY else task.head.last
-    expected = {
-        "inputs": (task.steps, 2, task.input_size),
-        "targets": (2, last)[: 2 if last > 1 else 1],
-    }
-    for name, given in (("inputs", inputs), ("targets", targets)):
-        if tuple(given.shape) != expected[name]:
-            raise ValueError(f"its {name} have shape {tuple(given.shape)}, not {expected[name]}")
-    if not torch.isfinite(inputs).all():
-        raise ValueError("its inputs are not finite")
-    task.head.loss(torch.zeros(_answers(task.head, last)), targets)
+    _expect("inputs", inputs, (task.steps, SEQUENCES, task.input_size))
+    _expect("targets", targets, (SEQUENCES, last)[: 2 if last > 1 else 1])
+    if inputs.dtype != torch.float32:
+        raise _UnusableError(
+            f"its inputs are {inputs.dtype}; encode is given the dtype, torch.float32 here"
+        )
+    try:
+        task.head.loss(torch.zeros(_answers(task.head, last)), targets)
+    except Exception as error:
+        raise _UnusableError(
+            f"its targets ({targets.dtype}) cannot be scored: {_first(error)}"
+        ) from error
 
 
 def _answers(head: Head, last: int) -> tuple[int, ...]:
-    """Give the shape of answers to two sequences."""
+    """Give the shape of answers to the sequences that are tried."""
     steps = (last,) if last > 1 else ()
-    return (*steps, 2) if isinstance(head, Regression) else (*steps, 2, head.outputs)
+    outputs = () if isinstance(head, Regression) else (head.outputs,)
+    return (*steps, SEQUENCES, *outputs)
 
 
 def _try_initialization(config: Config) -> None:
     shape = Shape(config.task.input_size, config.model.hidden_size, config.model.gates)
-    weights = config.init.weights(shape, generator(config.seed, "try"))
+    with _global_generator_untouched("it"):
+        weights = config.init.weights(shape, generator(config.seed, "try"))
     rows = shape.gates * shape.hidden
     expected = {"w_ih": (rows, shape.inputs), "w_hh": (rows, shape.hidden)}
     for name, size in {**expected, "b_ih": (rows,), "b_hh": (rows,)}.items():
-        given = getattr(weights, name)
-        if tuple(given.shape) != size:
-            raise ValueError(f"its {name} has shape {tuple(given.shape)}, not {size}")
+        _expect(name, getattr(weights, name), size)
 
 
 def _try_cell(config: Config) -> None:
@@ -81,7 +101,9 @@ def _try_cell(config: Config) -> None:
     states, _ = layer(torch.zeros(2, 3, features))
     expected = (2, 3, model.hidden_size)
     if tuple(states.shape) != expected:
-        raise ValueError(f"its states have shape {tuple(states.shape)}, not (T, B, H) = {expected}")
+        raise _UnusableError(
+            f"its states have shape {tuple(states.shape)}, not (T, B, H) = {expected}"
+        )
 
 
 def _try_optimizer(config: Config) -> None:
@@ -91,8 +113,47 @@ def _try_optimizer(config: Config) -> None:
     config.optim.make(like).step()
 
 
-def _said(error: Exception) -> str:
-    """Say what was raised, and in which line of which file."""
-    first = next(iter(str(error).splitlines()), "")
-    at = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {first} ({at.filename}:{at.lineno})"
+def _expect(name: str, given: Any, shape: tuple[int, ...]) -> None:
+    if not isinstance(given, Tensor):
+        raise _UnusableError(f"its {name}: {_kind(given)}, not a tensor")
+    if tuple(given.shape) != shape:
+        raise _UnusableError(f"its {name}: of shape {tuple(given.shape)}, not {shape}")
+    if not torch.isfinite(given).all():
+        raise _UnusableError(f"its {name}: not all finite")
+
+
+@contextmanager
+def _global_generator_untouched(who: str) -> Iterator[None]:
+    before = torch.random.get_rng_state()
+    yield
+    if not torch.equal(torch.random.get_rng_state(), before):
+        raise _UnusableError(
+            f"{who} draws from PyTorch's global generator, so that no run could be repeated; "
+            "draw from what is given"
+        )
+
+
+def _kind(given: Any) -> str:
+    return "None" if given is None else f"a {type(given).__name__}"
+
+
+def _first(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")
+
+
+def _said(error: Exception, cls: type) -> str:
+    """Say what was raised, and in which line of the class's own file, or of which class."""
+    try:
+        file = inspect.getfile(cls)
+        line = inspect.getsourcelines(cls)[1]
+    except (OSError, TypeError):  # it was typed into a notebook
+        file, line = cls.__module__, 0
+    frames = traceback.extract_tb(error.__traceback__)
+    for frame in frames:
+        line = (frame.lineno or line) if frame.filename == file else line
+    what = (
+        _first(error)
+        if isinstance(error, _UnusableError)
+        else f"{type(error).__name__}: {_first(error)}"
+    )
+    return f"{what} ({file}:{line})"
