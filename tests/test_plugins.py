@@ -17,6 +17,7 @@ from irnn.options import plain
 from irnn.predict import main as predict
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import group_name, run_id
+from irnn.sweeps import worker
 from irnn.sweeps.request import read_request
 from irnn.train import REFUSED, main
 from irnn.training.session import run
@@ -204,6 +205,9 @@ def test_a_configuration_travels_to_a_process_that_has_not_loaded_the_plug_in(la
     folder(lab, {"gain.py": GAIN + "# changed\n"})
     with pytest.raises(ConfigError, match="has changed since this was asked for"):
         pickle.loads(packed)
+    said = worker._outcome(packed, ["init=my_gain"], print)
+    assert said[0] == "failed"
+    assert "init=my_gain has changed since this was asked for; give the command again" in said[1]
 
 
 def test_other_folders_of_yaml_work_beside_a_plug_in(lab: Path, tmp_path: Path) -> None:

@@ -330,7 +330,9 @@ def rebuilt(group: str, name: str, source: str, word: str, values: dict[str, Any
         load(word)
     cls = registry.get(group, name)
     if cls.source != source:
-        raise PluginError(f"plugins={word}: {group}={name} has changed since this was asked for")
+        raise PluginError(
+            f"plugins={word}: {group}={name} has changed since this was asked for; give the command again"
+        )
     return cls(**values)
 
 

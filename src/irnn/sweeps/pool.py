@@ -1,5 +1,6 @@
 """Train jobs side by side, each in a process of its own, until none is left or a signal comes."""
 
+import pickle
 import signal
 import threading
 import time
@@ -119,7 +120,8 @@ class Pool:
     def _launch(self, job: Job) -> None:
         overrides = without_bookkeeping(job.overrides)
         try:
-            child = forking.fork(worker.work, job.config, overrides, self._command)
+            packed = pickle.dumps(job.config)
+            child = forking.fork(worker.work, packed, overrides, self._command)
         except HelperError as error:
             job.end(FAILED, error=str(error))
             self._ended(job)

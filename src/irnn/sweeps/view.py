@@ -162,9 +162,9 @@ def ending(job: Job) -> str:
 
 
 def where_to_look(job: Job) -> str:
-    """Name what has the traceback of a failed job, or the command that shows it."""
+    """Name what has the traceback of a failed job, where it got so far."""
     log = RunDirectory(job.folder).log
-    return str(log) if log.exists() else f"{job.folder} has no train.log"
+    return str(log) if log.exists() else f"{job.folder} was not begun"
 
 
 def seconds_left(jobs: Sequence[Job], at_once: int) -> float | None:

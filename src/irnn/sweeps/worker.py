@@ -7,6 +7,7 @@ crashes takes nothing with it, and none waits seconds for imports.
 import contextlib
 import faulthandler
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -43,17 +44,17 @@ Message = tuple[str, Any]
 def work(
     connection: "Connection[Message, Any]",
     alive: int,
-    config: Config,
+    packed: bytes,
     overrides: Sequence[str],
     command: list[str],
 ) -> None:
-    """Train one run; entry point of a job's process."""
+    """Train one run, whose configuration is pickled; entry point of a job's process."""
     _follow_parent(alive)
     sys.argv[:] = ["irnn-train", *command]  # not how this process was really begun
     with Path(os.devnull).open("w") as nowhere:
         _redirect(nowhere.fileno())
     tell = partial(_tell, connection)
-    tell(_outcome(config, overrides, tell))
+    tell(_outcome(packed, overrides, tell))
 
 
 def probe(connection: "Connection[Any, Any]", _: int, configs: Sequence[Config]) -> None:
@@ -71,10 +72,14 @@ def probe(connection: "Connection[Any, Any]", _: int, configs: Sequence[Config])
         connection.send([device.type for device in devices])
 
 
-def _outcome(config: Config, overrides: Sequence[str], tell: Any) -> Message:
+def _outcome(packed: bytes, overrides: Sequence[str], tell: Any) -> Message:
     from irnn.training.loop import Interrupted
     from irnn.training.session import run
 
+    try:
+        config: Config = pickle.loads(packed)  # which loads the plug-in that it is of
+    except ConfigError as error:
+        return "failed", str(error)
     try:
         return "result", run(config, overrides, partial(JobDisplay, tell=tell))
     except BusyError as error:
