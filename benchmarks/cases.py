@@ -47,11 +47,11 @@ class Case:
 
 def config(case: Case) -> Any:
     """Describe the run whose update is timed: Adam and clipping, fresh batches."""
-    from irnn import registry
-    from irnn.choices import Data
-    from irnn.config import Clip, Config
     from irnn.models.initializers import Identity, PyTorch
     from irnn.optimizers.adam import Adam
+    from irnn.spec import registry
+    from irnn.spec.choices import Data
+    from irnn.spec.config import Clip, Config
     from irnn.tasks.adding import Adding
 
     return Config(
@@ -67,7 +67,7 @@ def config(case: Case) -> Any:
 
 def network(case: Case) -> Any:
     """Build the network of `config(case)`, from whose weights every contender starts."""
-    from irnn.models.regressor import build
+    from irnn.models.network import build
     from irnn.seeding import generator
 
     model = build(config(case), generator(SEED, "init", 0), 2)

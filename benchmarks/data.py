@@ -13,7 +13,7 @@ import numpy
 import torch
 
 import machine
-from irnn.choices import Data
+from irnn.spec.choices import Data
 from irnn.tasks.adding import Adding
 from irnn.tasks.data import TaskData
 

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from unittest.mock import patch
 
-from irnn import help
-from irnn.options import Setting
+from irnn.spec import help
+from irnn.spec.options import Setting
 
 DOCS = Path(__file__).parent
 SETTINGS = """\

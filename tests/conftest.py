@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from irnn.composition import Composer
-from irnn.config import Config
+from irnn.spec.composition import Composer
+from irnn.spec.config import Config
 from tests import warm
 
 SMALL = (

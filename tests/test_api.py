@@ -18,10 +18,10 @@ import torch
 import irnn
 from irnn.api import notebook, training
 from irnn.api.configuration import overrides_of
-from irnn.config import Config
-from irnn.display import Display
 from irnn.runs.directory import RunDirectory
+from irnn.spec.config import Config
 from irnn.train import main
+from irnn.training.display import Display
 from tests.command import checkpoint_weights, timeless
 from tests.conftest import SMALL
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from irnn import plugins
-from irnn.command import read_command
-from irnn.composition import Composer, compose_config
+from irnn.spec import plugins
+from irnn.spec.command import read_command
+from irnn.spec.composition import Composer, compose_config
 from irnn.sweeps.request import read_request
 
 ROOT = Path(__file__).parents[1]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from irnn.options import plain
 from irnn.runs.identity import run_id
-from irnn.typed import config_of
+from irnn.spec.options import plain
+from irnn.spec.typed import config_of
 from tests.record_scripts import RECORDS, script
 
 ROOT = Path(__file__).parents[1]
@@ -58,7 +58,7 @@ def without_nulls(section: Any) -> Any:
 
 
 def test_the_recorded_runs_are_the_recipe_of_the_presets() -> None:
-    from irnn.composition import compose_config
+    from irnn.spec.composition import compose_config
 
     composed: dict[tuple[str, int], dict[str, Any]] = {}
     for run in RUNS:

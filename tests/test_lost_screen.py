@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from irnn import predict, report, screen, train
-from irnn.composition import compose_config
+from irnn import predict, report, train
+from irnn.spec.composition import compose_config
+from irnn.system import screen
+from irnn.system.writer import Writer
 from irnn.training.session import run
-from irnn.writer import Writer
 from tests.conftest import SMALL
 
 

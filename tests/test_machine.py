@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from irnn import machine, memory
-from irnn.composition import compose_config
-from irnn.config import ConfigError
-from irnn.machine import asked_threads, available_cores, available_memory, default_threads
-from irnn.memory import check_memory, parts, shown
+from irnn.spec.composition import compose_config
+from irnn.spec.config import ConfigError
+from irnn.system import machine
+from irnn.system.machine import asked_threads, available_cores, available_memory, default_threads
+from irnn.training import memory
+from irnn.training.memory import check_memory, parts, shown
 
 
 @pytest.fixture(autouse=True)

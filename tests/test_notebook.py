@@ -33,7 +33,7 @@ def test_every_cell_runs_from_a_clean_kernel(monkeypatch: pytest.MonkeyPatch) ->
 
 INTERRUPTED = f"""
 import irnn, signal
-from irnn.display import Display
+from irnn.training.display import Display
 run_on = Display.tick
 def tick(self, step, rate):
     run_on(self, step, rate)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from irnn import predict, report
-from irnn.command import read_command
-from irnn.composition import Composer, compose_config
-from irnn.help import GROUPS
 from irnn.runs.identity import run_id
+from irnn.spec.command import read_command
+from irnn.spec.composition import Composer, compose_config
+from irnn.spec.help import GROUPS
 from irnn.sweeps.request import read_request
 
 ROOT = Path(__file__).parents[1]

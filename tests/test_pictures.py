@@ -8,11 +8,11 @@ from pathlib import Path
 import matplotlib
 import pytest
 
-from irnn import pictures
+from irnn.system import pictures
 
 DRAW = """
 import hashlib, io, sys
-from irnn import pictures
+from irnn.system import pictures
 with pictures.own_settings():
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

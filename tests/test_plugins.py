@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 import irnn
-from irnn import plugins
-from irnn.command import flags_of, read_command
-from irnn.composition import Composer, compose_config
-from irnn.config import Config, ConfigError
-from irnn.help import text
-from irnn.options import plain
 from irnn.predict import main as predict
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import group_name, run_id
+from irnn.spec import plugins
+from irnn.spec.command import flags_of, read_command
+from irnn.spec.composition import Composer, compose_config
+from irnn.spec.config import Config, ConfigError
+from irnn.spec.help import text
+from irnn.spec.options import plain
 from irnn.sweeps import worker
 from irnn.sweeps.request import read_request
 from irnn.train import REFUSED, main
@@ -108,7 +108,7 @@ def test_an_installed_package_registers_itself(
 ) -> None:
     site = folder(tmp_path / "site", {"lab_inc/__init__.py": GAIN, "lab_inc/shapes.py": SHAPES})
     folder(site / "lab_inc-1.dist-info", {"METADATA": "Name: lab-inc\nVersion: 1\n",
-           "entry_points.txt": "[irnn.plugins]\nlab = lab_inc\n"})  # fmt: skip
+           "entry_points.txt": "[irnn.spec.plugins]\nlab = lab_inc\n"})  # fmt: skip
     monkeypatch.syspath_prepend(site)
     plugins.entry_points.cache_clear()
     try:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from irnn.config import Config
 from irnn.predict import main, predict
+from irnn.prediction.sequence_files import SequenceFileError, read_sequences
+from irnn.prediction.trained import load_run
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
-from irnn.sequence_files import SequenceFileError, read_sequences
-from irnn.trained import load_run
+from irnn.spec.config import Config
 from irnn.training.session import run
 
 Small = Callable[..., Config]

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from irnn.answers import Answers
-from irnn.composition import compose_config
 from irnn.predict import main
+from irnn.prediction.answers import Answers
 from irnn.runs.directory import RunDirectory
+from irnn.spec.composition import compose_config
 from irnn.training.session import run
 from tests.conftest import SMALL
 
@@ -121,7 +121,7 @@ def test_older_answers_are_replaced_whole_or_not_at_all(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("irnn.atomic.make_durable", full)
+    monkeypatch.setattr("irnn.system.atomic.make_durable", full)
     status, _, errors = ask("--samples", 5, "--output", "y.csv")
     assert (status, errors) == (2, "irnn-predict: --output y.csv: No space left on device\n")
     assert (tmp_path / "y.csv").read_bytes() == before
@@ -153,9 +153,9 @@ def test_names_that_begin_like_formulas_are_neutralized(ask: Any, tmp_path: Path
 def test_many_sequences_are_answered_with_a_word_now_and_then(
     ask: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("irnn.drawn.CHUNK_STEPS", 24)
+    monkeypatch.setattr("irnn.prediction.drawn.CHUNK_STEPS", 24)
     assert ask("--samples", 5)[2] == ""
-    monkeypatch.setattr("irnn.drawn._TELL_SECONDS", 0.0)
+    monkeypatch.setattr("irnn.prediction.drawn._TELL_SECONDS", 0.0)
     said = ask("--samples", 5)[2].splitlines()
     assert re.fullmatch(r"irnn-predict: 2 of 5 sequences answered, 0:\d\d:\d\d left", said[0])
     assert len(said) == 2, "the last ones are answered by the table"
@@ -172,7 +172,7 @@ def test_only_rows_that_are_shown_or_written_are_laid_out(
         return rows(some, task)
 
     monkeypatch.setattr(Answers, "rows", counted)
-    monkeypatch.setattr("irnn.drawn.CHUNK_STEPS", 120)
+    monkeypatch.setattr("irnn.prediction.drawn.CHUNK_STEPS", 120)
     assert "and 80 more" in ask("--samples", 100)[1]
     assert laid_out == [10, 10]
     laid_out.clear()
@@ -205,7 +205,7 @@ def test_sequences_are_the_same_however_many_are_drawn_at_once(
     ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask("--samples", 7, "--output", "whole.csv")
-    monkeypatch.setattr("irnn.drawn.CHUNK_STEPS", 24)
+    monkeypatch.setattr("irnn.prediction.drawn.CHUNK_STEPS", 24)
     ask("--samples", 7, "--output", "parts.csv")
     assert (tmp_path / "whole.csv").read_text() == (tmp_path / "parts.csv").read_text()
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from irnn.config import Config
 from irnn.predict import main
+from irnn.prediction.trained import load_run
 from irnn.runs.directory import RunDirectory
 from irnn.seeding import stream_key
-from irnn.trained import load_run
+from irnn.spec.config import Config
 from irnn.training.session import run
 
 Small = Callable[..., Config]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from irnn.composition import to_config
 from irnn.reporting.statistics import wilson
 from irnn.runs.identity import run_id
+from irnn.spec.composition import to_config
 
 RECORD = Path(__file__).parents[1] / "docs" / "records" / "2026-11-24-default-and-fast"
 ROWS: list[dict[str, Any]] = [

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from irnn.composition import Composer, compose_config, load_config
-from irnn.config import ConfigError
-from irnn.known import known_settings
-from irnn.options import plain, settings
-from irnn.refusals import to_blame
+from irnn.spec.composition import Composer, compose_config, load_config
+from irnn.spec.config import ConfigError
+from irnn.spec.known import known_settings
+from irnn.spec.options import plain, settings
+from irnn.spec.refusals import to_blame
 from irnn.sweeps import request
 from irnn.sweeps.request import read_request
 from irnn.train import REFUSED, main

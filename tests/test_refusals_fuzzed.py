@@ -4,11 +4,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from irnn.composition import Composer, compose_config
-from irnn.config import Config, ConfigError
-from irnn.groups import Groups
-from irnn.known import known_settings
-from irnn.wording import shown
+from irnn.spec.composition import Composer, compose_config
+from irnn.spec.config import Config, ConfigError
+from irnn.spec.groups import Groups
+from irnn.spec.known import known_settings
+from irnn.spec.wording import shown
 
 KEYS = sorted(known_settings())
 GROUPS = Groups()

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from irnn import registry
-from irnn.composition import Composer, compose_config
 from irnn.extend import Initialization, Task, initialization, option, task
-from irnn.known import known_settings
-from irnn.options import plain, settings
-from irnn.registry import RegistrationError
+from irnn.spec import registry
+from irnn.spec.composition import Composer, compose_config
+from irnn.spec.known import known_settings
+from irnn.spec.options import plain, settings
+from irnn.spec.registry import RegistrationError
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +109,7 @@ def test_every_option_travels_and_has_a_line_of_its_own(group: str) -> None:
 
 
 def test_neither_options_nor_what_plug_ins_import_load_torch() -> None:
-    modules = "sys, irnn.extend, irnn.config, irnn.registry as registry"
+    modules = "sys, irnn.extend, irnn.spec.config, irnn.spec.registry as registry"
     code = f"import {modules}; registry.classes('init'); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -11,11 +11,11 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from irnn.composition import Composer
-from irnn.groups import rewrite_numbers
 from irnn.runs.identity import NOT_SCIENCE, run_id
+from irnn.spec.composition import Composer
+from irnn.spec.groups import rewrite_numbers
+from irnn.spec.typed import config_of
 from irnn.sweeps.grid import axes, combinations
-from irnn.typed import config_of
 from tests.record_scripts import RECORDS, script
 
 ROOT = Path(__file__).parents[1]

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from irnn import screen
-from irnn.display import Display, fitting
+from irnn.system import screen
+from irnn.system.writer import Writer
 from irnn.tasks.adding import Adding
-from irnn.writer import Writer
+from irnn.training.display import Display, fitting
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_a_line_sheds_its_parts_in_order_until_it_fits() -> None:
 
 COMMAND = """
 import sys
-from irnn import screen
+from irnn.system import screen
 with screen.guarded():
     {hurry}
     for number in range({lines}):

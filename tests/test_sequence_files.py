@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from irnn.sequence_files import SequenceFileError, read_sequences
+from irnn.prediction.sequence_files import SequenceFileError, read_sequences
 
 pytestmark = pytest.mark.timeout(60)
 PLAIN = "sequence,value,mask\na,0.5,1\na,0.25,1\nb,0.125,0\n"

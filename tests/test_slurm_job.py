@@ -13,9 +13,9 @@ import pytest
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 
-from irnn.composition import Composer
-from irnn.config import Config, ConfigError
 from irnn.runs.directory import RunDirectory
+from irnn.spec.composition import Composer
+from irnn.spec.config import Config, ConfigError
 from irnn.sweeps import slurm, slurm_job
 from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, Job
 from irnn.sweeps.request import read_request

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 
-from irnn import registry
 from irnn.extend import (
     Cell,
     Classification,
@@ -23,6 +22,7 @@ from irnn.extend import (
     squared_error,
     task,
 )  # fmt: skip
+from irnn.spec import registry
 from irnn.testing import check_cell, check_initialization, check_optimizer, check_task
 from tests.tasks import idx_files
 

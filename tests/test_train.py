@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from irnn.config import Config, ConfigError
 from irnn.kernels import native
+from irnn.spec.config import Config, ConfigError
 from irnn.training.session import run
 from tests.command import LONG, folders, names, start
 from tests.conftest import SMALL, Cli

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from irnn.command import flags_of, read_command
-from irnn.composition import Composer, compose_config
-from irnn.config import ConfigError
-from irnn.groups import Groups
 from irnn.runs.identity import run_id
+from irnn.spec.command import flags_of, read_command
+from irnn.spec.composition import Composer, compose_config
+from irnn.spec.config import ConfigError
+from irnn.spec.groups import Groups
 from irnn.sweeps.request import read_request
 from irnn.train import REFUSED, main
 from tests.conftest import SMALL

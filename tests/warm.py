@@ -138,7 +138,7 @@ def serve(number: int) -> None:
     import irnn.sweeps.task
     import irnn.train
     import irnn.training.session
-    from irnn.composition import compose_config
+    from irnn.spec.composition import compose_config
 
     assert irnn.report
     compose_config([])

@@ -1,14 +1,14 @@
 """What a plug-in needs: decorators, base classes, and what methods are given and give. Needs no torch."""
 
-from irnn.choices import Data, Schedule
-from irnn.metric import Metric, accuracy, cross_entropy, squared_error
 from irnn.models.cell import Cell
 from irnn.models.heads import EVERY, Classification, Head, Regression
 from irnn.models.initialization import Initialization, LayerInitialization, Shape, Weights
 from irnn.optimizers.base import DecayingOptimizer, Optimizer, Rule
-from irnn.options import option
-from irnn.registry import cell, initialization, optimizer, task
+from irnn.spec.choices import Data, Schedule
+from irnn.spec.options import option
+from irnn.spec.registry import cell, initialization, optimizer, task
 from irnn.tasks.base import Task
+from irnn.tasks.metric import Metric, accuracy, cross_entropy, squared_error
 from irnn.tasks.random import integers, substream, uniforms
 
 __all__ = [

@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from irnn import screen
-from irnn.answers import (
+from irnn.prediction.answers import (
     Answers,
     Errors,
     InputError,
@@ -21,16 +20,17 @@ from irnn.answers import (
     screen_lines,
     writing,
 )
-from irnn.drawn import CHUNK_STEPS, check_drawn, chunks
-from irnn.machine import forget_binding
-from irnn.trained import load_run
+from irnn.prediction.drawn import CHUNK_STEPS, check_drawn, chunks
+from irnn.prediction.trained import load_run
+from irnn.system import screen
+from irnn.system.machine import forget_binding
 from irnn.version import ShowVersion
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from irnn.config import Config
-    from irnn.models.regressor import Regressor
+    from irnn.models.network import Network
+    from irnn.spec.config import Config
     from irnn.tasks.adding import Adding
 
     Places = list[int]
@@ -112,11 +112,11 @@ def _parser() -> argparse.ArgumentParser:
 def _predict(arguments: argparse.Namespace) -> None:
     if arguments.input and (arguments.samples is not None or arguments.seq_len is not None):
         raise InputError("--input brings its own sequences: leave --samples and --seq-len out")
-    from irnn.composition import changed_code
-    from irnn.groups import Groups
-    from irnn.plugins import with_plugins
     from irnn.runs.finding import find_run
     from irnn.runs.layout import CONFIG
+    from irnn.spec.composition import changed_code
+    from irnn.spec.groups import Groups
+    from irnn.spec.plugins import with_plugins
     from irnn.tasks.adding import Adding
 
     folder = find_run(arguments.run)
@@ -136,7 +136,7 @@ def _predict(arguments: argparse.Namespace) -> None:
         return
     notes: list[str] = []
     if arguments.input:
-        from irnn.sequence_files import read_sequences
+        from irnn.prediction.sequence_files import read_sequences
 
         names, sequences, notes = read_sequences(arguments.input, _largest(model))
         longest = max(map(len, sequences))
@@ -176,11 +176,9 @@ def _with_data(config: "Config", folder: str | None) -> "Config":
     return config
 
 
-def _show(
-    folder: Path, config: "Config", model: "Regressor", arguments: argparse.Namespace
-) -> None:
+def _show(folder: Path, config: "Config", model: "Network", arguments: argparse.Namespace) -> None:
     """Show what a network answers to sequences of a task without marks."""
-    from irnn import shown_answers
+    from irnn.prediction import shown_answers
 
     steps, samples = check_drawn(config, arguments)
     trained = config.task
@@ -207,7 +205,7 @@ def _show(
 
 
 def _answer(
-    model: "Regressor",
+    model: "Network",
     task: "Adding",
     names: Sequence[str],
     blocks: Iterable[tuple["Places", "Tensor"]],
@@ -228,7 +226,7 @@ def _answer(
 
 
 def _answers(
-    model: "Regressor",
+    model: "Network",
     task: "Adding",
     names: Sequence[str],
     blocks: Iterable[tuple["Places", "Tensor"]],
@@ -238,7 +236,7 @@ def _answers(
         yield places, answered([names[place] for place in places], sequences, given, task)
 
 
-def _at_trained(config: "Config", model: "Regressor", seed: int, samples: int) -> Errors:
+def _at_trained(config: "Config", model: "Network", seed: int, samples: int) -> Errors:
     """Measure the error at the length of training, on as many sequences, to hold another against."""
     task = cast("Adding", config.task)
     errors = Errors()
@@ -248,14 +246,14 @@ def _at_trained(config: "Config", model: "Regressor", seed: int, samples: int) -
     return errors
 
 
-def _largest(model: "Regressor") -> float:
+def _largest(model: "Network") -> float:
     """The largest number that the network's precision holds."""
     import torch
 
     return torch.finfo(model.readout.weight.dtype).max
 
 
-def _check_memory(model: "Regressor", steps: int) -> None:
+def _check_memory(model: "Network", steps: int) -> None:
     hidden = model.recurrent.hidden_size * model.recurrent.num_layers
     if steps * hidden > _MOST_STATES:
         raise InputError(
@@ -288,7 +286,7 @@ def _by_length(sequences: Sequence["Tensor"]) -> Iterator[tuple["Places", "Tenso
             yield some, torch.stack([sequences[place] for place in some], dim=1)
 
 
-def _outputs(model: "Regressor", sequences: "Tensor") -> "Tensor":
+def _outputs(model: "Network", sequences: "Tensor") -> "Tensor":
     """Answer sequences (T, N, 2): (N,), some at a time."""
     import torch
 
@@ -302,7 +300,7 @@ def _outputs(model: "Regressor", sequences: "Tensor") -> "Tensor":
         return torch.cat([model(block.contiguous()) for block in blocks])
 
 
-def predict(model: "Regressor", sequences: Sequence["Tensor"]) -> list[float]:
+def predict(model: "Network", sequences: Sequence["Tensor"]) -> list[float]:
     """Answer for each sequence (T, 2); sequences of one length go through the network together."""
     answers = [0.0] * len(sequences)
     for places, some in _by_length(sequences):

@@ -11,7 +11,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 
-from irnn import screen
 from irnn.reporting import table
 from irnn.reporting.compare import Comparison, compare
 from irnn.reporting.comparison_text import sentences
@@ -24,6 +23,7 @@ from irnn.reporting.select import check_found, select
 from irnn.reporting.summary import Summary, summarise_tasks
 from irnn.reporting.write import write_report
 from irnn.runs.finding import runs_root
+from irnn.system import screen
 from irnn.version import ShowVersion
 
 PORT, LOOPBACK = 8421, "127.0.0.1"  # where --serve listens unless told otherwise

@@ -15,18 +15,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from irnn.checks import check, with_data
-from irnn.choices import Device
-from irnn.config import Budget, Checkpoint, Config, Evaluate, Runtime
-from irnn.errors import ConfigError
 from irnn.models.cell import Cell
 from irnn.models.heads import Classification
 from irnn.models.initialization import LayerInitialization, Shape
 from irnn.models.initializers import PyTorch
-from irnn.models.regressor import build
+from irnn.models.network import build
 from irnn.optimizers.base import Optimizer
 from irnn.runs.directory import RunDirectory
 from irnn.seeding import generator, stream_key
+from irnn.spec.checks import check, with_data
+from irnn.spec.choices import Device
+from irnn.spec.config import Budget, Checkpoint, Config, Evaluate, Runtime
+from irnn.spec.errors import ConfigError
 from irnn.tasks.adding import Adding
 from irnn.tasks.base import Task
 from irnn.training.step import Updater

@@ -9,12 +9,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from irnn import screen
+from irnn.system import screen
 
 if TYPE_CHECKING:
     from irnn.api import Run
-    from irnn.command import Command
-    from irnn.config import Config
+    from irnn.spec.command import Command
+    from irnn.spec.config import Config
 
 SOLVED_OR_EXHAUSTED, FAILED, REFUSED, DIVERGED = 0, 1, 2, 3
 
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     which diverged is one; 1 a job failed; 2 refused. 129, 130 or 143: interrupted by SIGHUP, SIGINT or
     SIGTERM. Where a text is all that is asked for (--help, --version, --cfg): 1 if it could not be written.
     """
-    from irnn.machine import forget_binding
+    from irnn.system.machine import forget_binding
 
     words = list(sys.argv[1:] if argv is None else argv)
     forget_binding()  # before PyTorch is loaded, here or in a job
@@ -53,9 +53,9 @@ def _main(words: list[str], shown: screen.Shown) -> int:
         return _say(
             f"the working folder is gone ({error.strerror}); cd to one that exists", REFUSED
         )
-    from irnn import composition  # Hydra, but not torch
-    from irnn.command import flags_of, read_command
-    from irnn.config import ConfigError
+    from irnn.spec import composition  # Hydra, but not torch
+    from irnn.spec.command import flags_of, read_command
+    from irnn.spec.config import ConfigError
 
     if "-h" in words or "--help" in words:
         return _help([word for word in words if word not in ("-h", "--help")], shown)
@@ -85,10 +85,10 @@ def _main(words: list[str], shown: screen.Shown) -> int:
 
 def _help(words: Sequence[str], shown: screen.Shown) -> int:
     """Show the help page, with the options of the plug-ins that are named beside it."""
-    from irnn import help
-    from irnn.config import ConfigError
-    from irnn.groups import Groups
-    from irnn.plugins import with_plugins
+    from irnn.spec import help
+    from irnn.spec.config import ConfigError
+    from irnn.spec.groups import Groups
+    from irnn.spec.plugins import with_plugins
 
     try:
         _, groups = with_plugins(words, Groups())
@@ -106,13 +106,13 @@ def _say(error: Exception | str, status: int) -> int:
 
 def _attempt(config: "Config", overrides: list[str]) -> int:
     """Train one run and turn how it ended into an exit status."""
-    from irnn.config import ConfigError
-    from irnn.helpers import HelperError
     from irnn.runs import layout
     from irnn.runs.directory import RunDirectory
     from irnn.runs.files import StorageError
     from irnn.runs.finding import others_than
     from irnn.runs.ownership import BusyError
+    from irnn.spec.config import ConfigError
+    from irnn.system.helpers import HelperError
     from irnn.training.loop import Interrupted
     from irnn.training.session import run
 
@@ -160,8 +160,8 @@ def _what_next(config: "Config", folder: Path, overrides: Sequence[str]) -> str:
 
 def _sweep(command: "Command") -> int:
     """Let Hydra's sweeper and launcher make many runs, once all of them are known to be able to work."""
-    from irnn.composition import Composer, multirun
-    from irnn.config import ConfigError
+    from irnn.spec.composition import Composer, multirun
+    from irnn.spec.config import ConfigError
     from irnn.sweeps.launch import Stopped
     from irnn.sweeps.request import read_request
     from irnn.sweeps.task import SweepTask
@@ -190,8 +190,8 @@ def _sweep(command: "Command") -> int:
 
 def _show(command: "Command") -> int:
     """Let Hydra show settings instead of running anything."""
-    from irnn.composition import Composer
-    from irnn.show import show
+    from irnn.spec.composition import Composer
+    from irnn.spec.show import show
     from irnn.sweeps.request import read_request
 
     show(command, lambda: read_request(command.overrides, Composer(command.groups)).jobs)

@@ -9,14 +9,14 @@ import pytest
 import torch
 from cuda_on_cpu import COMPILER, OnCpu
 
-from irnn.choices import Device
-from irnn.composition import compose_config
-from irnn.config import Config
 from irnn.kernels import native
 from irnn.kernels.cuda import plan
 from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
+from irnn.spec.choices import Device
+from irnn.spec.composition import compose_config
+from irnn.spec.config import Config
 from irnn.tasks.data import TaskData
 from irnn.training import evaluate, hardware, session, stretch
 from irnn.training.captured import CapturedStretch

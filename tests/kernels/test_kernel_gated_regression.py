@@ -6,13 +6,13 @@ import pytest
 import torch
 from kernel_problems import error
 
-from irnn import registry
-from irnn.config import Clip, Config
 from irnn.kernels import native, reference
 from irnn.kernels.gated_calls import CELLS
 from irnn.kernels.regression import Regression
-from irnn.models.regressor import build
+from irnn.models.network import build
 from irnn.optimizers.adam import Adam
+from irnn.spec import registry
+from irnn.spec.config import Clip, Config
 from irnn.training.step import Updater
 
 DTYPES = [torch.float32, torch.float64]

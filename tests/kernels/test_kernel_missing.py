@@ -8,8 +8,8 @@ import pytest
 from tests.conftest import SMALL
 
 from irnn import predict, report, train
-from irnn.composition import compose_config
 from irnn.kernels import compiled, loading, missing, native, slow
+from irnn.spec.composition import compose_config
 from irnn.sweeps import launch, pool
 from irnn.sweeps.job import Job
 from irnn.sweeps.view import View

@@ -85,7 +85,7 @@ def test_a_second_layer_is_set_by_the_states_of_the_first() -> None:
 
 
 def test_the_shares_of_integrators_that_a_start_makes_are_counted() -> None:
-    from irnn.composition import compose_config
+    from irnn.spec.composition import compose_config
 
     def count(*overrides: str) -> int:
         return compose_config(overrides).init.integrators(100)

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from irnn.models.heads import EVERY, Classification, Head, Regression
+from irnn.models.network import Network
 from irnn.models.recurrent import RNN
-from irnn.models.regressor import Regressor
 
 T, N, H = 11, 5, 6
 HEADS = [
@@ -17,9 +17,9 @@ HEADS = [
 ]
 
 
-def network(head: Head) -> Regressor:
+def network(head: Head) -> Network:
     torch.manual_seed(0)
-    return Regressor(RNN(2, H), torch.nn.Linear(H, head.outputs), head)
+    return Network(RNN(2, H), torch.nn.Linear(H, head.outputs), head)
 
 
 def targets_for(head: Head) -> torch.Tensor:

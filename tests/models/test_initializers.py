@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from irnn import registry
 from irnn.models.initialization import Shape, Weights
 from irnn.seeding import generator
+from irnn.spec import registry
 
 SHAPE = Shape(inputs=2, hidden=100)
 

@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from irnn import registry
-from irnn.composition import Composer, load_config
-from irnn.config import Config, ConfigError
 from irnn.extend import Cell, cell, option
 from irnn.models.antisymmetric import Antisymmetric
 from irnn.models.cells import Gru, Irnn, Lstm, RnnRelu, RnnTanh
 from irnn.models.heads import EVERY, Classification
 from irnn.models.initializers import Gaussian, PyTorch
-from irnn.models.regressor import Regressor, build
+from irnn.models.network import Network, build
 from irnn.models.stepped import SteppedLayer
 from irnn.predict import main as predict
-from irnn.registry import RegistrationError
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
 from irnn.seeding import generator
+from irnn.spec import registry
+from irnn.spec.composition import Composer, load_config
+from irnn.spec.config import Config, ConfigError
+from irnn.spec.registry import RegistrationError
 from irnn.training import stretch
 from irnn.training.evaluate import held_out_scores, recurrence_of
 from irnn.training.rates import parameter_scales
@@ -234,7 +234,7 @@ def test_long_held_out_sets_are_scored_in_pieces_as_at_once(
     monkeypatch.setattr("irnn.training.evaluate._BLOCK_STATES", 700)
     assert held_out_scores(made.model, made.data).loss == pytest.approx(whole.loss, rel=1e-5)
     inputs = torch.randn(11, 3, 2)
-    every = Regressor(made.model.recurrent, torch.nn.Linear(8, 4), Classification(EVERY, 4))
+    every = Network(made.model.recurrent, torch.nn.Linear(8, 4), Classification(EVERY, 4))
     torch.testing.assert_close(every(inputs), every.in_pieces(inputs, 4))
 
 

@@ -185,7 +185,7 @@ def test_irnn_runs_names_the_root_when_no_path_is_given(report, sweep, monkeypat
 def test_a_report_needs_nothing_that_trains(sweep, tmp_path):
     code = (
         "import sys\n"
-        "for name in ('torch', 'hydra', 'wandb', 'irnn.training', 'irnn.config'):\n"
+        "for name in ('torch', 'hydra', 'wandb', 'irnn.training', 'irnn.spec.config'):\n"
         "    sys.modules[name] = None\n"  # importing any of them now fails
         "from irnn.report import main\n"
         f"sys.exit(main([{str(sweep)!r}, '--out', {str(tmp_path)!r}]))\n"

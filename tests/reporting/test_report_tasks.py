@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from synthetic_runs import config, write_run
 
-from irnn.metric import IRNN_0_1
 from irnn.report import main
 from irnn.reporting.charts import chart_data, page_data
 from irnn.reporting.compare import compare
@@ -20,6 +19,7 @@ from irnn.reporting.medians import median_curve
 from irnn.reporting.provenance import warnings
 from irnn.reporting.summary import summarise, summarise_tasks
 from irnn.tasks.adding import Adding
+from irnn.tasks.metric import IRNN_0_1
 
 
 @pytest.fixture(scope="module")

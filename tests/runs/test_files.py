@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from irnn.config import ConfigError
 from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError, storage_error, write_atomically, write_json
 from irnn.runs.metrics import MetricsFile, read_records
 from irnn.runs.ownership import BusyError
+from irnn.spec.config import ConfigError
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from irnn.composition import compose_config
-from irnn.options import settings
-from irnn.registry import GROUPS
 from irnn.runs.identity import group_name, run_id
 from irnn.runs.layout import NOT_SCIENCE, PLACES
+from irnn.spec.composition import compose_config
+from irnn.spec.options import settings
+from irnn.spec.registry import GROUPS
 
 DEFAULT = compose_config([])
 KEYS = [s.key for s in settings(DEFAULT) if s.key not in [f"{group}.name" for group in GROUPS]]

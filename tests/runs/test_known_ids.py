@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from irnn.composition import Composer, load_config
 from irnn.runs.identity import group_name, run_id
+from irnn.spec.composition import Composer, load_config
 
 KNOWN = Path(__file__).parent / "known"
 RUNS: list[dict[str, str]] = json.loads((KNOWN / "known.json").read_text())

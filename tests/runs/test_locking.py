@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from filelock import Timeout
 
-from irnn.config import Config
 from irnn.runs.files import StorageError, write_atomically
 from irnn.runs.locking import Lock
+from irnn.spec.config import Config
 from irnn.sweeps import record
 from irnn.training.session import run
 

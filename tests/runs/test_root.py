@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from irnn.config import Config, ConfigError
-from irnn.display import Display
 from irnn.runs.directory import RunDirectory
+from irnn.spec.config import Config, ConfigError
 from irnn.sweeps.naming import sweep_folder
 from irnn.tasks.adding import Adding
 from irnn.train import main
+from irnn.training.display import Display
 from tests.conftest import SMALL
 
 NAMES = {

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from irnn.config import Config, ConfigError
 from irnn.reporting.find import find_folders
 from irnn.reporting.load import load_runs
 from irnn.reporting.sweeps import read_sweep
 from irnn.runs.directory import RunDirectory
 from irnn.runs.schemas import DamagedError
+from irnn.spec.config import Config, ConfigError
 from irnn.sweeps import record
 from tests.runs.test_schemas import RESULT
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from irnn.composition import compose_config
-from irnn.config import Config, ConfigError
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import group_name, run_id
 from irnn.runs.metrics import MetricsFile, read_records
 from irnn.runs.trackers import tracked, wandb_settings
+from irnn.spec.composition import compose_config
+from irnn.spec.config import Config, ConfigError
 
 Small = Callable[..., Config]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from irnn.composition import Composer, compose_config
-from irnn.config import ConfigError
+from irnn.spec.composition import Composer, compose_config
+from irnn.spec.config import ConfigError
 
 JOBS = [
     [],
@@ -65,7 +65,7 @@ def test_what_is_refused_is_refused_in_the_same_words(overrides: list[str]) -> N
 def test_a_job_that_only_sets_values_costs_neither_hydra_nor_the_other_settings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from irnn import composition, typed
+    from irnn.spec import composition, typed
 
     composer = Composer()
     first = composer.compose(["seq_len=20", "optim.lr=0.1", "seed=0"])
@@ -87,7 +87,7 @@ def test_a_value_may_set_right_what_a_group_leaves_open() -> None:
 
 
 def test_a_sweep_composes_its_groups_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from irnn import composition
+    from irnn.spec import composition
 
     calls = []
     real = composition.compose

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from irnn import helpers
-from irnn.helpers import HelperError
 from irnn.sweeps import forking
+from irnn.system import helpers
+from irnn.system.helpers import HelperError
 from tests.conftest import SMALL
 
 TASKS = """

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from irnn.composition import compose_config
-from irnn.config import Config, ConfigError
 from irnn.runs.directory import RunDirectory
 from irnn.runs.layout import SOLVED
+from irnn.spec.composition import compose_config
+from irnn.spec.config import Config, ConfigError
 from irnn.sweeps.job import FAILED, LEFT, Job, why_failed
 from irnn.sweeps.view import tally
 from tests.conftest import SMALL

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from irnn.config import Config
-from irnn.helpers import HelperError
+from irnn.spec.config import Config
 from irnn.sweeps import pool
 from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, STOPPED, Job
+from irnn.system.helpers import HelperError
 
 
 class Watching:

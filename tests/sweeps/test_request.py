@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from irnn.composition import Composer
-from irnn.config import ConfigError
-from irnn.groups import Groups, conf_dir
 from irnn.runs.identity import run_id
+from irnn.spec.composition import Composer
+from irnn.spec.config import ConfigError
+from irnn.spec.groups import Groups, conf_dir
 from irnn.sweeps import record
 from irnn.sweeps.launch import make_jobs
 from irnn.sweeps.naming import in_sweep
@@ -36,7 +36,7 @@ def test_every_job_of_every_file_of_a_sweep_can_work(sweep: str) -> None:
 def test_the_papers_grids_are_the_papers(sweep: str, axes: list[int]) -> None:
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    from irnn.composition import composed as compose
+    from irnn.spec.composition import composed as compose
     from irnn.sweeps.grid import axes as found
 
     composed = compose([f"sweep={sweep}"], with_hydra=True)

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from irnn.composition import compose_config
-from irnn.config import ConfigError
 from irnn.runs.files import StorageError
+from irnn.spec.composition import compose_config
+from irnn.spec.config import ConfigError
 from irnn.sweeps.job import Job
 from irnn.sweeps.returns import as_return
 from irnn.sweeps.search import Plan, batches, found, tell

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from irnn.composition import Composer
-from irnn.config import ConfigError
-from irnn.groups import rewrite_numbers
+from irnn.spec.composition import Composer
+from irnn.spec.config import ConfigError
+from irnn.spec.groups import rewrite_numbers
 from irnn.sweeps import study as studies
 from irnn.sweeps.search import Plan, batches, found
 from irnn.sweeps.space import Space, read_space

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from irnn.config import Config
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
+from irnn.spec.config import Config
 from irnn.sweeps import worker
 from irnn.training import session
 from tests.command import ENDLESS, LONG, folders, sessions, start, wait_until

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from irnn.config import Config
+from irnn.spec.config import Config
 from irnn.sweeps import view
 from irnn.sweeps.job import FAILED, RUNNING, Job
 

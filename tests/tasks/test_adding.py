@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from irnn.choices import Marks
 from irnn.seeding import stream_key
+from irnn.spec.choices import Marks
 from irnn.tasks.adding import Adding
 from irnn.tasks.data import HELD_OUT, TRAIN
 

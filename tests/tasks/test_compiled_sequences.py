@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from irnn.choices import Data, Marks
 from irnn.seeding import stream_key
+from irnn.spec.choices import Data, Marks
 from irnn.tasks import compiled
 from irnn.tasks import data as data_module
 from irnn.tasks.adding import Adding

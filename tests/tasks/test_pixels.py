@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import torch
 
-from irnn.composition import Composer, compose_config, load_config
-from irnn.config import Config, ConfigError
 from irnn.predict import main as predict
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import run_id
 from irnn.seeding import stream_key
+from irnn.spec.composition import Composer, compose_config, load_config
+from irnn.spec.config import Config, ConfigError
 from irnn.tasks import idx
 from irnn.tasks.base import Task
 from irnn.tasks.data import TaskData

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from irnn.choices import Data
+from irnn.spec.choices import Data
 from irnn.tasks import data as data_module
 from irnn.tasks.adding import Adding
 from irnn.tasks.data import TaskData

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from irnn.config import Config
 from irnn.kernels import native
 from irnn.kernels.compiled import Compiled
 from irnn.kernels.descent import Descent
 from irnn.kernels.loading import Library, Step, load
+from irnn.spec.config import Config
 from irnn.training.optimizer import FlatOptimizer
 
 pytestmark = pytest.mark.skipif(not native.is_available(), reason="the kernel was not built")

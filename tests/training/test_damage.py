@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from irnn.composition import compose_config
-from irnn.config import Config
 from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import MetricsFile
 from irnn.runs.schemas import DamagedError
+from irnn.spec.composition import compose_config
+from irnn.spec.config import Config
 from irnn.training.session import run
 from tests.conftest import SMALL
 from tests.training.test_resume import interrupted_at

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from irnn.config import Config, Divergence
-from irnn.metric import squared_error
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import run_id
 from irnn.runs.metrics import read_records
+from irnn.spec.config import Config, Divergence
+from irnn.tasks.metric import squared_error
 from irnn.training.divergence import Reference, judge_evaluation, judge_update
 from irnn.training.evaluate import Scores
 from irnn.training.progress import Interval

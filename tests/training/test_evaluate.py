@@ -7,7 +7,7 @@ import torch
 
 from irnn.kernels import native
 from irnn.models.layer import KernelLayer
-from irnn.models.regressor import Regressor
+from irnn.models.network import Network
 from irnn.tasks.data import TaskData
 from irnn.training import evaluate
 from irnn.training.evaluate import held_out_scores, recurrence_of, spectral_radius
@@ -67,13 +67,13 @@ def test_a_long_sequence_is_evaluated_in_pieces_with_the_same_answer(
     if kernel == "auto" and isinstance(net.recurrent, KernelLayer) and native.is_available():
         assert held_out_scores(net, data).loss == pytest.approx(whole, rel=1e-6)
         return  # the kernel keeps two states, however long a sequence is
-    pieces = Regressor.in_pieces
+    pieces = Network.in_pieces
 
-    def counted(self: Regressor, inputs: torch.Tensor, steps: int) -> torch.Tensor:
+    def counted(self: Network, inputs: torch.Tensor, steps: int) -> torch.Tensor:
         at_once.append(steps)
         return pieces(self, inputs, steps)
 
-    monkeypatch.setattr(Regressor, "in_pieces", counted)
+    monkeypatch.setattr(Network, "in_pieces", counted)
     assert held_out_scores(net, data).loss == pytest.approx(whole, rel=1e-6)
     assert set(at_once) == {5}
 

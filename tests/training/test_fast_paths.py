@@ -8,8 +8,8 @@ import torch
 from torch.nn.utils import parametrizations, prune
 
 from irnn.kernels import native
+from irnn.models.network import Network
 from irnn.models.recurrent import IRNN, RNN
-from irnn.models.regressor import Regressor
 from irnn.training.session import kernel_name
 from irnn.training.step import Updater
 from tests.training.test_step import Small, batches, network
@@ -34,7 +34,7 @@ class Answerless(IRNN):
         return super().last_state(input) * 2
 
 
-class Squared(Regressor):
+class Squared(Network):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         return super().forward(inputs).square()
 
@@ -44,64 +44,64 @@ class Halved(torch.nn.Linear):
         return super().forward(input) / 2
 
 
-def another_class(kind: type[IRNN]) -> Callable[[Regressor], None]:
-    def change(model: Regressor) -> None:
+def another_class(kind: type[IRNN]) -> Callable[[Network], None]:
+    def change(model: Network) -> None:
         model.recurrent.__class__ = kind
 
     return change
 
 
-def another_readout(model: Regressor) -> None:
+def another_readout(model: Network) -> None:
     model.readout.__class__ = Halved
 
 
-def another_regressor(model: Regressor) -> None:
+def another_regressor(model: Network) -> None:
     model.__class__ = Squared
 
 
-def bounded(model: Regressor) -> None:
+def bounded(model: Network) -> None:
     parametrizations.weight_norm(model.recurrent, "weight_hh_l0")
 
 
-def bounded_readout(model: Regressor) -> None:
+def bounded_readout(model: Network) -> None:
     parametrizations.spectral_norm(model.readout)
 
 
-def pruned(model: Regressor) -> None:
+def pruned(model: Network) -> None:
     prune.l1_unstructured(model.recurrent, "weight_ih_l0", amount=0.5)
 
 
-def with_forward_hook(model: Regressor) -> None:
+def with_forward_hook(model: Network) -> None:
     model.recurrent.register_forward_hook(lambda m, i, out: (out[0] * 2, out[1] * 2))
 
 
-def with_input_hook(model: Regressor) -> None:
+def with_input_hook(model: Network) -> None:
     model.readout.register_forward_pre_hook(lambda m, inputs: (inputs[0] * 2,))
 
 
-def with_gradient_hook(model: Regressor) -> None:
+def with_gradient_hook(model: Network) -> None:
     model.recurrent.weight_hh_l0.register_hook(lambda gradient: gradient * 0)  # type: ignore[union-attr, operator]
 
 
-def with_frozen_matrix(model: Regressor) -> None:
+def with_frozen_matrix(model: Network) -> None:
     model.recurrent.weight_hh_l0.requires_grad_(False)  # type: ignore[union-attr, operator]
 
 
-def with_replaced_method(model: Regressor) -> None:
+def with_replaced_method(model: Network) -> None:
     plain = model.forward
     model.forward = lambda inputs: plain(inputs) + 1  # type: ignore[method-assign]
 
 
-def with_parameter_of_its_own(model: Regressor) -> None:
+def with_parameter_of_its_own(model: Network) -> None:
     model.recurrent.register_parameter("scale", torch.nn.Parameter(torch.ones(())))
 
 
-def with_dropout(model: Regressor) -> None:
+def with_dropout(model: Network) -> None:
     readout = model.readout
     model.readout = torch.nn.Sequential(torch.nn.Dropout(0.0), readout)  # type: ignore[assignment]
 
 
-CHANGES: dict[str, Callable[[Regressor], None]] = {
+CHANGES: dict[str, Callable[[Network], None]] = {
     "overridden forward": another_class(Residual),
     "overridden last_state": another_class(Answerless),
     "another read-out": another_readout,
@@ -119,7 +119,7 @@ CHANGES: dict[str, Callable[[Regressor], None]] = {
 }
 
 
-def plainly_stepped(model: Regressor, inputs: torch.Tensor, targets: torch.Tensor) -> None:
+def plainly_stepped(model: Network, inputs: torch.Tensor, targets: torch.Tensor) -> None:
     torch.nn.functional.mse_loss(model(inputs), targets).backward()  # type: ignore[no-untyped-call]
     torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1).step()
 
@@ -152,7 +152,7 @@ def test_a_network_that_was_changed_is_trained_as_it_is(small: Small, name: str)
     ],
 )
 def test_what_computes_the_recurrence_is_named(
-    small: Small, change: Callable[[Regressor], None], kernel: str
+    small: Small, change: Callable[[Network], None], kernel: str
 ) -> None:
     config = small(*OURS)
     model = network(config)
@@ -175,7 +175,7 @@ def test_an_unchanged_network_takes_the_fast_path(
 ) -> None:
     config = small(*OURS)
     updater = Updater(network(config), config.optim, config.clip)
-    monkeypatch.setattr(Regressor, "forward", None)  # never called
+    monkeypatch.setattr(Network, "forward", None)  # never called
     updater(*batches(1)[0])
 
 

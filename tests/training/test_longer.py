@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from irnn.config import Config
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
+from irnn.spec.config import Config
 from irnn.training.session import run
 from tests.command import checkpoint_weights, timeless
 from tests.training.test_step import Small

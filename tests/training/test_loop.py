@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import torch
 
-from irnn.config import Config
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
+from irnn.spec.config import Config
 from irnn.training import session
 from irnn.training.session import run
 
@@ -145,7 +145,7 @@ def test_numbers_below_the_normal_range_are_zero_while_a_run_trains_and_then_as_
 
 @pytest.mark.slow
 def test_a_short_length_is_solved_for_real(small: Small) -> None:
-    from irnn.composition import compose_config
+    from irnn.spec.composition import compose_config
 
     runs_dir = small().runs_dir
     for seed in range(3):

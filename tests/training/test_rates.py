@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from irnn.choices import Schedule
-from irnn.config import Config
-from irnn.models.regressor import Regressor, build
+from irnn.models.network import Network, build
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
 from irnn.seeding import generator
+from irnn.spec.choices import Schedule
+from irnn.spec.config import Config
 from irnn.training.rates import parameter_scales, schedule_factor
 from irnn.training.session import run
 
@@ -19,7 +19,7 @@ SPLIT = ("init=split_identity", "init.integrator_fraction=0.25")  # 2 of 8 units
 
 
 def scales(config: Config, integrators: int) -> dict[str, torch.Tensor]:
-    model: Regressor = build(config, generator(0, "init"), 2)
+    model: Network = build(config, generator(0, "init"), 2)
     flat = parameter_scales(model, config.optim, integrators)
     sizes = [parameter.numel() for parameter in model.parameters()]
     named = zip(model.named_parameters(), flat.split(sizes), strict=True)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from irnn.config import Config, ConfigError
 from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
+from irnn.spec.config import Config, ConfigError
 from irnn.training import session
 from irnn.training.loop import Interrupted
 from irnn.training.session import run

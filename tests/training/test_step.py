@@ -5,9 +5,9 @@ from functools import partial
 import pytest
 import torch
 
-from irnn.config import Config
-from irnn.models.regressor import Regressor, build
+from irnn.models.network import Network, build
 from irnn.seeding import generator
+from irnn.spec.config import Config
 from irnn.training import step
 from irnn.training.flat import FlatParameters
 from irnn.training.step import Updater
@@ -15,7 +15,7 @@ from irnn.training.step import Updater
 Small = Callable[..., Config]
 
 
-def network(config: Config) -> Regressor:
+def network(config: Config) -> Network:
     return build(config, generator(0, "init"), 2)
 
 
@@ -27,7 +27,7 @@ def batches(count: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
     ]
 
 
-def plainly_trained(config: Config, optimizer: Callable[..., torch.optim.Optimizer]) -> Regressor:
+def plainly_trained(config: Config, optimizer: Callable[..., torch.optim.Optimizer]) -> Network:
     """The textbook loop, with PyTorch's own clipping."""
     model = network(config)
     chosen = optimizer(model.parameters())

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from irnn.config import Config, ConfigError
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
+from irnn.spec.config import Config, ConfigError
 from irnn.training.session import run
 from irnn.training.step import regression_of
 from irnn.training.trainer import Trainer

@@ -14,18 +14,18 @@ from typing import Any
 import pytest
 import torch
 
-from irnn import registry
-from irnn.composition import Composer
-from irnn.config import Config, ConfigError
 from irnn.extend import Optimizer, optimizer, option
-from irnn.models.regressor import build
+from irnn.models.network import build
 from irnn.optimizers.signatures import NOT_SETTINGS, optimizers
 from irnn.optimizers.torch import REFUSED
-from irnn.registry import RegistrationError
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import run_id, scientific
 from irnn.runs.metrics import read_records
 from irnn.seeding import generator
+from irnn.spec import registry
+from irnn.spec.composition import Composer
+from irnn.spec.config import Config, ConfigError
+from irnn.spec.registry import RegistrationError
 from irnn.training.session import run
 from irnn.training.step import Updater
 from irnn.training.trainer import Trainer

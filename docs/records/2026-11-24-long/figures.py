@@ -16,11 +16,11 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-
 from irnn.composition import load_config
+from irnn.models.regressor import build
+
 from irnn.models.calibration import SEQUENCES, set_thresholds
 from irnn.models.initializers import integrators_of
-from irnn.models.regressor import build
 from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
 from irnn.seeding import generator

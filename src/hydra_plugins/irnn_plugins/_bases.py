@@ -46,7 +46,7 @@ class TaskSweeper(Sweeper):
 
     def overrides(self, arguments: Sequence[str]) -> list[Override]:
         """Parse what the file varies, then what the command line does."""
-        from irnn.overrides import rewritten
+        from irnn.spec.overrides import rewritten
 
         words = rewritten(
             [f"{key}={'null' if value is None else value}" for key, value in self.params.items()]

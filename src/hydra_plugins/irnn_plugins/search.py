@@ -38,13 +38,13 @@ class SearchSweeper(TaskSweeper):
             self._sweep(arguments)
 
     def _sweep(self, arguments: list[str]) -> None:
-        from irnn import screen
-        from irnn.config import ConfigError
-        from irnn.machine import available_cores
+        from irnn.spec.config import ConfigError
         from irnn.sweeps import search
         from irnn.sweeps.launch import counted_as_joblib
         from irnn.sweeps.space import read_space
         from irnn.sweeps.study import opened
+        from irnn.system import screen
+        from irnn.system.machine import available_cores
 
         if importlib.util.find_spec("optuna") is None:
             raise ConfigError("hydra/sweeper=optuna: needs Optuna: pip install 'irnn[optuna]'")

@@ -3,15 +3,15 @@
 Nothing here imports torch, matplotlib or pandas until it is needed.
 """
 
-from irnn.answers import InputError
 from irnn.api.configuration import compose, sequences
 from irnn.api.figure import learning_curve
 from irnn.api.run import Run, load_run
 from irnn.api.runs import Runs, load_runs
 from irnn.api.training import train
-from irnn.config import Config, ConfigError
+from irnn.prediction.answers import InputError
 from irnn.runs.files import StorageError
 from irnn.runs.ownership import BusyError
+from irnn.spec.config import Config, ConfigError
 
 __all__ = [
     "BusyError",

@@ -5,8 +5,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from irnn.config import Config, ConfigError
-from irnn.options import plain
+from irnn.spec.config import Config, ConfigError
+from irnn.spec.options import plain
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,8 +27,8 @@ def compose(*overrides: str) -> Config:
     Raises:
         ConfigError: It cannot work; the message names key, value and what would be accepted.
     """
-    from irnn.command import read_command
-    from irnn.composition import compose_config
+    from irnn.spec.command import read_command
+    from irnn.spec.composition import compose_config
     from irnn.sweeps.naming import in_sweep
     from irnn.sweeps.request import forgotten_multirun
 
@@ -58,7 +58,7 @@ def sequences(config: Config, count: int, *, stream: str = "test") -> "tuple[Ten
     """
     import torch
 
-    from irnn.models.regressor import DTYPES
+    from irnn.models.network import DTYPES
     from irnn.seeding import stream_key
 
     if count < 1:
@@ -72,10 +72,10 @@ def overrides_of(config: Config) -> list[str]:
     """Give overrides that compose this configuration, for a run's `provenance.json`."""
     from omegaconf import OmegaConf
 
-    from irnn.composition import composed
-    from irnn.groups import Groups
-    from irnn.plugins import with_plugins
-    from irnn.registry import sources_of
+    from irnn.spec.composition import composed
+    from irnn.spec.groups import Groups
+    from irnn.spec.plugins import with_plugins
+    from irnn.spec.registry import sources_of
 
     sections = plain(config)
     choices = [f"{group}={sections[group]['name']}" for group in _CHOICES]
@@ -105,7 +105,7 @@ def _leaves(node: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 def _written(value: Any) -> str:
     """Write a value as Hydra's grammar reads it."""
-    from irnn.overrides import quoted
+    from irnn.spec.overrides import quoted
 
     if isinstance(value, str):
         return value if _SIMPLE.fullmatch(value) else quoted(value)

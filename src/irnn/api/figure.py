@@ -22,10 +22,10 @@ def learning_curve(*runs: "Run | Runs | str | Path") -> "Figure":
     Raises:
         ValueError: There is nothing to draw, or the runs are of several tasks.
     """
-    from irnn import pictures
     from irnn.reporting.charts import chart_data
     from irnn.reporting.figures import STYLE, learning_curves
     from irnn.reporting.summary import summarise_tasks
+    from irnn.system import pictures
 
     paths = [run.path if isinstance(run, Run) else run for run in runs if not isinstance(run, Runs)]
     loaded = [run for run in runs if isinstance(run, Runs)]

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from irnn.display import Display
+from irnn.training.display import Display
 
 if TYPE_CHECKING:
     from irnn.tasks.base import Task

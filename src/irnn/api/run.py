@@ -6,16 +6,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from irnn.answers import InputError
-from irnn.config import Config
+from irnn.prediction.answers import InputError
 from irnn.runs import layout
 from irnn.runs.directory import RunDirectory
+from irnn.spec.config import Config
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from torch import Tensor
 
-    from irnn.models.regressor import Regressor
+    from irnn.models.network import Network
 
 _STATES = 1 << 24  # hidden values of one forward pass: bounds its memory
 
@@ -43,7 +43,7 @@ class Run:
         Raises:
             ConfigError: `config.yaml` is damaged, or of an irnn that knows other settings.
         """
-        from irnn.composition import load_config
+        from irnn.spec.composition import load_config
 
         return load_config(self._directory.config)
 
@@ -73,7 +73,7 @@ class Run:
 
         return read_records(self._directory.metrics)
 
-    def model(self) -> "Regressor":
+    def model(self) -> "Network":
         """Load the network of the best evaluation on the CPU, a `torch.nn.Module` in evaluation mode.
 
         It maps inputs (T, N, F), time first, to numbers (N,) or (K, N), or to logits (N, C) or (K, N, C).
@@ -81,7 +81,7 @@ class Run:
         Raises:
             InputError: There is no checkpoint yet, or it is damaged.
         """
-        from irnn.trained import load_run
+        from irnn.prediction.trained import load_run
 
         _, model = load_run(self.path)
         return model
@@ -139,7 +139,7 @@ class Run:
             ConfigError: The task has no such sequences.
         """
         from irnn.api.configuration import sequences
-        from irnn.checks import check
+        from irnn.spec.checks import check
 
         config = self.config
         if seq_len is not None:
@@ -152,7 +152,7 @@ class Run:
         return f"<Run {self.run_id}: {self.status}>"
 
 
-def _in_blocks(batch: "Tensor", model: "Regressor") -> "Iterator[Tensor]":
+def _in_blocks(batch: "Tensor", model: "Network") -> "Iterator[Tensor]":
     """Cut inputs (T, N, F) into as many sequences as a forward pass may hold the states of."""
     import torch
 
@@ -171,9 +171,9 @@ def load_run(run: str | Path, *, plugins: str | Path | None = None) -> Run:
         InputError: There is no such run.
         ConfigError: The plug-in cannot be used.
     """
-    from irnn.groups import Groups
-    from irnn.plugins import with_plugins
     from irnn.runs.finding import find_run
+    from irnn.spec.groups import Groups
+    from irnn.spec.plugins import with_plugins
 
     with_plugins([] if plugins is None else [f"plugins={plugins}"], Groups())
     try:

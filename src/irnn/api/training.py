@@ -8,11 +8,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from irnn import screen
 from irnn.api.configuration import compose, overrides_of
 from irnn.api.run import Run
-from irnn.config import Config
-from irnn.display import Display
+from irnn.spec.config import Config
+from irnn.system import screen
+from irnn.training.display import Display
 
 if TYPE_CHECKING:
     from irnn.tasks.base import Task

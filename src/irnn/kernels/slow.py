@@ -5,11 +5,11 @@ A run says them when it starts and keeps them in `provenance.json`; a sweep says
 
 import os
 
-from irnn import registry
-from irnn.choices import KernelName
-from irnn.config import Config
 from irnn.kernels.cuda import plan
 from irnn.kernels.loading import load
+from irnn.spec import registry
+from irnn.spec.choices import KernelName
+from irnn.spec.config import Config
 
 
 def _ours() -> str:

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from irnn.models.cell import Cell
-from irnn.options import HUGE, option
-from irnn.registry import cell
+from irnn.spec.options import HUGE, option
+from irnn.spec.registry import cell
 
 if TYPE_CHECKING:
     from torch import Tensor

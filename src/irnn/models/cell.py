@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from irnn.options import Choice, option
+from irnn.spec.options import Choice, option
 
 if TYPE_CHECKING:
     import torch

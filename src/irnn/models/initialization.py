@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from irnn.options import HUGE, Choice, option
+from irnn.spec.options import HUGE, Choice, option
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

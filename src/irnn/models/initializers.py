@@ -13,13 +13,13 @@ from irnn.models.initialization import (
     normal,
     refuse_gates,
 )
-from irnn.options import HUGE, option
-from irnn.registry import initialization
+from irnn.spec.options import HUGE, option
+from irnn.spec.registry import initialization
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from irnn.config import Config
+    from irnn.spec.config import Config
 
 _SEQUENCES = 64
 """How many sequences are measured: enough that a firing every other sequence is still 32 in all."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from irnn.optimizers.base import DecayingOptimizer, Rule
-from irnn.options import HUGE, option
-from irnn.registry import optimizer
+from irnn.spec.options import HUGE, option
+from irnn.spec.registry import optimizer
 
 if TYPE_CHECKING:
     from torch import Tensor

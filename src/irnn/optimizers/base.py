@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from irnn.choices import Schedule
-from irnn.options import HUGE, Choice, option
+from irnn.spec.choices import Schedule
+from irnn.spec.options import HUGE, Choice, option
 
 if TYPE_CHECKING:
     import torch

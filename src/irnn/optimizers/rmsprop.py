@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from irnn.optimizers.base import DecayingOptimizer, Rule
-from irnn.options import HUGE, option
-from irnn.registry import optimizer
+from irnn.spec.options import HUGE, option
+from irnn.spec.registry import optimizer
 
 if TYPE_CHECKING:
     from torch import Tensor

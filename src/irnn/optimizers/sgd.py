@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from irnn.optimizers.base import DecayingOptimizer, Rule
-from irnn.options import option
-from irnn.registry import optimizer
+from irnn.spec.options import option
+from irnn.spec.registry import optimizer
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from irnn.config import Config
+    from irnn.spec.config import Config
 
 
 @optimizer("sgd")

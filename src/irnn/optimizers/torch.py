@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from irnn.optimizers.base import Optimizer
 from irnn.optimizers.signatures import optimizers
-from irnn.options import option
-from irnn.registry import optimizer
+from irnn.spec.options import option
+from irnn.spec.registry import optimizer
 
 if TYPE_CHECKING:
     import torch
 
-    from irnn.config import Config
+    from irnn.spec.config import Config
 
 REFUSED = {
     "LBFGS": "asks for the loss several times an update (a closure), which training does not give",

@@ -13,7 +13,7 @@ from irnn.reporting.run import Run
 from irnn.reporting.scoring import UNKNOWN
 from irnn.reporting.settings import Value
 from irnn.reporting.text import printable
-from irnn.table_cells import neutral
+from irnn.system.table_cells import neutral
 
 PARQUET_REMEDY = "summary.parquet skipped: it needs pyarrow (pip install 'irnn[report]')"
 

@@ -13,8 +13,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullFormatter
 
-from irnn import pictures
-from irnn.atomic import replacing
 from irnn.reporting import wording
 from irnn.reporting.charts import near
 from irnn.reporting.drawing import (
@@ -29,6 +27,8 @@ from irnn.reporting.drawing import (
 from irnn.reporting.heatmap import Heatmap, heatmaps, ramp
 from irnn.reporting.settings import show
 from irnn.reporting.summary import Summary
+from irnn.system import pictures
+from irnn.system.atomic import replacing
 
 _VARYING = ("grid_[0-9]", "updates_to_*")
 _NAMES = ("learning_curves", "training_against_held_out", *_VARYING)

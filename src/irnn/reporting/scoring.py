@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from irnn.metric import IRNN_0_1, LABELS
 from irnn.reporting.text import one_line
+from irnn.tasks.metric import IRNN_0_1, LABELS
 
 _MOST_THRESHOLDS = 12
 _LARGEST_DENOMINATOR = 200

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from irnn import pictures
-from irnn.atomic import replacing
 from irnn.reporting import export
 from irnn.reporting.charts import page_data
 from irnn.reporting.compare import Comparison
 from irnn.reporting.page import render_page
 from irnn.reporting.run import Loaded
 from irnn.reporting.summary import Summary
+from irnn.system import pictures
+from irnn.system.atomic import replacing
 
 _LONGEST_NAME = 80
 _TABLES = ("summary.csv", "summary.parquet")

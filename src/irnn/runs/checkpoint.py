@@ -16,10 +16,10 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
-from irnn.atomic import Guard, unguarded
 from irnn.runs.files import write_atomically
 from irnn.runs.reading import UnreadableError, open_regular
 from irnn.runs.schemas import DamagedError, unreadable
+from irnn.system.atomic import Guard, unguarded
 
 MOST_BYTES = 64 << 30
 _MARK = b"irnn sha256 "

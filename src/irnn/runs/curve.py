@@ -4,12 +4,12 @@ import io
 from pathlib import Path
 from typing import Any
 
-from irnn import pictures
-from irnn.config import Config
-from irnn.metric import Metric, losses
 from irnn.runs.files import write_atomically
 from irnn.runs.metrics import read_records
+from irnn.spec.config import Config
+from irnn.system import pictures
 from irnn.tasks.base import Task
+from irnn.tasks.metric import Metric, losses
 
 _HELD_OUT, _TRAINING, _EVENT = "#0072B2", "#E69F00", "#D55E00"  # Okabe & Ito's colours
 _CEILING = 100.0

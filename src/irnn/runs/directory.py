@@ -9,9 +9,6 @@ from typing import Any
 
 import yaml
 
-from irnn.config import Config
-from irnn.options import plain
-from irnn.registry import sources_of
 from irnn.runs import layout, metrics
 from irnn.runs.files import storage_error, write_atomically, write_json
 from irnn.runs.identity import run_id
@@ -21,7 +18,10 @@ from irnn.runs.reading import UnreadableError
 from irnn.runs.root import runs_root
 from irnn.runs.schemas import DamagedError, Provenance, Result, read_as
 from irnn.runs.sealing import DIGEST, check_seal, sealed
-from irnn.source_code import Source
+from irnn.spec.config import Config
+from irnn.spec.options import plain
+from irnn.spec.registry import sources_of
+from irnn.spec.source_code import Source
 
 _CLEARING = ".clearing."
 

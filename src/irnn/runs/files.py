@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from irnn.atomic import Guard, replacing, unguarded
+from irnn.system.atomic import Guard, replacing, unguarded
 
 
 class StorageError(OSError):

@@ -4,9 +4,9 @@ import hashlib
 import json
 from typing import Any
 
-from irnn.config import SCHEMA, Config
-from irnn.options import plain
 from irnn.runs.layout import NOT_SCIENCE, PLACES
+from irnn.spec.config import SCHEMA, Config
+from irnn.spec.options import plain
 
 _ONCE = ("force", "unlock")
 

@@ -1,7 +1,7 @@
 """Names of a run's files and the words that stand in them: training writes them, reports read them.
 
-The fields of each file are in `irnn.runs.schemas`, those of a task's metric in `irnn.metric`; the number that
-says what settings mean is `irnn.config.SCHEMA`. Nothing here imports torch.
+The fields of each file are in `irnn.runs.schemas`, those of a task's metric in `irnn.tasks.metric`; the
+number that says what settings mean is `irnn.spec.config.SCHEMA`. Nothing here imports torch.
 """
 
 CONFIG = "config.yaml"

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from irnn.atomic import Guard, make_durable, unguarded
 from irnn.runs.files import json_ready, storage_error, write_atomically
 from irnn.runs.reading import UnreadableError, open_regular, read_bytes, read_lines
 from irnn.runs.schemas import DamagedError, Record, unreadable
+from irnn.system.atomic import Guard, make_durable, unguarded
 
 MOST_BYTES = 4 << 30
 """Ten million evaluations; a record has some 350 bytes."""

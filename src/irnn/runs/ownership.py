@@ -20,9 +20,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from irnn import screen
-from irnn.helpers import HelperError
 from irnn.runs.system import Attempt, SystemLock, boot_id, is_local
+from irnn.system import screen
+from irnn.system.helpers import HelperError
 
 LOCK = ".lock"
 PATIENCE = 120.0

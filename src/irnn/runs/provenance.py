@@ -13,11 +13,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from irnn.machine import available_cores
-from irnn.registry import sources_of
+from irnn.spec.registry import sources_of
+from irnn.system.machine import available_cores
 
 if TYPE_CHECKING:
-    from irnn.config import Config
+    from irnn.spec.config import Config
     from irnn.tasks.base import Task
 
 PACKAGES = ("irnn", "torch", "numpy", "hydra-core", "omegaconf", "wandb")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from irnn.config import Config, ConfigError
+from irnn.spec.config import Config, ConfigError
 
 
 def runs_root(config: Config) -> Path:

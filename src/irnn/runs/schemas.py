@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from irnn.config import ConfigError
 from irnn.runs.reading import UnreadableError, read_json
+from irnn.spec.config import ConfigError
 
 START_OVER = "force=true starts this run over"
 

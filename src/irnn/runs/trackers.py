@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from irnn import helpers
-from irnn.choices import TrackerMode
-from irnn.config import Config
-from irnn.helpers import HelperError
-from irnn.options import plain
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import group_name
 from irnn.runs.provenance import command_line
 from irnn.runs.schemas import Provenance, read_as
+from irnn.spec.choices import TrackerMode
+from irnn.spec.config import Config
+from irnn.spec.options import plain
+from irnn.system import helpers
+from irnn.system.helpers import HelperError
 
 LOG = "wandb.log"
 _INTERRUPTED_SECONDS = 3.0  # who sends a signal does not wait long before sending a harder one

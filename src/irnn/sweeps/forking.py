@@ -15,8 +15,8 @@ from multiprocessing.reduction import send_handle
 from pathlib import Path
 from typing import Any
 
-from irnn import helpers
-from irnn.helpers import HelperError
+from irnn.system import helpers
+from irnn.system.helpers import HelperError
 
 _START_SECONDS = 300.0  # for a server to import torch, from a cold network disk
 

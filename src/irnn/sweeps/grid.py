@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
-from irnn.config import ConfigError
+from irnn.spec.config import ConfigError
 
 MOST_JOBS = 100_000
 _ONE_VALUE = ("sweep", "runs_dir")  # of the whole sweep

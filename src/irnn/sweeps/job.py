@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from irnn.config import Config, ConfigError
-from irnn.metric import outcome_of
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import is_once
 from irnn.runs.layout import DIVERGED, STATUSES
 from irnn.runs.schemas import START_OVER, DamagedError
+from irnn.spec.config import Config, ConfigError
+from irnn.tasks.metric import outcome_of
 
 LEFT, RUNNING, ELSEWHERE, STOPPED, FAILED = "left", "running", "elsewhere", "stopped", "failed"
 

@@ -5,22 +5,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from irnn import memory
-from irnn.command import flags_of
-from irnn.composition import Composer
-from irnn.config import Config, ConfigError
 from irnn.kernels import slow
 from irnn.kernels.loading import Library, load
-from irnn.machine import asked_threads, available_cores, available_memory
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import run_id
 from irnn.runs.layout import SWEEP
+from irnn.spec.command import flags_of
+from irnn.spec.composition import Composer
+from irnn.spec.config import Config, ConfigError
 from irnn.sweeps import pool, record
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import FAILED, LEFT, Job
 from irnn.sweeps.naming import in_sweep, sweep_folder
 from irnn.sweeps.telling import telling
 from irnn.sweeps.view import View, tally
+from irnn.system.machine import asked_threads, available_cores, available_memory
+from irnn.training import memory
 
 
 class Stopped(KeyboardInterrupt):

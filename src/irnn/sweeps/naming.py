@@ -9,10 +9,10 @@ from pathlib import Path
 
 from hydra.core.override_parser.types import Override
 
-from irnn.config import Config, ConfigError
-from irnn.groups import NUMERIC_GROUPS
 from irnn.runs.layout import NOT_SCIENCE, SWEEPS
 from irnn.runs.root import runs_root
+from irnn.spec.config import Config, ConfigError
+from irnn.spec.groups import NUMERIC_GROUPS
 
 _FITTING = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")
 _SHORT = {setting: group for group, setting in NUMERIC_GROUPS.items()}

@@ -11,11 +11,11 @@ from multiprocessing.connection import wait
 from types import FrameType
 from typing import Any, Protocol
 
-from irnn.config import Config, ConfigError
-from irnn.helpers import HelperError
+from irnn.spec.config import Config, ConfigError
 from irnn.sweeps import forking, worker
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, STOPPED, Job
+from irnn.system.helpers import HelperError
 
 _LOOK_SECONDS = 0.25
 _END_SECONDS = 5.0  # for a process to end that has told how its job ended, or was killed

@@ -1,7 +1,7 @@
 """What the server that jobs are forked from imports, once for all of them."""
 
 import irnn.training.session
-from irnn import pictures
+from irnn.system import pictures
 
 pictures.load()
 import matplotlib.backends.backend_agg  # noqa: E402

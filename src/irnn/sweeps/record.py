@@ -7,13 +7,13 @@ from typing import Any
 
 from filelock import Timeout
 
-from irnn.config import ConfigError
 from irnn.runs.files import StorageError, storage_error, write_json
 from irnn.runs.layout import SWEEP, SWEEP_SCHEMA
 from irnn.runs.locking import Lock
 from irnn.runs.reading import UnreadableError
 from irnn.runs.schemas import START_OVER, DamagedError, SweepRecord, Versioned, read_as
 from irnn.runs.sealing import check_seal, sealed
+from irnn.spec.config import ConfigError
 
 REMEDY = "remove it to record anew"
 _PATIENCE_SECONDS = 30.0  # for another process that writes it

@@ -7,15 +7,15 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from irnn import screen
-from irnn.composition import Composer, composed, explaining
-from irnn.config import Config, ConfigError
-from irnn.groups import NUMERIC_GROUPS, Groups
-from irnn.overrides import Given, meant_by_a_comma, quoted, read
+from irnn.spec.composition import Composer, composed, explaining
+from irnn.spec.config import Config, ConfigError
+from irnn.spec.groups import NUMERIC_GROUPS, Groups
+from irnn.spec.overrides import Given, meant_by_a_comma, quoted, read
 from irnn.sweeps import record
 from irnn.sweeps.grid import axes, combinations, each_value_once
 from irnn.sweeps.naming import sweep_folder, sweep_name
 from irnn.sweeps.telling import telling
+from irnn.system import screen
 
 _MANY = 2_000
 """Jobs of a sweep that tells its size."""

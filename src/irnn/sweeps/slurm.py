@@ -12,18 +12,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from irnn.choices import Device
-from irnn.config import ConfigError, total_updates
 from irnn.kernels import slow
-from irnn.metric import losses
 from irnn.runs import ownership
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
+from irnn.spec.choices import Device
+from irnn.spec.config import ConfigError, total_updates
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, STOPPED, Job
 from irnn.sweeps.pool import Watcher, received_signals
 from irnn.sweeps.slurm_job import SlurmJob
 from irnn.sweeps.view import View
+from irnn.tasks.metric import losses
 
 _LOOK_SECONDS = 1.0  # between looks at folders
 _ASK_SECONDS = 5.0  # between questions to Slurm

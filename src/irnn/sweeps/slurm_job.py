@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from irnn import screen
-from irnn.config import Config, ConfigError
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError
 from irnn.runs.ownership import BusyError
+from irnn.spec.config import Config, ConfigError
 from irnn.sweeps.job import why_failed
 from irnn.sweeps.worker import log_traceback
+from irnn.system import screen
 
 Outcome = tuple[str, Any]
 """("result", result), ("busy", why) or ("failed", why)."""

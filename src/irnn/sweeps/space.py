@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
-from irnn.config import Config, ConfigError
 from irnn.runs.identity import scientific
+from irnn.spec.config import Config, ConfigError
 from irnn.sweeps.grid import MOST_JOBS, axes
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from filelock import Timeout
 
-from irnn.config import ConfigError
 from irnn.runs.files import StorageError, storage_error
 from irnn.runs.layout import NOT_SCIENCE
 from irnn.runs.locking import Lock
 from irnn.runs.ownership import BusyError
 from irnn.runs.schemas import DamagedError
+from irnn.spec.config import ConfigError
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.space import Space
 

@@ -13,14 +13,12 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
-from irnn import screen
-from irnn.composition import Composer, to_config
-from irnn.config import ConfigError
-from irnn.helpers import HelperError
-from irnn.plugins import load
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError
 from irnn.runs.ownership import BusyError
+from irnn.spec.composition import Composer, to_config
+from irnn.spec.config import ConfigError
+from irnn.spec.plugins import load
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import FAILED, Job, objective
 from irnn.sweeps.launch import (
@@ -34,6 +32,8 @@ from irnn.sweeps.launch import (
 from irnn.sweeps.naming import in_sweep
 from irnn.sweeps.returns import as_return, error_of
 from irnn.sweeps.view import View, tally, where_to_look
+from irnn.system import screen
+from irnn.system.helpers import HelperError
 
 _MOST_NAMED = 10  # failed jobs in the last lines
 

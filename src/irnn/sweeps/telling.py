@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from irnn import screen
+from irnn.system import screen
 
 T = TypeVar("T")
 _TELL_SECONDS = 5.0

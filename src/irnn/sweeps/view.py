@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from irnn import screen
-from irnn.display import fitting, shown
-from irnn.metric import outcome_of
 from irnn.runs.directory import RunDirectory
 from irnn.runs.layout import EXHAUSTED, SOLVED
 from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, STOPPED, Job
+from irnn.system import screen
+from irnn.tasks.metric import outcome_of
+from irnn.training.display import fitting, shown
 
 _LINE_SECONDS = 30.0  # between plain lines about all jobs
 _DRAW_SECONDS = 0.25

@@ -19,14 +19,14 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from irnn.config import Config, ConfigError
-from irnn.display import Display
-from irnn.helpers import HelperError
-from irnn.metric import losses
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError
 from irnn.runs.ownership import BusyError
+from irnn.spec.config import Config, ConfigError
 from irnn.sweeps.job import why_failed
+from irnn.system.helpers import HelperError
+from irnn.tasks.metric import losses
+from irnn.training.display import Display
 
 if TYPE_CHECKING:
     from irnn.tasks.base import Task

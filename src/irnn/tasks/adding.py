@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from irnn.choices import Marks
-from irnn.metric import Metric, squared_error
-from irnn.options import option
-from irnn.registry import task
+from irnn.spec.choices import Marks
+from irnn.spec.options import option
+from irnn.spec.registry import task
 from irnn.tasks.base import Task
+from irnn.tasks.metric import Metric, squared_error
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from irnn.config import Config
     from irnn.models.heads import Head
     from irnn.seeding import StreamKey
+    from irnn.spec.config import Config
     from irnn.tasks.base import Drawn
 
 

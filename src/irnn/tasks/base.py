@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from irnn.choices import Data
-from irnn.options import Choice, option
+from irnn.spec.choices import Data
+from irnn.spec.options import Choice, option
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from irnn.metric import Metric
     from irnn.models.heads import Head
     from irnn.seeding import StreamKey
+    from irnn.tasks.metric import Metric
 
     Drawn = tuple[Tensor, ...]
     """Sequences in a task's compact form: tensors whose first axis is the sequence, (N, ...)."""

@@ -11,9 +11,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from irnn.metric import Metric, cross_entropy
-from irnn.registry import task
+from irnn.spec.registry import task
 from irnn.tasks.base import Task
+from irnn.tasks.metric import Metric, cross_entropy
 
 if TYPE_CHECKING:
     import torch

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from irnn.choices import Data
 from irnn.kernels.threads import one_thread
 from irnn.seeding import generator, stream_key
+from irnn.spec.choices import Data
 from irnn.tasks.base import Task, select
 
 if TYPE_CHECKING:

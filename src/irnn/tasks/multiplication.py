@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from irnn.metric import Metric, squared_error
-from irnn.registry import task
+from irnn.spec.registry import task
 from irnn.tasks.adding import Adding
 from irnn.tasks.base import select
+from irnn.tasks.metric import Metric, squared_error
 
 if TYPE_CHECKING:
     import torch

@@ -14,20 +14,20 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from irnn.choices import Data, HeldOut
-from irnn.metric import Metric, accuracy
-from irnn.options import option
-from irnn.registry import task
+from irnn.spec.choices import Data, HeldOut
+from irnn.spec.options import option
+from irnn.spec.registry import task
 from irnn.tasks import idx
 from irnn.tasks.base import Task
+from irnn.tasks.metric import Metric, accuracy
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from irnn.config import Config
     from irnn.models.heads import Head
     from irnn.seeding import StreamKey
+    from irnn.spec.config import Config
     from irnn.tasks.base import Drawn
 
 CLASSES = 10

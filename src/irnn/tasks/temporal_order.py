@@ -11,18 +11,18 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from irnn.metric import Metric, accuracy
-from irnn.options import option
-from irnn.registry import task
+from irnn.spec.options import option
+from irnn.spec.registry import task
 from irnn.tasks.base import Task
+from irnn.tasks.metric import Metric, accuracy
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from irnn.config import Config
     from irnn.models.heads import Head
     from irnn.seeding import StreamKey
+    from irnn.spec.config import Config
     from irnn.tasks.base import Drawn
 
 PLACES = {2: (1, 5), 3: (1, 3, 6)}

@@ -18,8 +18,8 @@ import math
 import sys
 from dataclasses import asdict, dataclass
 
-from irnn.config import Divergence
-from irnn.metric import Metric
+from irnn.spec.config import Divergence
+from irnn.tasks.metric import Metric
 from irnn.training.step import Update
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from irnn.models.heads import Classification
 from irnn.models.layer import KernelLayer
-from irnn.models.regressor import Regressor
+from irnn.models.network import Network
 from irnn.models.stepped import SteppedLayer
 from irnn.tasks.data import TaskData
 
@@ -34,7 +34,7 @@ class Scores:
 
 
 @torch.no_grad()
-def held_out_scores(model: Regressor, data: TaskData, squares: Squares | None = None) -> Scores:
+def held_out_scores(model: Network, data: TaskData, squares: Squares | None = None) -> Scores:
     """Score the held-out set; sums over blocks are in float64.
 
     Args:
@@ -62,9 +62,9 @@ def held_out_scores(model: Regressor, data: TaskData, squares: Squares | None = 
     return Scores(loss / count, right / count if classifies else None)
 
 
-def _keeps_states(model: Regressor, inputs: Tensor) -> bool:
+def _keeps_states(model: Network, inputs: Tensor) -> bool:
     """Whether the layer makes the whole sequence of states to give the last one."""
-    if type(model) is not Regressor or model.recurrent.bidirectional:
+    if type(model) is not Network or model.recurrent.bidirectional:
         return False  # not to be cut; what another class does with the states is its own affair
     if model.head.last != 1:
         return True
@@ -81,7 +81,7 @@ class Recurrence:
 
 
 @torch.no_grad()
-def recurrence_of(model: Regressor) -> Recurrence:
+def recurrence_of(model: Network) -> Recurrence:
     """Measure the first layer's recurrent matrix."""
     if (found := model.recurrent_matrix()) is None:
         return Recurrence(None, None)

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 import torch
 
-from irnn import memory
-from irnn.choices import Device
-from irnn.config import Config, ConfigError, Runtime
 from irnn.kernels import native
 from irnn.kernels.cuda import plan
-from irnn.machine import default_threads
+from irnn.spec.choices import Device
+from irnn.spec.config import Config, ConfigError, Runtime
+from irnn.system.machine import default_threads
+from irnn.training import memory
 
 _CPU_BELOW = 20_000
 """B * H^2 from which a GPU trains a plain layer faster than a processor's cores. See docs/gpu.md: at
@@ -75,7 +75,7 @@ def set_up(runtime: Runtime, device: torch.device) -> None:
 
 
 def check_memory(config: Config, device: torch.device) -> None:
-    """Refuse a run that cannot fit into the memory of its device; see `irnn.memory`.
+    """Refuse a run that cannot fit into the memory of its device; see `irnn.training.memory`.
 
     Raises:
         ConfigError: It needs more than there is.

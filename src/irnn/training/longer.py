@@ -19,14 +19,14 @@ from typing import Any
 
 import torch
 
-from irnn.checks import goal_of
-from irnn.config import Config, ConfigError, total_updates
 from irnn.runs import checkpoint, layout, metrics
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError, write_atomically, write_json
 from irnn.runs.identity import run_id
 from irnn.runs.reading import UnreadableError, read_bytes, read_yaml
 from irnn.runs.schemas import Provenance, read_as
+from irnn.spec.checks import goal_of
+from irnn.spec.config import Config, ConfigError, total_updates
 from irnn.training.progress import Progress
 
 _CPU = torch.device("cpu")

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from irnn.metric import Metric
 from irnn.runs.schemas import Count, Seconds
+from irnn.tasks.metric import Metric
 from irnn.training.divergence import Reference
 from irnn.training.step import Update
 

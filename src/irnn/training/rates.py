@@ -5,9 +5,9 @@ import math
 import torch
 from torch import Tensor
 
-from irnn.choices import Schedule
-from irnn.models.regressor import Regressor
+from irnn.models.network import Network
 from irnn.optimizers.base import Optimizer
+from irnn.spec.choices import Schedule
 
 
 def trained(model: torch.nn.Module) -> list[torch.nn.Parameter]:
@@ -15,7 +15,7 @@ def trained(model: torch.nn.Module) -> list[torch.nn.Parameter]:
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
-def parameter_scales(model: Regressor, optim: Optimizer, integrators: int) -> Tensor:
+def parameter_scales(model: Network, optim: Optimizer, integrators: int) -> Tensor:
     """Give the factor on the learning rate of every trained parameter, in the order of `trained`: (N,).
 
     `recurrent_lr_scale` is for the recurrent matrices. `integrator_lr_scale` is for what acts at every step

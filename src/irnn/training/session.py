@@ -10,20 +10,21 @@ from typing import Any
 
 import torch
 
-from irnn import kernels, screen
-from irnn.config import SCHEMA, Config, ConfigError
-from irnn.display import Display, summary
+from irnn import kernels
 from irnn.kernels import slow
 from irnn.kernels.cuda import plan
-from irnn.models.regressor import DTYPES
-from irnn.options import plain
+from irnn.models.network import DTYPES
 from irnn.runs import curve, provenance
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError, storage_error
 from irnn.runs.identity import is_once, run_id
 from irnn.runs.trackers import tracked
+from irnn.spec.config import SCHEMA, Config, ConfigError
+from irnn.spec.options import plain
+from irnn.system import screen
 from irnn.tasks.base import Task
 from irnn.training import hardware
+from irnn.training.display import Display, summary
 from irnn.training.divergence import Event
 from irnn.training.loop import Interrupted, fit
 from irnn.training.trainer import Trainer

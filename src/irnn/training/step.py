@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from irnn import kernels
-from irnn.config import Clip
 from irnn.kernels.threads import one_thread
 from irnn.models import heads
 from irnn.models.layer import KernelLayer
+from irnn.models.network import Network
 from irnn.models.plain import has_hooks, is_plain
 from irnn.models.recurrent import GRU, IRNN, LSTM, RNN
-from irnn.models.regressor import Regressor
 from irnn.models.stepped import SteppedLayer
 from irnn.optimizers.base import Optimizer
+from irnn.spec.config import Clip
 from irnn.training import stretch
 from irnn.training.flat import FlatParameters
 from irnn.training.optimizer import FlatOptimizer
@@ -59,9 +59,7 @@ class Updater:
         ValueError: No parameter needs a gradient, or they differ in dtype or device.
     """
 
-    def __init__(
-        self, model: Regressor, optim: Optimizer, clip: Clip, integrators: int = 0
-    ) -> None:
+    def __init__(self, model: Network, optim: Optimizer, clip: Clip, integrators: int = 0) -> None:
         self.model = model
         self.max_norm = math.inf if clip.max_norm is None else clip.max_norm
         self.flat = FlatParameters(trained(model))
@@ -213,7 +211,7 @@ class Updater:
         return Update(batch_loss, grad_norm, clipped, applied=True)
 
 
-def kernel_of(model: Regressor) -> kernels.Kernel | None:
+def kernel_of(model: Network) -> kernels.Kernel | None:
     """Return the kernel that the network's recurrence uses; None is PyTorch."""
     if not isinstance(model.recurrent, KernelLayer):
         return None
@@ -223,7 +221,7 @@ def kernel_of(model: Regressor) -> kernels.Kernel | None:
     return kernel if kernel is not None and getattr(kernel, layer.cell) else None
 
 
-def descent_of(model: Regressor, kernel: kernels.Kernel | None) -> type[Descent] | None:
+def descent_of(model: Network, kernel: kernels.Kernel | None) -> type[Descent] | None:
     """Return what steps in compiled code, which layers without a kernel may have, too."""
     layer = model.recurrent
     if isinstance(layer, SteppedLayer):
@@ -232,7 +230,7 @@ def descent_of(model: Regressor, kernel: kernels.Kernel | None) -> type[Descent]
     return None if kernel is None else kernel.descent
 
 
-def name_of_kernel(model: Regressor) -> str:
+def name_of_kernel(model: Network) -> str:
     """Name what computes the network's recurrence: a kernel, "torch", or a class that has its own way."""
     layer = model.recurrent
     ours = ("forward", "last_state", "_run", "_walk")
@@ -246,7 +244,7 @@ def name_of_kernel(model: Regressor) -> str:
     return "torch" if plain else f"{type(layer).__qualname__}.forward"
 
 
-def regression_of(model: Regressor, kernel: kernels.Kernel | None) -> Regression | None:
+def regression_of(model: Network, kernel: kernels.Kernel | None) -> Regression | None:
     """Return what computes the whole loss and gradient in one call, where that is exactly this network's."""
     layer: Any = model.recurrent
     if kernel is None or kernel.regression is None or not _is_one_plain_layer(model):
@@ -264,12 +262,12 @@ def regression_of(model: Regressor, kernel: kernels.Kernel | None) -> Regression
     )
 
 
-def _is_one_plain_layer(model: Regressor) -> bool:
+def _is_one_plain_layer(model: Network) -> bool:
     """Whether the network is a read-out of one recurrent layer and nothing else; see `models.plain`."""
     layer, readout = model.recurrent, model.readout
     if type(model.head) is not heads.Regression or model.head.last != 1:
         return False
-    if type(model) is not Regressor or {"forward"} & vars(model).keys() or has_hooks(model):
+    if type(model) is not Network or {"forward"} & vars(model).keys() or has_hooks(model):
         return False
     if model._parameters or model._buffers or set(model._modules) != {"recurrent", "readout"}:
         return False

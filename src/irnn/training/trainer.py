@@ -7,16 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from irnn.checks import goal_of
-from irnn.choices import Policy
-from irnn.config import Config, total_updates
-from irnn.models.regressor import DTYPES, Regressor, build
+from irnn.models.network import DTYPES, Network, build
 from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
 from irnn.runs.layout import DIVERGED, EXHAUSTED, SOLVED
 from irnn.runs.metrics import MetricsFile, read_records
 from irnn.runs.schemas import DamagedError
 from irnn.seeding import generator
+from irnn.spec.checks import goal_of
+from irnn.spec.choices import Policy
+from irnn.spec.config import Config, total_updates
 from irnn.tasks.data import TaskData
 from irnn.training import longer
 from irnn.training.divergence import (
@@ -62,7 +62,7 @@ class Trainer:
         """Draw a new start; the first and every restart have a random stream of their own."""
         config, weights = self.config, generator(self.config.seed, "init", restarts)
         network = build(config, weights, self.task.input_size, self.task.head)
-        self.model: Regressor = network.to(self.device)
+        self.model: Network = network.to(self.device)
         if count := config.init.calibration_sequences:
             config.init.calibrate(self.model.recurrent, self.data.calibration(count, restarts))
         integrators = config.init.integrators(config.model.hidden_size)

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from irnn.config import Config, ConfigError
 from irnn.models.heads import EVERY, Head, Regression
 from irnn.models.initialization import Shape
 from irnn.seeding import generator, stream_key
+from irnn.spec.config import Config, ConfigError
 
 SEQUENCES = 16
 """Of a task; enough to meet most of its classes."""

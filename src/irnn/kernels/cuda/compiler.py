@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from irnn.atomic import replacing
 from irnn.kernels.cuda.plan import SOURCE, Plan
+from irnn.system.atomic import replacing
 
 MAIN = "kernels.cu"
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from irnn.choices import Dtype, KernelName
-from irnn.config import Config
 from irnn.models.heads import Regression
+from irnn.spec.choices import Dtype, KernelName
+from irnn.spec.config import Config
 
 SOURCE = Path(__file__).parent / "source"
 REGISTERS = 65536  # of a multiprocessor

@@ -4,12 +4,12 @@ import math
 import operator
 from dataclasses import replace
 
-from irnn import registry
-from irnn.choices import Data, Device, Dtype, KernelName
-from irnn.config import Config, total_updates
-from irnn.errors import SettingError
 from irnn.models.initialization import LayerInitialization
-from irnn.options import Choice, Setting, settings
+from irnn.spec import registry
+from irnn.spec.choices import Data, Device, Dtype, KernelName
+from irnn.spec.config import Config, total_updates
+from irnn.spec.errors import SettingError
+from irnn.spec.options import Choice, Setting, settings
 
 RELATIONS = {
     "above": operator.gt,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from irnn import registry
-from irnn.errors import ConfigError
+from irnn.spec import registry
+from irnn.spec.errors import ConfigError
 
 CONFIG_NAME = "train"
 NUMERIC_GROUPS = {"seq_len": "task.seq_len", "clip": "clip.max_norm", "init_scale": "init.gain"}
@@ -23,7 +23,7 @@ def conf_dir() -> Path:
     Raises:
         ConfigError: There is neither.
     """
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     for candidate in (package / "conf", package.parents[1] / "conf"):
         if (candidate / f"{CONFIG_NAME}.yaml").is_file():
             return candidate

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from irnn.prediction.sequence_csv import SequenceFileError, read_csv
 from irnn.runs.reading import MEGABYTE
-from irnn.sequence_csv import SequenceFileError, read_csv
 
 __all__ = ["SequenceFileError", "read_sequences"]
 

@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from irnn.config import Config
+    from irnn.spec.config import Config
 
 HUGE = 1e38
 """What float32 holds, of a weight or of what weights are multiplied with."""
@@ -41,7 +41,7 @@ def option(
 class Choice:
     """An option of a group: its settings are its fields, and what it does are its methods.
 
-    The decorators of `irnn.registry` name it, and make a subclass the frozen dataclass that it is.
+    The decorators of `irnn.spec.registry` name it, and make a subclass the frozen dataclass that it is.
     """
 
     group: ClassVar[str] = ""
@@ -67,7 +67,7 @@ class Choice:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel to another process, which loads the plug-in that it is of."""
-        from irnn import plugins, registry
+        from irnn.spec import plugins, registry
 
         cls: type[Choice] = type(self)
         values = {item.name: getattr(self, item.name) for item in fields_of(cls)}

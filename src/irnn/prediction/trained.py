@@ -4,28 +4,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from irnn.answers import InputError
+from irnn.prediction.answers import InputError
 
 if TYPE_CHECKING:
-    from irnn.config import Config
-    from irnn.models.regressor import Regressor
+    from irnn.models.network import Network
+    from irnn.spec.config import Config
 
 
-def load_run(folder: Path) -> tuple["Config", "Regressor"]:
+def load_run(folder: Path) -> tuple["Config", "Network"]:
     """Load the best network of a run, on the CPU.
 
     Raises:
         InputError: The folder is not that of a run with a checkpoint, or damaged.
     """
-    from irnn.choices import Device, KernelName
-    from irnn.composition import load_config
-    from irnn.config import ConfigError
-    from irnn.models.regressor import build
+    from irnn.models.network import build
     from irnn.runs import checkpoint
     from irnn.runs.directory import RunDirectory
     from irnn.runs.identity import run_id
     from irnn.runs.reading import UnreadableError, read_yaml
     from irnn.seeding import generator
+    from irnn.spec.choices import Device, KernelName
+    from irnn.spec.composition import load_config
+    from irnn.spec.config import ConfigError
 
     import torch  # isort: skip
 

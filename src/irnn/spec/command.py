@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from irnn.config import ConfigError
-from irnn.groups import CONFIG_NAME, Groups, added_folders
-from irnn.overrides import searchpath
-from irnn.plugins import with_plugins
-from irnn.wording import pasted, shown
+from irnn.spec.config import ConfigError
+from irnn.spec.groups import CONFIG_NAME, Groups, added_folders
+from irnn.spec.overrides import searchpath
+from irnn.spec.plugins import with_plugins
+from irnn.spec.wording import pasted, shown
 
 _INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 _NOT_HERE = {

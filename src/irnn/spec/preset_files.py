@@ -8,12 +8,12 @@ from typing import Any
 import yaml
 from omegaconf._utils import get_yaml_loader
 
-from irnn import hydra_settings
-from irnn.config import ConfigError
-from irnn.groups import Groups, conf_dir
-from irnn.kinds import is_text
-from irnn.known import known_settings, wrong_as
-from irnn.wording import unknown_key
+from irnn.spec import hydra_settings
+from irnn.spec.config import ConfigError
+from irnn.spec.groups import Groups, conf_dir
+from irnn.spec.kinds import is_text
+from irnn.spec.known import known_settings, wrong_as
+from irnn.spec.wording import unknown_key
 
 _TEXT, _NULL = "tag:yaml.org,2002:str", "tag:yaml.org,2002:null"
 _PACKAGE = re.compile(r"^\s*#\s*@package\s+(\S+)\s*$", re.MULTILINE)

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from irnn.answers import SHOWN, InputError, Row
+from irnn.prediction.answers import SHOWN, InputError, Row
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from irnn.metric import Metric
-    from irnn.models.regressor import Regressor
+    from irnn.models.network import Network
     from irnn.tasks.base import Drawn, Task
+    from irnn.tasks.metric import Metric
 
 _STATES = 1 << 24  # hidden values of one forward pass
 
@@ -55,7 +55,7 @@ def fields_of(task: Task) -> tuple[str, ...]:
 
 
 def answer(
-    model: Regressor, task: Task, drawn: Drawn, names: Sequence[str], score: Score
+    model: Network, task: Task, drawn: Drawn, names: Sequence[str], score: Score
 ) -> list[Row]:
     """Answer sequences, count them into `score`, and give a row for each.
 

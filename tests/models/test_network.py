@@ -3,9 +3,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from irnn.config import Config
-from irnn.models.regressor import Regressor, build
+from irnn.models.network import Network, build
 from irnn.seeding import generator
+from irnn.spec.config import Config
 from irnn.tasks.adding import Adding
 
 MODELS = ["irnn", "rnn_relu", "rnn_tanh", "lstm", "gru"]
@@ -13,7 +13,7 @@ STARTS = ["pytorch", "gaussian", "orthogonal", "identity", "split_identity"]
 Small = Callable[..., Config]
 
 
-def built(config: Config) -> Regressor:
+def built(config: Config) -> Network:
     return build(config, generator(config.seed, "init"), Adding.input_size)
 
 
@@ -88,7 +88,7 @@ def test_building_leaves_the_global_generator_alone(small: Small) -> None:
 
 
 def test_the_default_network_has_the_papers_size() -> None:
-    from irnn.composition import compose_config
+    from irnn.spec.composition import compose_config
 
     parameters = sum(p.numel() for p in built(compose_config([])).parameters())
     assert parameters == 100 * 100 + 100 * 2 + 100 + 100 + 100 + 1

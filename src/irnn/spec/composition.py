@@ -18,19 +18,19 @@ from hydra.types import TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from irnn import preset_files
-from irnn.checks import check, check_each, check_together, with_data
-from irnn.config import Config, ConfigError, Stop
-from irnn.groups import Groups, conf_dir
-from irnn.known import known_settings
-from irnn.options import fields_of
-from irnn.overrides import Given, read
-from irnn.plugins import PluginError, with_plugins
-from irnn.refusals import Attempt, explained
-from irnn.registry import GROUPS, classes
 from irnn.runs.layout import SOURCE
 from irnn.runs.reading import read_yaml
-from irnn.typed import config_of, given_or_default, with_values
+from irnn.spec import preset_files
+from irnn.spec.checks import check, check_each, check_together, with_data
+from irnn.spec.config import Config, ConfigError, Stop
+from irnn.spec.groups import Groups, conf_dir
+from irnn.spec.known import known_settings
+from irnn.spec.options import fields_of
+from irnn.spec.overrides import Given, read
+from irnn.spec.plugins import PluginError, with_plugins
+from irnn.spec.refusals import Attempt, explained
+from irnn.spec.registry import GROUPS, classes
+from irnn.spec.typed import config_of, given_or_default, with_values
 
 OURS = Groups()
 _NAMES = [f"{group}.name" for group in GROUPS]

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from irnn import kinds, source_code
-from irnn.errors import ConfigError
-from irnn.options import Choice, fields_of
-from irnn.source_code import Source
+from irnn.spec import kinds, source_code
+from irnn.spec.errors import ConfigError
+from irnn.spec.options import Choice, fields_of
+from irnn.spec.source_code import Source
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform

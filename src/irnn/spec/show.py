@@ -7,9 +7,9 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
-from irnn.command import Command
-from irnn.composition import composed, explaining, finding_groups
-from irnn.overrides import read
+from irnn.spec.command import Command
+from irnn.spec.composition import composed, explaining, finding_groups
+from irnn.spec.overrides import read
 
 
 def show(command: Command, jobs: Callable[[], Sequence[Sequence[str]]]) -> None:

@@ -20,12 +20,12 @@ from hydra.core.override_parser.types import (
     ValueType,
 )
 
-from irnn import hydra_settings
-from irnn.config import ConfigError
-from irnn.groups import NUMERIC_GROUPS, Groups, rewrite_numbers
-from irnn.kinds import is_text
-from irnn.known import known_settings, wrong_as
-from irnn.wording import choices_in_words, pasted, shown, unknown_key, unreadable
+from irnn.spec import hydra_settings
+from irnn.spec.config import ConfigError
+from irnn.spec.groups import NUMERIC_GROUPS, Groups, rewrite_numbers
+from irnn.spec.kinds import is_text
+from irnn.spec.known import known_settings, wrong_as
+from irnn.spec.wording import choices_in_words, pasted, shown, unknown_key, unreadable
 
 _SIGNS = {OverrideType.ADD: "+", OverrideType.FORCE_ADD: "++", OverrideType.DEL: "~"}
 _MOST_CHECKED = 1000  # of one sweep's values here; each job is checked as a whole besides

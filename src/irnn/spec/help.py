@@ -4,12 +4,12 @@ import textwrap
 from dataclasses import MISSING, replace
 from pathlib import Path
 
-from irnn import registry
-from irnn.composition import OURS, compose_config
-from irnn.groups import NUMERIC_GROUPS, Groups
-from irnn.kinds import names_of
-from irnn.known import known_settings
-from irnn.options import Setting, plain, settings
+from irnn.spec import registry
+from irnn.spec.composition import OURS, compose_config
+from irnn.spec.groups import NUMERIC_GROUPS, Groups
+from irnn.spec.kinds import names_of
+from irnn.spec.known import known_settings
+from irnn.spec.options import Setting, plain, settings
 
 GROUPS = (
     "task",

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from irnn.atomic import replacing
 from irnn.runs.layout import CONFIG
-from irnn.table_cells import neutral
+from irnn.system.atomic import replacing
+from irnn.system.table_cells import neutral
 
 if TYPE_CHECKING:
     from torch import Tensor

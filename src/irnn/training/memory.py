@@ -6,9 +6,9 @@ a factor of two of what is measured, on the high side.
 
 from dataclasses import dataclass
 
-from irnn.choices import Data, Dtype, KernelName
-from irnn.config import Config, ConfigError
-from irnn.machine import available_memory
+from irnn.spec.choices import Data, Dtype, KernelName
+from irnn.spec.config import Config, ConfigError
+from irnn.system.machine import available_memory
 
 FORKED = 100_000_000
 """Bytes that a job of a sweep has of its own of PyTorch; the rest it shares with the other jobs."""

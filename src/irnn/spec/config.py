@@ -1,19 +1,19 @@
 """The whole schema of a run: frozen, documented dataclasses.
 
-Every setting is declared once, with `irnn.options.option`. `irnn.checks` refuses what cannot work.
+Every setting is declared once, with `irnn.spec.options.option`. `irnn.spec.checks` refuses what cannot work.
 Nothing here imports torch or Hydra, so that a wrong setting is answered at once.
 """
 
 import math
 from dataclasses import dataclass
 
-from irnn.choices import Device, Dtype, KernelName, Policy, TrackerMode
-from irnn.errors import ConfigError
 from irnn.models.cell import Cell
 from irnn.models.initialization import LayerInitialization
 from irnn.optimizers.base import Optimizer
-from irnn.options import option
-from irnn.registry import default
+from irnn.spec.choices import Device, Dtype, KernelName, Policy, TrackerMode
+from irnn.spec.errors import ConfigError
+from irnn.spec.options import option
+from irnn.spec.registry import default
 from irnn.tasks.base import Task
 
 __all__ = ["Config", "ConfigError", "total_updates"]

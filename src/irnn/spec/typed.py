@@ -5,12 +5,12 @@ from dataclasses import MISSING, is_dataclass, replace
 from functools import cache
 from typing import Any
 
-from irnn import registry
-from irnn.checks import check_bounds
-from irnn.config import Config
-from irnn.errors import ConfigError, SettingError
-from irnn.kinds import UNCLEAR, converted, is_optional, quickly_converted, wrong_value
-from irnn.options import Choice, Setting, fields_of, plain
+from irnn.spec import registry
+from irnn.spec.checks import check_bounds
+from irnn.spec.config import Config
+from irnn.spec.errors import ConfigError, SettingError
+from irnn.spec.kinds import UNCLEAR, converted, is_optional, quickly_converted, wrong_value
+from irnn.spec.options import Choice, Setting, fields_of, plain
 
 
 def config_of(values: Mapping[str, Any]) -> Config:

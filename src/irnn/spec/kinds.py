@@ -7,7 +7,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
-from irnn.options import Setting
+from irnn.spec.options import Setting
 
 UNCLEAR = object()
 _MISSING = "???"

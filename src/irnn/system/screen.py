@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
-from irnn.writer import Writer
+from irnn.system.writer import Writer
 
 if TYPE_CHECKING:
     from rich.console import Console

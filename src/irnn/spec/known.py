@@ -4,10 +4,10 @@ from enum import Enum
 from functools import cache
 from typing import Any
 
-from irnn import registry
-from irnn.config import Config
-from irnn.kinds import wrong_value
-from irnn.options import Setting, fields_of, settings
+from irnn.spec import registry
+from irnn.spec.config import Config
+from irnn.spec.kinds import wrong_value
+from irnn.spec.options import Setting, fields_of, settings
 
 
 def known_settings() -> dict[str, Setting]:

@@ -5,8 +5,8 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from irnn.groups import NUMERIC_GROUPS
-from irnn.registry import GROUPS
+from irnn.spec.groups import NUMERIC_GROUPS
+from irnn.spec.registry import GROUPS
 
 _MOST = 100  # letters of a word that are shown
 

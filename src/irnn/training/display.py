@@ -7,9 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
-from irnn import screen
-from irnn.metric import losses, outcome_of
 from irnn.runs.layout import DIVERGED, EXHAUSTED, SOLVED
+from irnn.system import screen
+from irnn.tasks.metric import losses, outcome_of
 
 if TYPE_CHECKING:
     from irnn.tasks.base import Task

@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from irnn import screen
-from irnn.answers import InputError
+from irnn.prediction.answers import InputError
+from irnn.system import screen
 
 if TYPE_CHECKING:
     import argparse
 
-    from irnn.config import Config
+    from irnn.spec.config import Config
     from irnn.tasks.base import Drawn, Task
 
 _MOST_STEPS = 1 << 28  # of all sequences

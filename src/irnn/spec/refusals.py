@@ -6,10 +6,10 @@ from typing import Any
 
 from omegaconf.errors import OmegaConfBaseException
 
-from irnn import preset_files
-from irnn.errors import ConfigError, SettingError
-from irnn.groups import NUMERIC_GROUPS, Groups
-from irnn.wording import shown
+from irnn.spec import preset_files
+from irnn.spec.errors import ConfigError, SettingError
+from irnn.spec.groups import NUMERIC_GROUPS, Groups
+from irnn.spec.wording import shown
 
 Attempt = Callable[[Sequence[str]], Any]
 

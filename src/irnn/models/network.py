@@ -6,18 +6,18 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from irnn.choices import Dtype
-from irnn.config import Config
 from irnn.models.heads import Head, Regression
 from irnn.models.initialization import LayerInitialization
 from irnn.models.layer import KernelLayer
 from irnn.models.recurrent import RNN
 from irnn.models.stepped import SteppedLayer
+from irnn.spec.choices import Dtype
+from irnn.spec.config import Config
 
 DTYPES = {Dtype.float32: torch.float32, Dtype.float64: torch.float64}
 
 
-class Regressor(torch.nn.Module):
+class Network(torch.nn.Module):
     """Read a sequence, then answer.
 
     Args:
@@ -74,14 +74,14 @@ class Regressor(torch.nn.Module):
 
 def build(
     config: Config, generator: Generator, input_size: int, head: Head | None = None
-) -> Regressor:
+) -> Network:
     """Build the network of a run on the CPU; weights are a function of (config, generator) alone.
 
     Args:
         config: the run.
         generator: where weights are drawn from.
         input_size: F.
-        head: what is read out, see `Regressor`.
+        head: what is read out, see `Network`.
     """
     head = Regression() if head is None else head
     dtype = DTYPES[config.runtime.dtype]
@@ -95,7 +95,7 @@ def build(
         )
         readout = torch.nn.Linear(config.model.hidden_size, head.outputs, dtype=dtype)
     _start_readout(readout, config.init, generator)
-    return Regressor(recurrent, readout, head)
+    return Network(recurrent, readout, head)
 
 
 @torch.no_grad()

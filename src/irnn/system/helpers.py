@@ -67,7 +67,7 @@ def last_words(errors: IO[bytes]) -> str:
 
 def _path() -> list[str]:
     """Give where this process imports from, less what Python put in front of it."""
-    root = str(Path(__file__).resolve().parent.parent)
+    root = str(Path(__file__).resolve().parents[2])
     path = [str(entry) for entry in sys.path]
     by_itself = not getattr(sys.flags, "safe_path", False) and path[:1] not in _asked_for()
     if path and by_itself and path[0] in _in_front():

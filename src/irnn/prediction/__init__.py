@@ -1,0 +1,1 @@
+"""What a trained network answers: sequences from files or drawn, and rows for screen and file."""

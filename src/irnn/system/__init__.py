@@ -1,0 +1,1 @@
+"""The machine and its screen: files, processes, cores, memory, and text that is written somewhere."""
