@@ -108,7 +108,7 @@ def test_an_installed_package_registers_itself(
 ) -> None:
     site = folder(tmp_path / "site", {"lab_inc/__init__.py": GAIN, "lab_inc/shapes.py": SHAPES})
     folder(site / "lab_inc-1.dist-info", {"METADATA": "Name: lab-inc\nVersion: 1\n",
-           "entry_points.txt": "[irnn.spec.plugins]\nlab = lab_inc\n"})  # fmt: skip
+           "entry_points.txt": "[irnn.plugins]\nlab = lab_inc\n"})  # fmt: skip
     monkeypatch.syspath_prepend(site)
     plugins.entry_points.cache_clear()
     try:

@@ -16,15 +16,12 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from irnn.composition import load_config
-from irnn.models.regressor import build
 
-from irnn.models.calibration import SEQUENCES, set_thresholds
-from irnn.models.initializers import integrators_of
+from irnn.models.network import build
 from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
 from irnn.seeding import generator
-from irnn.tasks.adding import Adding
+from irnn.spec.composition import load_config
 from irnn.tasks.data import TaskData
 
 HERE = Path(__file__).parent
@@ -38,12 +35,10 @@ def weights_before_and_after(folder: Path) -> list[dict[str, torch.Tensor]]:
     """Give the state_dict of a run's start and of its end."""
     config = load_config(folder / "config.yaml")
     device = torch.device("cpu")
-    model = build(config, generator(config.seed, "init", 0), Adding.input_size)
-    data = TaskData(
-        Adding(config.task), seed=config.seed, batch_size=1, device=device, dtype=torch.float32
-    )
-    count = integrators_of(config.init, config.model.hidden_size)
-    set_thresholds(model.recurrent, data.calibration(SEQUENCES, 0), config.init.firings, count)
+    model = build(config, generator(config.seed, "init", 0), config.task.input_size)
+    data = TaskData(config.task, seed=config.seed, batch_size=1, device=device, dtype=torch.float32)
+    init = config.init
+    init.calibrate(model.recurrent, data.calibration(init.calibration_sequences, 0))
     return [
         model.state_dict(),
         checkpoint.load(RunDirectory(folder).last, device)["weights"]["model"],

@@ -1,7 +1,7 @@
 """Code of a user's own: folders, files and packages that register tasks, cells, initializations, optimizers.
 
 A plug-in is a folder with *.py and conf/GROUP/*.yaml, one file, or an importable package. It is named by
-`plugins=`, by the variable IRNN_PLUGINS, or by an entry point "irnn.spec.plugins" of an installed package.
+`plugins=`, by the variable IRNN_PLUGINS, or by an entry point "irnn.plugins" of an installed package.
 What is loaded stays loaded; where its files have changed since, it is loaded anew.
 """
 
@@ -29,7 +29,7 @@ from irnn.spec.groups import Groups, conf_dir
 if TYPE_CHECKING:
     from importlib import metadata
 
-VARIABLE, ENTRY_POINTS = "IRNN_PLUGINS", "irnn.spec.plugins"
+VARIABLE, ENTRY_POINTS = "IRNN_PLUGINS", "irnn.plugins"
 _WORD = re.compile(r"\+{0,2}plugins=(.*)", re.DOTALL)
 _LEFT_OUT = re.compile(r"_.*|test_.*|.*_test|conftest|setup")
 
