@@ -178,7 +178,7 @@ def test_a_helper_s_path_lacks_what_python_put_in_front(
     path = helpers._path()
     assert place not in path
     assert path[0] == "/asked/for"
-    assert Path(path[-1], "irnn", "helpers.py").is_file()
+    assert Path(path[-1], "irnn", "system", "helpers.py").is_file()
 
 
 def test_a_working_folder_that_the_user_asked_for_stays(
