@@ -373,11 +373,22 @@ def test_a_file_without_a_class_or_in_the_place_of_ours_is_refused(lab: Path, fi
         ("plugins=[a,]", "must name a folder"),
         ("plugins=empty", "has no Python file"),
         ("plugins=random", "a package called random is there already"),
+        ("plugins=torch", "a package called torch is there already"),
+        ("plugins=3lab.py", "Python cannot import what is called 3lab"),
         ("plugins=data.py", "registers nothing"),
     ],
 )
 def test_what_is_no_plug_in_is_told(tmp_path: Path, word: str, said: str) -> None:
-    folder(tmp_path, {"empty/conf/x.yaml": "", "random/x.py": "", "data.py": "X = 1\n"})
+    folder(
+        tmp_path,
+        {
+            "empty/conf/x.yaml": "",
+            "random/x.py": "",
+            "torch/x.py": "",
+            "3lab.py": "",
+            "data.py": "X = 1\n",
+        },
+    )
     with pytest.raises(ConfigError, match=said):
         compose_config([word])
 

@@ -8,6 +8,7 @@ What is loaded stays loaded; where its files have changed since, it is loaded an
 import importlib
 import importlib.machinery
 import importlib.util
+import keyword
 import os
 import re
 import sys
@@ -191,17 +192,36 @@ def _stamps(path: Path) -> tuple[tuple[Path, int], ...]:
 
 
 def _check_name(name: str, package: str, path: Path) -> None:
-    """Refuse a folder that is called as something else which can be imported."""
+    """Refuse a folder or file that cannot be imported, or is called as something else that can.
+
+    Raises:
+        PluginError: The message says which.
+    """
+    if not package.isidentifier() or keyword.iskeyword(package):
+        raise PluginError(
+            f"plugins={name}: Python cannot import what is called {package}; rename {path.name} "
+            "(letters, digits and _, no digit first)"
+        )
+    places = _places(package)
+    if package in sys.stdlib_module_names or (places and path.resolve() not in places):
+        where = f" ({min(places)})" if places else ""
+        raise PluginError(
+            f"plugins={name}: a package called {package} is there already{where}; rename {path.name}"
+        )
+
+
+def _places(package: str) -> set[Path]:
+    """Give the files and folders of a package that is imported or can be; none: there is none."""
     known = sys.modules.get(package)
     if known is not None:
-        places = [*getattr(known, "__path__", ()), getattr(known, "__file__", None)]
-        taken = str(path) not in places
+        found = [*getattr(known, "__path__", ()), getattr(known, "__file__", None)]
     else:
-        taken = package in sys.stdlib_module_names
-    if taken or not package.isidentifier():
-        raise PluginError(
-            f"plugins={name}: a package called {package} is there already; rename {path.name}"
-        )
+        try:
+            spec = importlib.util.find_spec(package)
+        except (ImportError, ValueError):
+            spec = None
+        found = [*(spec.submodule_search_locations or ()), spec.origin] if spec else []
+    return {Path(each).resolve() for each in found if each}
 
 
 def _execute(package: str, file: Path, search: list[str] | None) -> None:
