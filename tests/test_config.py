@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from irnn.spec.composition import compose_config, load_config
+from irnn.spec.composition import compose_config
 from irnn.spec.config import Config, ConfigError, total_updates
 from irnn.spec.groups import conf_dir, rewrite_numbers
 from irnn.spec.help import GROUPS, described, text
 from irnn.spec.known import known_settings
 from irnn.spec.options import plain
+from irnn.spec.saved import load_config
 from irnn.training.session import run
 from tests.tasks.idx_files import write_files
 

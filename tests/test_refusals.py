@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from irnn.spec.composition import Composer, compose_config, load_config
+from irnn.spec.composition import Composer, compose_config
 from irnn.spec.config import ConfigError
 from irnn.spec.known import known_settings
 from irnn.spec.options import plain, settings
 from irnn.spec.refusals import to_blame
+from irnn.spec.saved import load_config
 from irnn.sweeps import request
 from irnn.sweeps.request import read_request
 from irnn.train import REFUSED, main

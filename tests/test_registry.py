@@ -113,3 +113,17 @@ def test_neither_options_nor_what_plug_ins_import_load_torch() -> None:
     code = f"import {modules}; registry.classes('init'); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_list_of_texts_may_be_a_default_and_no_two_share_it() -> None:
+    @initialization("listed")
+    class Listed(Initialization):
+        parts: list[str] = option(["a", "b"], "parts")
+
+        def recurrent(self, shape: Any, generator: Any) -> Any: ...
+
+    made, given = compose_config(["init=listed"]), compose_config(["init=listed", "init.parts=[c]"])
+    assert (plain(made.init)["parts"], plain(given.init)["parts"]) == (["a", "b"], ["c"])
+    assert known_settings()["init.parts"].value == ["a", "b"]
+    Listed().parts.append("c")
+    assert Listed().parts == ["a", "b"]

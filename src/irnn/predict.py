@@ -114,9 +114,9 @@ def _predict(arguments: argparse.Namespace) -> None:
         raise InputError("--input brings its own sequences: leave --samples and --seq-len out")
     from irnn.runs.finding import find_run
     from irnn.runs.layout import CONFIG
-    from irnn.spec.composition import changed_code
     from irnn.spec.groups import Groups
     from irnn.spec.plugins import with_plugins
+    from irnn.spec.saved import changed_code
     from irnn.tasks.adding import Adding
 
     folder = find_run(arguments.run)

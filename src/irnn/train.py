@@ -160,8 +160,9 @@ def _what_next(config: "Config", folder: Path, overrides: Sequence[str]) -> str:
 
 def _sweep(command: "Command") -> int:
     """Let Hydra's sweeper and launcher make many runs, once all of them are known to be able to work."""
-    from irnn.spec.composition import Composer, multirun
+    from irnn.spec.composition import Composer
     from irnn.spec.config import ConfigError
+    from irnn.spec.hydra_composition import multirun
     from irnn.sweeps.launch import Stopped
     from irnn.sweeps.request import read_request
     from irnn.sweeps.task import SweepTask

@@ -24,9 +24,10 @@ from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
 from irnn.seeding import generator
 from irnn.spec import registry
-from irnn.spec.composition import Composer, load_config
+from irnn.spec.composition import Composer
 from irnn.spec.config import Config, ConfigError
 from irnn.spec.registry import RegistrationError
+from irnn.spec.saved import load_config
 from irnn.training import stretch
 from irnn.training.evaluate import held_out_scores, recurrence_of
 from irnn.training.rates import parameter_scales

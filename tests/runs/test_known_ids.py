@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from irnn.runs.identity import group_name, run_id
-from irnn.spec.composition import Composer, load_config
+from irnn.spec.composition import Composer
+from irnn.spec.saved import load_config
 
 KNOWN = Path(__file__).parent / "known"
 RUNS: list[dict[str, str]] = json.loads((KNOWN / "known.json").read_text())

@@ -11,8 +11,8 @@ import pytest
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
 from irnn.runs.schemas import DamagedError, Mirrored, Provenance, read_as
-from irnn.spec.composition import load_config
 from irnn.spec.config import ConfigError
+from irnn.spec.saved import load_config
 from irnn.sweeps import record
 
 pytestmark = pytest.mark.timeout(20)  # a test that hangs here would be the fault itself

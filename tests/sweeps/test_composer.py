@@ -87,12 +87,14 @@ def test_a_value_may_set_right_what_a_group_leaves_open() -> None:
 
 
 def test_a_sweep_composes_its_groups_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from irnn.spec import composition
+    from irnn.spec import hydra_composition
 
     calls = []
-    real = composition.compose
+    real = hydra_composition.compose
     monkeypatch.setattr(
-        composition, "compose", lambda *a, **k: (calls.append(k["overrides"]), real(*a, **k))[1]
+        hydra_composition,
+        "compose",
+        lambda *a, **k: (calls.append(k["overrides"]), real(*a, **k))[1],
     )
     composer = Composer()
     for optimizer in ("sgd", "adam"):

@@ -36,7 +36,7 @@ def test_every_job_of_every_file_of_a_sweep_can_work(sweep: str) -> None:
 def test_the_papers_grids_are_the_papers(sweep: str, axes: list[int]) -> None:
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    from irnn.spec.composition import composed as compose
+    from irnn.spec.hydra_composition import composed as compose
     from irnn.sweeps.grid import axes as found
 
     composed = compose([f"sweep={sweep}"], with_hydra=True)

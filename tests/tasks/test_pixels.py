@@ -17,8 +17,9 @@ from irnn.predict import main as predict
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import run_id
 from irnn.seeding import stream_key
-from irnn.spec.composition import Composer, compose_config, load_config
+from irnn.spec.composition import Composer, compose_config
 from irnn.spec.config import Config, ConfigError
+from irnn.spec.saved import load_config
 from irnn.tasks import idx
 from irnn.tasks.base import Task
 from irnn.tasks.data import TaskData

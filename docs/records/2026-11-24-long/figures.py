@@ -21,7 +21,7 @@ from irnn.models.network import build
 from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
 from irnn.seeding import generator
-from irnn.spec.composition import load_config
+from irnn.spec.saved import load_config
 from irnn.tasks.data import TaskData
 
 HERE = Path(__file__).parent

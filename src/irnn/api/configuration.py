@@ -72,8 +72,8 @@ def overrides_of(config: Config) -> list[str]:
     """Give overrides that compose this configuration, for a run's `provenance.json`."""
     from omegaconf import OmegaConf
 
-    from irnn.spec.composition import composed
     from irnn.spec.groups import Groups
+    from irnn.spec.hydra_composition import composed
     from irnn.spec.plugins import with_plugins
     from irnn.spec.registry import sources_of
 

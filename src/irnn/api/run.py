@@ -43,7 +43,7 @@ class Run:
         Raises:
             ConfigError: `config.yaml` is damaged, or of an irnn that knows other settings.
         """
-        from irnn.spec.composition import load_config
+        from irnn.spec.saved import load_config
 
         return load_config(self._directory.config)
 

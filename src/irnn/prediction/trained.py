@@ -24,8 +24,8 @@ def load_run(folder: Path) -> tuple["Config", "Network"]:
     from irnn.runs.reading import UnreadableError, read_yaml
     from irnn.seeding import generator
     from irnn.spec.choices import Device, KernelName
-    from irnn.spec.composition import load_config
     from irnn.spec.config import ConfigError
+    from irnn.spec.saved import load_config
 
     import torch  # isort: skip
 

@@ -134,9 +134,10 @@ def _limit_log_axis(axes: Any, records: list[dict[str, Any]], metric: Metric) ->
 def _title(result: dict[str, Any], config: Config, task: Task) -> str:
     clip = "no clipping" if config.clip.max_norm is None else f"clip {config.clip.max_norm:g}"
     init = config.init.name.replace("_", " ")
-    gain = f" x {config.init.gain:g}" if hasattr(config.init, "gain") else ""
+    gain = getattr(config.init, "gain", None)  # which of a plug-in may be anything
+    scale = f" x {gain:g}" if isinstance(gain, int | float) else ""
     return (
         f"{task.title}, T = {config.task.seq_len}: {config.model.hidden_size}-unit "
-        f"{config.model.name}, {init}{gain}, {config.optim.name} "
+        f"{config.model.name}, {init}{scale}, {config.optim.name} "
         f"lr {config.optim.lr:g}, {clip}, seed {config.seed}: {result['status']}"
     )

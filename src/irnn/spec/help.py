@@ -5,8 +5,9 @@ from dataclasses import MISSING, replace
 from pathlib import Path
 
 from irnn.spec import registry
-from irnn.spec.composition import OURS, compose_config
+from irnn.spec.composition import compose_config
 from irnn.spec.groups import NUMERIC_GROUPS, Groups
+from irnn.spec.hydra_composition import OURS
 from irnn.spec.kinds import names_of
 from irnn.spec.known import known_settings
 from irnn.spec.options import Setting, plain, settings

@@ -7,7 +7,7 @@ from typing import Any
 from irnn.spec import registry
 from irnn.spec.config import Config
 from irnn.spec.kinds import wrong_value
-from irnn.spec.options import Setting, fields_of, settings
+from irnn.spec.options import Setting, default_of, fields_of, settings
 
 
 def known_settings() -> dict[str, Setting]:
@@ -57,7 +57,7 @@ def _of_group(group: str, name: Setting) -> dict[str, tuple[Setting, ...]]:
         for item in fields_of(cls):
             key = f"{group}.{item.name}"
             only = () if item.name in shared else registry.owners(group, item.name)
-            new = Setting(key, item.type, item.default, **item.metadata, only=only)
+            new = Setting(key, item.type, default_of(item), **item.metadata, only=only)
             before = found.get(key, ())
             if all((new.type, new.bounds) != (each.type, each.bounds) for each in before):
                 found[key] = (*before, new)

@@ -30,11 +30,20 @@ def option(
 ) -> Any:
     """Declare a setting: its default, one line about it for `--help`, and bounds on a number.
 
-    A setting whose type says `| None` may be null; one without a default must be given.
+    A setting whose type says `| None` may be null; one without a default must be given. Of a default that is
+    a list every object has a copy.
     """
     bounds = {"above": above, "at least": at_least, "below": below, "at most": at_most}
     bounds = {relation: bound for relation, bound in bounds.items() if bound is not None}
-    return field(default=default, metadata={"doc": doc, "bounds": bounds})
+    metadata = {"doc": doc, "bounds": bounds}
+    if isinstance(default, list):
+        return field(default_factory=default.copy, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def default_of(item: Field[Any]) -> Any:
+    """Give the default of a setting; MISSING if it must be given."""
+    return item.default if item.default_factory is MISSING else item.default_factory()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from irnn.spec import kinds, source_code
 from irnn.spec.errors import ConfigError
-from irnn.spec.options import Choice, fields_of
+from irnn.spec.options import Choice, default_of, fields_of
 from irnn.spec.source_code import Source
 
 if TYPE_CHECKING:
@@ -309,4 +309,5 @@ def default(group: str, name: str) -> Any:
 
 def given_defaults(cls: type[Choice]) -> dict[str, Any]:
     """Give an option's defaults by setting; those that must be given are left out."""
-    return {item.name: item.default for item in fields_of(cls) if item.default is not MISSING}
+    defaults = {item.name: default_of(item) for item in fields_of(cls)}
+    return {name: value for name, value in defaults.items() if value is not MISSING}

@@ -8,7 +8,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from irnn.spec.command import Command
-from irnn.spec.composition import composed, explaining, finding_groups
+from irnn.spec.composition import explaining
+from irnn.spec.hydra_composition import composed, finding_groups
 from irnn.spec.overrides import read
 
 

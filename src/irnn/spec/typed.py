@@ -10,7 +10,7 @@ from irnn.spec.checks import check_bounds
 from irnn.spec.config import Config
 from irnn.spec.errors import ConfigError, SettingError
 from irnn.spec.kinds import UNCLEAR, converted, is_optional, quickly_converted, wrong_value
-from irnn.spec.options import Choice, Setting, fields_of, plain
+from irnn.spec.options import Choice, Setting, default_of, fields_of, plain
 
 
 def config_of(values: Mapping[str, Any]) -> Config:
@@ -76,7 +76,7 @@ def _section(kind: Any, values: Any, prefix: str) -> Any:
         else:
             made[key] = _leaf(kind, known[key], value, prefix)
     for item in known.values():
-        if item.name not in made and item.default is MISSING and item.default_factory is MISSING:
+        if item.name not in made and default_of(item) is MISSING:
             raise SettingError(f"{prefix}{item.name}", None, _needs_value(kind, item))
     return kind(**made)
 

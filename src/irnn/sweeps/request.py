@@ -7,9 +7,10 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from irnn.spec.composition import Composer, composed, explaining
+from irnn.spec.composition import Composer, explaining
 from irnn.spec.config import Config, ConfigError
 from irnn.spec.groups import NUMERIC_GROUPS, Groups
+from irnn.spec.hydra_composition import composed
 from irnn.spec.overrides import Given, meant_by_a_comma, quoted, read
 from irnn.sweeps import record
 from irnn.sweeps.grid import axes, combinations, each_value_once
