@@ -68,19 +68,20 @@ class Groups:
     def options(self, group: str) -> list[str]:
         """Name a group's options; a class needs no file."""
         return sorted(
-            {*self._files(group), *(registry.classes(group) if group in registry.GROUPS else ())}
+            {*self.files(group), *(registry.classes(group) if group in registry.GROUPS else ())}
         )
 
     def file(self, group: str, option: str) -> Path | None:
         """Find the file of an option; None where it is not on this disk."""
-        return self._files(group).get(option)
+        return self.files(group).get(option)
 
     def without_file(self, group: str) -> list[str]:
         """Name the options that a class alone says, without a file."""
-        files = self._files(group)
+        files = self.files(group)
         return [name for name in registry.classes(group) if name not in files]
 
-    def _files(self, group: str) -> dict[str, Path]:
+    def files(self, group: str) -> dict[str, Path]:
+        """Find the files of a group's options, by their names; of two of a name, ours."""
         found: dict[str, Path] = {}
         for place in reversed(self.places()):
             for path in (place / group).rglob("*.yaml"):

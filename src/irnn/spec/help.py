@@ -76,9 +76,9 @@ def group(name: str, groups: Groups = OURS) -> tuple[str, dict[str, str]]:
     """Say what may stand in the place of a group's options, and describe each in a line."""
     remarks = [f"or any number, for {NUMERIC_GROUPS[name]}"] if name in NUMERIC_GROUPS else []
     remarks += [BESIDES[name]] if name in BESIDES else []
-    options = {}
+    options, files = {}, groups.files(name)
     for option in sorted(groups.options(name), key=_natural):
-        file = groups.file(name, option)
+        file = files.get(option)
         options[option] = described(file) if file else registry.get(name, option).summary
     return "; ".join(remarks), options
 
