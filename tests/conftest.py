@@ -3,7 +3,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -42,6 +42,14 @@ def one_thread() -> None:
 @cache
 def _composer(_: tuple[tuple[str, str], ...]) -> Composer:
     return Composer()
+
+
+@pytest.fixture
+def hangups_count() -> Iterator[None]:
+    """Do not ignore SIGHUP, as whatever began the tests with nohup wants it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture

@@ -375,7 +375,7 @@ def test_a_file_without_a_class_or_in_the_place_of_ours_is_refused(lab: Path, fi
         ("plugins=random", "a package called random is there already"),
         ("plugins=torch", "a package called torch is there already"),
         ("plugins=3lab.py", "Python cannot import what is called 3lab"),
-        ("plugins=data.py", "registers nothing"),
+        ("plugins=only_data.py", "registers nothing"),
     ],
 )
 def test_what_is_no_plug_in_is_told(tmp_path: Path, word: str, said: str) -> None:
@@ -386,7 +386,7 @@ def test_what_is_no_plug_in_is_told(tmp_path: Path, word: str, said: str) -> Non
             "random/x.py": "",
             "torch/x.py": "",
             "3lab.py": "",
-            "data.py": "X = 1\n",
+            "only_data.py": "X = 1\n",
         },
     )
     with pytest.raises(ConfigError, match=said):

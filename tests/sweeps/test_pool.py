@@ -79,6 +79,7 @@ def test_a_job_that_told_its_end_but_does_not_end_is_killed(tmp_path: Path) -> N
     assert stuck.state == STOPPED
 
 
+@pytest.mark.usefixtures("hangups_count")
 def test_the_second_notice_that_the_terminal_has_gone_kills_nothing() -> None:
     with pool.received_signals() as received:
         signal.raise_signal(signal.SIGHUP)

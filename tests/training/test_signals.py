@@ -8,6 +8,7 @@ import pytest
 from irnn.training.session import _signals
 
 
+@pytest.mark.usefixtures("hangups_count")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_is_collected_and_handlers_are_put_back(number: signal.Signals) -> None:
     before = signal.getsignal(number)
@@ -35,6 +36,7 @@ def test_a_signal_while_handlers_are_installed_is_collected_too(
     assert sent
 
 
+@pytest.mark.usefixtures("hangups_count")
 def test_of_a_terminal_that_goes_only_the_first_notice_counts() -> None:
     with _signals() as received:
         signal.raise_signal(signal.SIGHUP)
