@@ -81,7 +81,7 @@ bench-command: $(READY) ## Time the command: --help, first update, solved at T=1
 bench-report: $(READY) ## Time a report on 1,000 runs, and measure its memory
 	$(BIN)/python benchmarks/report.py $(ARGS)
 
-reference: $(READY) ## Write docs/settings.md and docs/decisions/README.md from the schema and the decisions
+reference: $(READY) ## Write docs/settings.md, the list of decisions and the tables of published rows
 	$(BIN)/python docs/reference.py
 
 $(DOCS_READY): $(READY)

@@ -1,4 +1,4 @@
-"""Write docs/settings.md from the schema, and docs/decisions/README.md from its files: `make reference`."""
+"""Write what is made: docs/settings.md, docs/decisions/README.md, the tables of docs/tasks.md."""
 
 import os
 import re
@@ -8,8 +8,10 @@ from unittest.mock import patch
 
 from irnn.spec import help
 from irnn.spec.options import Setting
+from irnn.tasks.published_rows import PublishedRow, rows_of
 
 DOCS = Path(__file__).parent
+TASKS = DOCS / "tasks.md"
 SETTINGS = """\
 # All settings
 
@@ -31,7 +33,44 @@ def pages() -> dict[Path, str]:
     own = {key: text for key, text in os.environ.items() if not key.startswith(("IRNN_", "WANDB_"))}
     with patch.dict(os.environ, own, clear=True):
         settings = _settings()
-    return {DOCS / "settings.md": settings, DOCS / "decisions" / "README.md": _decisions()}
+    return {
+        DOCS / "settings.md": settings,
+        DOCS / "decisions" / "README.md": _decisions(),
+        TASKS: re.sub(_PLACE, _filled, TASKS.read_text(), flags=re.DOTALL),
+    }
+
+
+_PLACE = r"<!-- (published (\w+)|columns) -->\n.*?<!-- end -->"
+
+
+def _filled(place: re.Match[str]) -> str:
+    lines = _published(place[2]) if place[2] else _columns()
+    return "\n".join([f"<!-- {place[1]} -->", *lines, "<!-- end -->"])
+
+
+def _published(task: str) -> list[str]:
+    """Give the table of what others published of a task."""
+    lines = ["| model | T | variant | result | how | source |", "|---|---|---|---|---|---|"]
+    for row in rows_of(task):
+        how = [f"{row.hidden} units"] * bool(row.hidden)
+        how += [f"batch {row.batch}"] * (row.batch is not None) + [row.optimizer]
+        source = f"{row.source} ({row.label})" + f"; {row.note}" * bool(row.note)
+        cells = [row.model, f"{row.seq_len:,}", row.variant, row.outcome]
+        cells += [", ".join(filter(None, how)), source]
+        lines.append(f"| {' | '.join(map(_cell, cells))} |")
+    return lines
+
+
+def _columns() -> list[str]:
+    """Give the columns of a table of published rows, with the first row of the adding problem."""
+    first = rows_of("adding")[0]
+    lines = ["| column | first row | what |", "|---|---|---|"]
+    documented = re.findall(r"^ {8}(\w+): (.*?)$", PublishedRow.__doc__ or "", re.MULTILINE)
+    for name, what in documented:
+        value = getattr(first, name)
+        shown = f"`{value}`" if value not in (None, "") else ""
+        lines.append(f"| `{name}` | {shown} | {_cell(what)} |")
+    return lines
 
 
 def _settings() -> str:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from claims import CLAIMS, HEADINGS, Claim, Run, groups, setting, shown
 from tables import table
 
-from irnn.reporting.published import published_rows
 from irnn.reporting.statistics import wilson
+from irnn.tasks.published_rows import rows_of
 
 NEVER = float("inf")
 
@@ -116,7 +116,7 @@ def last(curve: Sequence[Sequence[float]], of: int = 5) -> float:
 
 def theirs() -> dict[int, int]:
     """The updates at which the later reproduction left the plateau, by T, as read from its plot."""
-    return {r.seq_len: r.updates for r in published_rows() if r.source == "IReLU-Demo plot"}
+    return {r.seq_len: r.updates for r in rows_of("adding") if r.source == "IReLU-Demo plot"}
 
 
 def theirs_table() -> list[str]:

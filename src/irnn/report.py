@@ -94,6 +94,11 @@ def parser() -> argparse.ArgumentParser:
         help="keep only runs with these settings; KEY=1,2 accepts either",
     )
     parser.add_argument(
+        "--plugins",
+        metavar="FOLDER",
+        help="code that the runs' task is of, as in irnn-train: reports need it for published rows only",
+    )
+    parser.add_argument(
         "--sweep",
         metavar="NAME",
         help="keep only the runs of this sweep (PATH/.sweeps/NAME), or else of this tracker.group",
@@ -121,6 +126,8 @@ def _report(argv: Sequence[str] | None, shown: screen.Shown) -> int:
     try:
         if arguments.format and arguments.watch:
             raise ValueError("--format prints the table once; leave --watch out")
+        if arguments.plugins:
+            _load_plugins(arguments.plugins)
         if arguments.serve is not None:
             return _serve(arguments, _typed(argv))
         loaded = _watch(arguments, console) if arguments.watch else _load(arguments)
@@ -196,6 +203,13 @@ def _threshold(text: str) -> float:
         return parse_threshold(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _load_plugins(named: str) -> None:
+    from irnn.spec.plugins import load, without_plugins
+
+    for name in without_plugins([f"plugins={named}"])[1]:
+        load(name)
 
 
 def _load(arguments: argparse.Namespace, cache: Cache | None = None) -> Loaded:

@@ -25,9 +25,20 @@ METRICS = {
         "baseline": 0.52,
         "baseline_meaning": "guessing the ten symbols",
     },
+    "pixels": {
+        "name": "accuracy",
+        "goal": 0.95,
+        "better": "higher",
+        "baseline": 0.1,
+        "baseline_meaning": "guessing",
+    },
 }
 """Of tasks other than adding, whose folders of irnn 0.1 say nothing."""
-LEVELS = {"temporal_order": ("0.5", "0.9", "0.99"), "copy_memory": ("0.26", "0.052", "0.0052")}
+LEVELS = {
+    "temporal_order": ("0.5", "0.9", "0.99"),
+    "copy_memory": ("0.26", "0.052", "0.0052"),
+    "pixels": ("0.5", "0.9", "0.95", "0.98"),
+}
 
 
 def config(seed=0, seq_len=150, optim="adam", clip=1.0, updates=20_000, **overrides):

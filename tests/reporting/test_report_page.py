@@ -12,9 +12,9 @@ from irnn.reporting.find import find_folders
 from irnn.reporting.heatmap import heatmaps, ramp
 from irnn.reporting.load import load_runs
 from irnn.reporting.provenance import warnings
-from irnn.reporting.published import published_rows
 from irnn.reporting.reproduce import commands
 from irnn.reporting.summary import summarise
+from irnn.tasks.published_rows import rows_of
 
 VOID = {"meta", "link", "input", "br", "wbr"}
 
@@ -128,14 +128,14 @@ def test_the_charts_data_is_json_without_nan(report, tmp_path):
 
 def test_the_published_rows_stand_on_the_page_with_their_sources(report, sweep, tmp_path):
     text, _ = page_of(report, sweep, tmp_path)
-    for row in published_rows():
+    for row in rows_of("adding"):
         assert row.source in text
     assert "14,000 updates" in text
     assert "9 of 21 runs" in text
 
 
 def test_published_rows_that_never_solved_say_so():
-    rows = {(row.model, row.seq_len): row for row in published_rows() if "wRNN" in row.source}
+    rows = {(row.model, row.seq_len): row for row in rows_of("adding") if "wRNN" in row.source}
     assert rows["IRNN", 700].never
     assert not rows["IRNN", 400].never
 

@@ -18,6 +18,7 @@ from irnn.reporting.load import load_runs
 from irnn.reporting.medians import median_curve
 from irnn.reporting.provenance import warnings
 from irnn.reporting.summary import summarise, summarise_tasks
+from irnn.spec import plugins
 from irnn.tasks.adding import Adding
 from irnn.tasks.metric import IRNN_0_1
 
@@ -171,11 +172,11 @@ def test_each_task_has_its_own_charts_files_and_published_rows(several, tmp_path
         "1/4: always guessing",
     ]
     assert adding["published"]
-    assert not copy["published"]
-    assert not order["published"]
     runs = loaded(several).runs
-    assert "Published" in section(runs, "length")
-    assert "Published" not in section(runs, "length-task2")
+    assert "14,000 updates to MSE < 0.05" in section(runs, "published")
+    assert "MSE < 0.05" not in section(runs, "published-task1")
+    for part in (copy, order):
+        assert not any("MSE" in line for row in part["published"] for line in row["lines"])
     assert "the accuracy of always guessing." in section(runs, "overview-task2")
     assert "l" in order["groups"][0]["runs"][0]
     assert "l" not in adding["groups"][0]["runs"][0]
@@ -217,3 +218,50 @@ def test_a_summary_of_adding_runs_has_the_columns_it_always_had(tmp_path):
     write_run(tmp_path, config())
     [row] = rows(loaded(tmp_path).runs)
     assert not {"metric", "value", "best_value", "test_loss"} & set(row)
+
+
+def test_published_scores_stand_beside_runs_of_their_task(tmp_path, section):
+    """A final accuracy is no update to a threshold: it is in the table, and on no chart against T."""
+    write_run(tmp_path, task="pixels", seq_len=784)
+    runs = loaded(tmp_path).runs
+    shown = section(runs, "published")
+    for said in ("accuracy 0.97", "permuted", "widely quoted, not read at the source"):
+        assert said in shown
+    assert page_data(summarise_tasks(runs))["published"] == []
+    assert 'id="length-published"' not in section(runs, "length")
+
+
+PUBLISHED = """\
+source,model,hidden,seq_len,variant,batch,optimizer,metric,threshold,updates,solved,runs,value,label,note
+A paper,RNN,8,20,,,,mse,,,,,0.012,paper,
+"""
+EASY = """
+from irnn.extend import task
+from irnn.spec import plugins
+from irnn.tasks.adding import Adding
+
+
+@task("easy")
+class Easy(Adding):
+    learned = "it adds"
+"""
+
+
+def test_a_task_of_a_plug_in_has_published_rows_where_it_is_named(tmp_path, report, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lab/published").mkdir(parents=True)
+    (tmp_path / "lab/easy.py").write_text(EASY)
+    (tmp_path / "lab/published/easy.csv").write_text(PUBLISHED)
+    tree = config()
+    tree["task"]["name"] = "easy"
+    write_run(tmp_path / "runs", tree)
+    with plugins.forgotten():
+        assert report("runs", "--out", "out", "--plugins", "lab")[0] == 0
+    assert "MSE 0.012" in (tmp_path / "out/report.html").read_text()
+    assert report("runs", "--out", "out")[0] == 0
+    assert "MSE 0.012" not in (tmp_path / "out/report.html").read_text()
+    (tmp_path / "lab/published/easy.csv").write_text(PUBLISHED.replace("0.012", "1.2 %"))
+    (tmp_path / "lab/more.py").write_text("")  # loaded anew
+    status, _, said = report("runs", "--plugins", "lab")
+    assert status == 2
+    assert "easy.csv, line 2: value=1.2 % must be a number of at least 0" in said

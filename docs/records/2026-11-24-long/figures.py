@@ -4,7 +4,6 @@ RUN_DIR, for the picture of a network's inside, is a run of `experiment=long seq
 again from its configuration.
 """
 
-import csv
 import json
 import sys
 from collections import defaultdict
@@ -23,6 +22,7 @@ from irnn.runs.directory import RunDirectory
 from irnn.seeding import generator
 from irnn.spec.saved import load_config
 from irnn.tasks.data import TaskData
+from irnn.tasks.published_rows import rows_of
 
 HERE = Path(__file__).parent
 IMAGES = HERE.parents[1] / "images"
@@ -105,12 +105,10 @@ def against_published() -> None:
         label="irnn, experiment=fast and long, < 0.01 (batch 16, marks anywhere)",
     )
     published = defaultdict(list)
-    with (HERE.parents[2] / "src/irnn/reporting/published.csv").open() as file:
-        for entry in csv.DictReader(file):
-            if entry["updates_to_threshold"] and entry["threshold"] in ("0.05", "0.01"):
-                key = f"{entry['model']}, {entry['source']}, < {entry['threshold']} "
-                key += f"(batch {entry['batch']}, {entry['marks']})"
-                published[key].append((int(entry["T"]), int(entry["updates_to_threshold"])))
+    for row in rows_of("adding"):
+        if row.updates and row.threshold in ("0.05", "0.01"):
+            key = f"{row.model}, {row.source}, < {row.threshold} (batch {row.batch}, {row.variant})"
+            published[key].append((row.seq_len, row.updates))
     styles = zip("sv^D<>", OTHERS, strict=True)
     for (label, points), (marker, colour) in zip(published.items(), styles, strict=True):
         points.sort()

@@ -12,12 +12,12 @@ import numpy as np
 from irnn.reporting import wording
 from irnn.reporting.curve import MOST_STEPS, Array
 from irnn.reporting.medians import median_curve, median_of
-from irnn.reporting.published import LABELS, PublishedRow, rows_of
 from irnn.reporting.run import Run
 from irnn.reporting.scoring import Scoring
 from irnn.reporting.settings import ABSENT, Value, labels
 from irnn.reporting.sides import side_by_side
 from irnn.reporting.summary import DRAWN, Group, Summary, crossing, time_to
+from irnn.tasks.published_rows import SOURCES, PublishedRow, rows_of
 
 SEQ_LEN = "task.seq_len"
 RATE = "rate"
@@ -62,7 +62,7 @@ def _around(summary: Summary) -> dict[str, Any]:
         "sides": side_by_side(summary),
         "threshold": summary.drawn,
         "success": summary.success,
-        "published": published_points(summary.scoring.task),
+        "published": published_points(summary.scoring),
         "near": NEAR,
         "drawn": DRAWN,
         "overfit": overfit_points(summary),
@@ -233,10 +233,15 @@ def near(
     return [row for row in published if row["threshold"] == threshold and low <= row["T"] <= high]
 
 
-def published_points(task: str) -> list[dict[str, Any]]:
-    """Published rows of a task to draw: updates to a threshold or that none got there, and success rates."""
+def published_points(scoring: Scoring) -> list[dict[str, Any]]:
+    """Published rows of a task to draw: updates to a threshold or that none got there, and success rates.
+
+    Rows of another metric than the runs' are none to draw beside them.
+    """
     points = []
-    for row in rows_of(task):
+    for row in rows_of(scoring.task):
+        if row.metric != scoring.name:
+            continue
         if row.updates is not None or row.never:
             points.append(_published(row, row.threshold, row.updates))
         if row.solved is not None and row.runs is not None:
@@ -245,6 +250,12 @@ def published_points(task: str) -> list[dict[str, Any]]:
 
 
 def _published(row: PublishedRow, threshold: str, value: float | None) -> dict[str, Any]:
+    given = {
+        "units": row.hidden,
+        "batch": row.batch,
+        "optimizer": row.optimizer,
+    }
+    setup = [row.variant, *(f"{name} {each}" for name, each in given.items() if each)]
     return {
         "model": row.model,
         "source": row.source,
@@ -253,9 +264,9 @@ def _published(row: PublishedRow, threshold: str, value: float | None) -> dict[s
         "of": row.threshold,
         "median": value,
         "lines": [
-            f"{row.model}, T = {row.seq_len}: {row.outcome or 'not reached'}",
-            f"MSE < {row.threshold}, {row.hidden} units, marks {row.marks}, batch {row.batch}",
-            f"{row.source} ({LABELS[row.label]})",
+            f"{row.model}, T = {row.seq_len}: {row.outcome}",
+            ", ".join(filter(None, setup)),
+            f"{row.source} ({SOURCES[row.label]})" + f"; {row.note}" * bool(row.note),
         ],
     }
 

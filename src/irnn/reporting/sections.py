@@ -4,12 +4,12 @@ import math
 from dataclasses import dataclass
 
 from irnn.reporting import wording
-from irnn.reporting.charts import MOST_BASELINES, RATE, SEQ_LEN, varying
+from irnn.reporting.charts import MOST_BASELINES, RATE, SEQ_LEN, published_points, varying
 from irnn.reporting.heatmap import Heatmap, heatmaps, ramp
 from irnn.reporting.markup import Cell, Column, Row, Table, number, quantile_key, text
-from irnn.reporting.published import LABELS, rows_of
 from irnn.reporting.settings import show
 from irnn.reporting.summary import DRAWN, Group, Summary, median
+from irnn.tasks.published_rows import SOURCES, rows_of
 
 _MOST_AT_ONE = 12  # series that can stand side by side above a single T
 _MANY_RUNS = 40  # more lines than that hide what they show
@@ -176,15 +176,14 @@ def survival(summary: Summary) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Lengths:
-    """What stands around the chart against T: thresholds to choose from, and published rows."""
+    """What stands around the chart against T: thresholds to choose from."""
 
     options: dict[str, str]
     chosen: str
-    published: Table | None
 
 
 def length(summary: Summary) -> Lengths | None:
-    """Updates to a threshold against T, beside the published rows and their sources; None: no such chart."""
+    """Updates to a threshold against T; None: no such chart."""
     scoring = summary.scoring
     known = {**summary.constant, **dict.fromkeys(summary.keys)}
     if SEQ_LEN not in known or (SEQ_LEN not in summary.keys and len(summary.groups) > _MOST_AT_ONE):
@@ -193,31 +192,40 @@ def length(summary: Summary) -> Lengths | None:
         name: f"updates to {scoring.label} {scoring.sign} {name}" for name in summary.thresholds
     }
     options[RATE] = summary.success
-    return Lengths(options, summary.drawn, published(scoring.task))
+    return Lengths(options, summary.drawn)
 
 
-def published(task: str) -> Table | None:
-    """The published rows of a task, with their sources."""
-    rows = [
-        Row(
-            [
-                text(row.model),
-                number(str(row.seq_len)),
-                number(row.threshold),
-                text(row.outcome),
-                number(row.hidden),
-                text(row.marks),
-                number(str(row.batch)),
-                text(row.optimizer),
-                text(f"{row.source} ({LABELS[row.label]})"),
-            ]
-        )
-        for row in rows_of(task)
+@dataclass(frozen=True)
+class Published:
+    """What others published of the task, and whether charts draw some of it."""
+
+    table: Table
+    is_drawn: bool
+
+
+def published(summary: Summary) -> Published | None:
+    """The published rows of a task with their sources; None where there are none."""
+    rows = rows_of(summary.scoring.task)
+    if not rows:
+        return None
+    cells = [
+        [
+            text(row.model),
+            number(f"{row.seq_len:,}", row.seq_len),
+            text(row.variant),
+            text(row.outcome),
+            number(row.hidden),
+            number("" if row.batch is None else str(row.batch)),
+            text(row.optimizer),
+            text(f"{row.source} ({SOURCES[row.label]})" + f"; {row.note}" * bool(row.note)),
+        ]
+        for row in rows
     ]
-    names = {"model": True, "T": False, "MSE below": False, "result": True, "units": False}
-    names |= {"marks": True, "batch": False, "optimizer": True, "source": True}
+    names = {"model": True, "T": False, "variant": True, "result": True, "units": False}
+    names |= {"batch": False, "optimizer": True, "source": True}
     columns = [Column(name, is_text) for name, is_text in names.items()]
-    return Table("Published results", columns, rows) if rows else None
+    table = Table("Published results", columns, [Row(each) for each in cells])
+    return Published(table, bool(published_points(summary.scoring)))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,10 @@ class ConfigError(ValueError):
     """A setting that cannot work; the message names key, value and what would be accepted."""
 
 
+class PublishedError(ConfigError):
+    """A table of published rows that cannot be read; the message names file, line, column and value."""
+
+
 class SettingError(ConfigError):
     """A setting that cannot work: its full key, its value and what would be accepted."""
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from irnn.spec import registry, source_code
-from irnn.spec.errors import ConfigError
+from irnn.spec.errors import ConfigError, PublishedError
 from irnn.spec.groups import Groups, conf_dir
 
 if TYPE_CHECKING:
@@ -290,6 +290,15 @@ def _note_sources(classes: Sequence[type[Any]], plugin: Plugin, name: str) -> No
         except (OSError, SyntaxError, ValueError) as error:
             raise PluginError(f"plugins={name}: {file}: {error}") from error
         registry.set_source(cls, source)
+        if cls.group == "task":
+            _check_published(cls, name)
+
+
+def _check_published(cls: type[Any], name: str) -> None:
+    try:
+        cls.published()
+    except PublishedError as error:
+        raise PluginError(f"plugins={name}: {error}") from error
 
 
 def _where(error: BaseException, plugin: Plugin) -> str:

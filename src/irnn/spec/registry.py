@@ -101,6 +101,11 @@ def classes(group: str) -> dict[str, type[Any]]:
     return _registry.classes[group]
 
 
+def loaded(group: str, name: str) -> type[Any] | None:
+    """Give the class of an option if it has been imported by now; none is imported for that."""
+    return _registry.classes[group].get(name)
+
+
 def get(group: str, name: str) -> type[Any]:
     """Give the class of an option.
 

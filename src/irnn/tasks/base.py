@@ -6,13 +6,16 @@ settings are answered at once.
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from irnn.spec.choices import Data
 from irnn.spec.options import Choice, option
+from irnn.tasks.published_rows import PublishedRow, read, table_of
 
 if TYPE_CHECKING:
     import torch
@@ -80,6 +83,16 @@ class Task(Choice, ABC):
     def facts(self) -> dict[str, str]:
         """Name what is to be recorded and shown of a task besides its settings."""
         return {}
+
+    @classmethod
+    def published(cls) -> tuple[PublishedRow, ...]:
+        """Give what others published of the task: `published/NAME.csv` beside the file of the class.
+
+        Raises:
+            PublishedError: The table cannot be read.
+        """
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+        return read(table_of(Path(file), cls.name)) if file else ()
 
     @property
     def available(self) -> int | None:
