@@ -45,7 +45,7 @@ class Project:
             return call
 
         library, data = compiled.default()._library, self.trainer.data
-        passes = ("forward", "backward", "regression")
+        passes = ("forward", "backward", "loss")
         saved = {name: getattr(library, name) for name in passes}, data.batch
         for name in passes:
             setattr(library, name, timed("kernel", saved[0][name]))

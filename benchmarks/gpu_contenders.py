@@ -92,7 +92,7 @@ def native_cpu(T: int, H: int = HIDDEN, B: int = BATCH) -> tuple[float, int] | N
 
 def _native_update(T: int, H: int, B: int) -> Callable[[int], object]:
     from irnn.kernels.descent import Descent
-    from irnn.kernels.regression import Regression
+    from irnn.kernels.loss import Loss
 
     torch.manual_seed(0)
     layer, readout = torch.nn.RNN(2, H, nonlinearity="relu"), torch.nn.Linear(H, 1)
@@ -102,7 +102,7 @@ def _native_update(T: int, H: int, B: int) -> Callable[[int], object]:
     gradient, pieces = torch.zeros_like(vector), [p.numel() for p in own]
     for p, value, slope in zip(own, vector.split(pieces), gradient.split(pieces), strict=True):
         p.data, p.grad = value.view_as(p), slope.view_as(p)
-    step = Regression(*own, nonlinearity="relu")
+    step = Loss(*own, nonlinearity="relu")
     state = (torch.zeros_like(vector), torch.zeros_like(vector), None)
     descent = Descent(
         vector, gradient, 1.0, rule="adam", state=state, beta1=0.9, beta2=0.999, epsilon=1e-8

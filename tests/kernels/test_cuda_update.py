@@ -105,7 +105,7 @@ SETTINGS = [
 @pytest.mark.skipif(not native.is_available(), reason="the kernel was not built")
 def test_every_run_of_a_pack_has_its_own_optimizer_and_makes_the_steps_that_the_cpu_makes(machine):
     from irnn.kernels.descent import Descent
-    from irnn.kernels.regression import Regression
+    from irnn.kernels.loss import Loss
 
     updates, T, B, seeds = 6, 8, 4, [3] * len(SETTINGS)
     pack = make_pack(SMALL, machine(SMALL), seeds, T, B, slots=updates)
@@ -124,7 +124,7 @@ def test_every_run_of_a_pack_has_its_own_optimizer_and_makes_the_steps_that_the_
         gradient, sizes = torch.zeros_like(vector), [w.numel() for w in own]
         for w, value, slope in zip(own, vector.split(sizes), gradient.split(sizes), strict=True):
             w.data, w.grad = value.view_as(w), slope.view_as(w)
-        step = Regression(*own, nonlinearity="relu")
+        step = Loss(*own, nonlinearity="relu")
         state = [torch.zeros_like(vector) for _ in range(3)]
         given = dict(settings)
         if not given.pop("amsgrad", False) and given["rule"] == "adam":

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from irnn.kernels import choose, compiled, instruction_set, loading, native, reference
-from irnn.kernels.regression import Regression
+from irnn.kernels.loss import Loss
 
 
 def test_auto_is_native_on_the_processor_and_pytorch_elsewhere():
@@ -16,7 +16,7 @@ def test_auto_is_native_on_the_processor_and_pytorch_elsewhere():
     chosen = choose("auto", device="cpu", dtype=torch.float32)
     assert chosen is not None
     assert (chosen.name, chosen.recurrence) == ("native", native.recurrence)
-    assert chosen.regression is Regression
+    assert chosen.loss is Loss
     assert choose("auto", device="cuda", dtype=torch.float32) is None
     assert choose("auto", device="cpu", dtype=torch.bfloat16) is None
 
@@ -25,7 +25,7 @@ def test_reference_and_torch_are_always_there():
     chosen = choose("reference", device="cuda", dtype=torch.float16)
     assert chosen is not None
     assert (chosen.name, chosen.recurrence) == ("reference", reference.recurrence)
-    assert chosen.regression is None
+    assert chosen.loss is None
     assert choose("torch", device="cpu", dtype=torch.float32) is None
 
 

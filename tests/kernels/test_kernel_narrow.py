@@ -5,7 +5,7 @@ import torch
 from kernel_problems import Problem
 
 from irnn.kernels import native
-from irnn.kernels.regression import Regression
+from irnn.kernels.loss import Loss
 
 # Every fifth unit is always awake: in 81, 66 and 36 one of those that do not fill a vector.
 SIZES = [(19, 100), (8, 81), (3, 66), (16, 64), (1, 130), (9, 36)]
@@ -99,7 +99,7 @@ def test_a_gradient_that_is_not_finite_meets_the_zeros_of_silent_units(value, ke
 
 
 @pytest.mark.parametrize(("B", "H"), SIZES)
-def test_a_regression_that_lists_them_on_its_way_forward_has_the_same_bits(B, H, kernel):
+def test_a_loss_that_lists_them_on_its_way_forward_has_the_same_bits(B, H, kernel):
     tensors = waking(B, H, torch.float32)
     with torch.no_grad():
         last = native.recurrence(
@@ -111,7 +111,7 @@ def test_a_regression_that_lists_them_on_its_way_forward_has_the_same_bits(B, H,
     targets = torch.linspace(0.0, 5.0, B)
     own = [tensors[name].detach().clone().requires_grad_() for name in ("w_ih", "w_hh", "bias")]
     rest = [torch.zeros(H), readout.clone(), torch.zeros(1)]
-    step = Regression(*own, *(t.requires_grad_() for t in rest), nonlinearity="relu", kernel=kernel)
+    step = Loss(*own, *(t.requires_grad_() for t in rest), nonlinearity="relu", kernel=kernel)
     step(tensors["inputs"].detach(), targets)
     error = last[:, unit] * 0.5 - targets
     slope = (2 * error / B)[:, None] * readout

@@ -6,11 +6,12 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from irnn.models.heads import Classification
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
 from irnn.spec.config import Config, ConfigError
 from irnn.training.session import run
-from irnn.training.step import regression_of
+from irnn.training.step import kernel_of, loss_of
 from irnn.training.trainer import Trainer
 
 Small = Callable[..., Config]
@@ -106,14 +107,17 @@ def test_a_setting_that_a_task_lacks_is_refused(
         small(*words)
 
 
-def test_one_number_after_the_last_step_is_fused_and_other_heads_are_not(small: Small) -> None:
-    for task, fused in (("multiplication", True), ("temporal_order", False)):
+def test_numbers_and_classes_are_fused_and_a_head_of_ones_own_is_not(small: Small) -> None:
+    class Own(Classification):
+        pass
+
+    for task in ("multiplication", "temporal_order", "copy_memory"):
         config = small(f"task={task}", "stop.test_mse=null", "task.seq_len=12")
-        trainer = Trainer(config, "x", RunDirectory.of(config), torch.device("cpu"))
-        kernel = trainer.updater.kernel
-        if kernel == "native":
-            assert (trainer.updater._in_one_call is not None) is fused
-    assert callable(regression_of)
+        model = Trainer(config, "x", RunDirectory.of(config), torch.device("cpu")).model
+        if (kernel := kernel_of(model)) is not None:
+            assert loss_of(model, kernel) is not None
+            model.head = Own(model.head.last, model.head.outputs)
+            assert loss_of(model, kernel) is None
 
 
 def test_a_checkpoint_of_irnn_0_1_is_continued(small: Small) -> None:

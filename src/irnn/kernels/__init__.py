@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from irnn.kernels.descent import Descent
-    from irnn.kernels.regression import Regression
+    from irnn.kernels.loss import Loss
 
 NAMES = ("auto", "native", "torch", "reference")
 
@@ -26,15 +26,15 @@ class Kernel:
 
     A kernel that has no `lstm` or `gru` leaves these cells to PyTorch.
 
-    `regression`, where there is one, makes a training step's loss and gradients in one call for a
-    single layer with a linear read-out, see `regression.Regression`; and `descent` all that follows,
+    `loss`, where there is one, makes a training step's loss and gradients in one call for a
+    single layer with a linear read-out, see `loss.Loss`; and `descent` all that follows,
     see `descent.Descent`. `refuses` says in one line why the kernel cannot take part in what PyTorch is
     doing around this very call, see `transforms`; a kernel made of PyTorch's operations has none.
     """
 
     name: str
     recurrence: Callable[..., torch.Tensor]
-    regression: type[Regression] | None = None
+    loss: type[Loss] | None = None
     descent: type[Descent] | None = None
     refuses: Callable[[], str] | None = None
     lstm: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None = None
@@ -98,10 +98,10 @@ def choose(name: str, *, device: torch.device | str, dtype: torch.dtype) -> Kern
     if not problem:
         from irnn.kernels import compiled, gated
         from irnn.kernels.descent import Descent
-        from irnn.kernels.regression import Regression
+        from irnn.kernels.loss import Loss
 
         compiled.default()  # refuses an instruction set that IRNN_NATIVE_ISA asks for in vain
-        fused = Regression, Descent, native.refuses
+        fused = Loss, Descent, native.refuses
         return Kernel("native", native.recurrence, *fused, lstm=gated.lstm, gru=gated.gru)
     if name == "auto":
         return None

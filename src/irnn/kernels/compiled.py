@@ -10,6 +10,8 @@ from torch import Tensor
 
 from irnn.kernels.loading import Call, load
 
+_NO_CLASS = 2  # as in `run` of cpp/module.cpp
+
 
 def history_bytes(cell: str, T: int, B: int, F: int, H: int, element_size: int) -> int:
     """Size of what forward keeps for backward, T + 1 times B rows of states and more."""
@@ -121,7 +123,11 @@ class Compiled:
         return grads
 
     def call(self, name: str, call: Call, dtype: torch.dtype) -> None:
-        """Run "forward", "backward" or "regression" on what `call` describes."""
+        """Run "forward", "backward" or "loss" on what `call` describes.
+
+        Raises:
+            IndexError: a target of a loss is no class.
+        """
         call.poison = self.poison
         self._run(getattr(self._library, name), call, dtype)
 
@@ -141,13 +147,16 @@ class Compiled:
         """Give the number of a cell: "recurrence", "lstm" or "gru"."""
         return self._library.cells[name]
 
-    def regression_rows(self, call: Call) -> int:
-        """Say for how many rows of a batch a regression's history needs room."""
-        rows: int = self._library.regression_rows(ctypes.byref(call))
+    def loss_rows(self, call: Call) -> int:
+        """Say for how many rows of a batch a loss's history needs room."""
+        rows: int = self._library.loss_rows(ctypes.byref(call))
         return rows
 
     def _run(self, function: Any, call: Call, dtype: torch.dtype) -> None:
-        if function(ctypes.byref(call), self._index, dtype is torch.float64):
+        status = function(ctypes.byref(call), self._index, dtype is torch.float64)
+        if status == _NO_CLASS:
+            raise IndexError("a target is no class")
+        if status:
             raise MemoryError("the native kernel could not allocate its working memory")
 
 

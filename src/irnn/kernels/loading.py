@@ -7,7 +7,7 @@ from typing import Any
 
 from irnn.kernels.missing import why_not_built, why_not_loaded
 
-INTERFACE_VERSION = 6  # as irnn_interface_version() in cpp/module.cpp
+INTERFACE_VERSION = 7  # as irnn_interface_version() in cpp/module.cpp
 PACKAGE = Path(__file__).parent
 LIBRARY = "_native.so"
 """The file that the install builds, on macOS too."""
@@ -29,6 +29,7 @@ class Call(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("second_bias", "grad_second_bias")),
         ("cell", ctypes.c_int64),
         *((name, ctypes.c_void_p) for name in ("c0", "grad_last_carry", "last_carry", "grad_c0")),
+        *((name, ctypes.c_int64) for name in ("classes", "answered")),
     ]
 
 
@@ -83,15 +84,12 @@ class Library:
             raise OSError(f"{path} was built from another version of irnn")
         library.irnn_compiler.restype = ctypes.c_char_p
         self.compiler: str = library.irnn_compiler().decode()
-        library.irnn_history_row.restype = library.irnn_regression_rows.restype = ctypes.c_int64
+        library.irnn_history_row.restype = library.irnn_loss_rows.restype = ctypes.c_int64
         library.irnn_history_row.argtypes = (ctypes.POINTER(Call), ctypes.c_int)
-        library.irnn_regression_rows.argtypes = (ctypes.POINTER(Call),)
-        self.history_row, self.regression_rows = (
-            library.irnn_history_row,
-            library.irnn_regression_rows,
-        )
+        library.irnn_loss_rows.argtypes = (ctypes.POINTER(Call),)
+        self.history_row, self.loss_rows = library.irnn_history_row, library.irnn_loss_rows
         self.cells, self.rules = _numbers(library.irnn_cell_name), _numbers(library.irnn_rule_name)
-        for name in ("irnn_forward", "irnn_backward", "irnn_regression"):
+        for name in ("irnn_forward", "irnn_backward", "irnn_loss"):
             getattr(library, name).argtypes = (ctypes.POINTER(Call), ctypes.c_int, ctypes.c_int)
         library.irnn_step.argtypes = (ctypes.POINTER(Step), ctypes.c_int, ctypes.c_int)
         library.irnn_step.restype = None
@@ -102,7 +100,7 @@ class Library:
         self.draw, self.lay_out = library.irnn_draw, library.irnn_lay_out
         self.forward = library.irnn_forward
         self.backward = library.irnn_backward
-        self.regression = library.irnn_regression
+        self.loss = library.irnn_loss
         known = _numbers(library.irnn_variant_name)
         self.variants = {n: i for n, i in known.items() if library.irnn_variant_supported(i)}
 

@@ -29,7 +29,7 @@ from irnn.training.torch_optimizer import TorchOptimizer
 if TYPE_CHECKING:
     from irnn.kernels.cuda.plan import Plan
     from irnn.kernels.descent import Descent
-    from irnn.kernels.regression import Regression
+    from irnn.kernels.loss import Loss
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Updater:
         )
         kernel = kernel_of(model)
         self.kernel = name_of_kernel(model)
-        self._in_one_call = regression_of(model, kernel)
+        self._in_one_call = loss_of(model, kernel)
         self._hooked = (model, model.recurrent, model.readout)
         self._places = [
             (module._parameters, name, parameter)
@@ -159,7 +159,9 @@ class Updater:
     def cuda_plan(self) -> Plan | None:
         """Lay out the CUDA kernels that compute exactly this network; None if there are none."""
         layer: Any = self.model.recurrent
-        plain = isinstance(layer, RNN) and _is_one_plain_layer(self.model)
+        head = self.model.head
+        squared = type(head) is heads.Regression and head.last == 1
+        plain = squared and isinstance(layer, RNN) and _is_one_plain_layer(self.model)
         if not plain or len(self._places) != len(self.flat):
             return None  # another cell, or a parameter that is not trained
         if self.flat.vector.dtype != torch.float32 or layer._kernel != "auto":
@@ -244,13 +246,16 @@ def name_of_kernel(model: Network) -> str:
     return "torch" if plain else f"{type(layer).__qualname__}.forward"
 
 
-def regression_of(model: Network, kernel: kernels.Kernel | None) -> Regression | None:
+def loss_of(model: Network, kernel: kernels.Kernel | None) -> Loss | None:
     """Return what computes the whole loss and gradient in one call, where that is exactly this network's."""
     layer: Any = model.recurrent
-    if kernel is None or kernel.regression is None or not _is_one_plain_layer(model):
+    head = model.head
+    if kernel is None or kernel.loss is None or not _is_one_plain_layer(model):
+        return None
+    if type(head) not in (heads.Regression, heads.Classification):
         return None
     b_ih, b_hh = (layer.bias_ih_l0, layer.bias_hh_l0) if layer.bias else (None, None)
-    return kernel.regression(
+    return kernel.loss(
         layer.weight_ih_l0,
         layer.weight_hh_l0,
         b_ih,
@@ -258,6 +263,8 @@ def regression_of(model: Network, kernel: kernels.Kernel | None) -> Regression |
         model.readout.weight,
         model.readout.bias,
         cell=layer.cell,
+        classes=head.classes if isinstance(head, heads.Classification) else None,
+        last=head.last,
         nonlinearity=getattr(layer, "nonlinearity", "tanh"),
     )
 
@@ -265,8 +272,6 @@ def regression_of(model: Network, kernel: kernels.Kernel | None) -> Regression |
 def _is_one_plain_layer(model: Network) -> bool:
     """Whether the network is a read-out of one recurrent layer and nothing else; see `models.plain`."""
     layer, readout = model.recurrent, model.readout
-    if type(model.head) is not heads.Regression or model.head.last != 1:
-        return False
     if type(model) is not Network or {"forward"} & vars(model).keys() or has_hooks(model):
         return False
     if model._parameters or model._buffers or set(model._modules) != {"recurrent", "readout"}:

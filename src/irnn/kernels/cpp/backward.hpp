@@ -25,14 +25,6 @@ template <class T> struct Backward {
         }
     }
 
-    // The gradient of the output at step t (for the last state: at the only one).
-    void put_grad_output(T *to, Index t, Index first, Index rows) const {
-        const T *from = static_cast<const T *>(call.grad_output) +
-                        ((call.last_only ? 0 : t * call.batch) + first) * call.hidden;
-        for (Index r = 0; r < rows; ++r)
-            std::memcpy(to + r * stride, from + r * call.hidden, call.hidden * sizeof(T));
-    }
-
     // The network that a chunk of time sees: all units, or those that are awake in it.
     struct Seen {
         Index hidden;
@@ -40,6 +32,7 @@ template <class T> struct Backward {
         const T *states;  // of the chunk's steps
         T *sum;
         Narrow<T> *narrow;  // null: all units
+        const Outputs<T> &outputs;
     };
 
     // dz of step t from that of the next, of which `terms` are not zero; a narrow network goes by the roster.
@@ -51,8 +44,8 @@ template <class T> struct Backward {
         step.right = seen.w_hh, step.out = to, step.state = states;
         if (seen.narrow) seen.narrow->set_terms(roster->of(t + 1), roster->count(t + 1), step);
         else if (!terms.all) step.terms = &terms;
-        if (t > 0 && !call.last_only) {
-            put_grad_output(to, t - 1, first, rows);
+        if (t > seen.outputs.from) {
+            seen.outputs.put(to, stride, t - 1, first, rows, false);
             step.init = to, step.init_row = stride;
         }
         if (t > 0 && !call.tanh) step.after = After::relu_backward;
@@ -119,9 +112,9 @@ template <class T> struct Backward {
     }
 
     // Whether nothing goes further back: a gradient that has vanished is exactly zero some steps
-    // after it left the range of T, and then so is all that it would still contribute.
-    bool vanished(const T *dz, Index rows) const {
-        if (!call.last_only) return false;
+    // after it left the range of T, and then so is all that it would still contribute. `end`: steps that are left.
+    bool vanished(const T *dz, const Outputs<T> &outputs, Index end, Index rows) const {
+        if (end > outputs.from) return false;
         for (Index r = 0; r < rows; ++r)
             for (Index j = 0; j < call.hidden; ++j)
                 if (dz[r * stride + j] != 0) return false;
@@ -132,14 +125,6 @@ template <class T> struct Backward {
         T *to = static_cast<T *>(call.grad_inputs) + first * call.features;
         for (Index t = 0; t < end; ++t, to += call.batch * call.features)
             std::memset(to, 0, rows * call.features * sizeof(T));
-    }
-
-    // Back through the steps of `rows` rows from `first`, whose states are in `history`. Slot s of
-    // `dz` belongs to step start + s - 1; slot 0 is handed on to the chunk before. The slot of the
-    // last step, top(rows), holds the gradient of the last state already.
-    Index top(Index rows) const {
-        const Index chunk = chunk_depth / rows;
-        return call.time < chunk ? call.time : chunk;
     }
 
     // The rows of a slot that holds all units become rows of the awake ones, or the other way round.
@@ -153,22 +138,25 @@ template <class T> struct Backward {
         }
     }
 
-    // `roster`: null where units are never left out.
-    void walk(Index first, Index rows, const T *history, const Roster *roster, T *sum, bool fresh, T *dz) const {
+    // Back through the steps of `rows` rows from `first`, whose states are in `history`. Slot s of `dz` belongs to step
+    // start + s - 1; slot 0 is handed on to the chunk before. `roster`: null where units are never left out.
+    void walk(Index first, Index rows, const T *history, const Outputs<T> &outputs, const Roster *roster, T *sum,
+              bool fresh, T *dz) const {
         const Index slot = rows * stride, most = chunk_depth / rows;
         T *const room = dz + (most + 1) * slot, *const top_copy = room + chunk_depth * input_stride;
-        const bool may_narrow = roster && call.last_only && !call.grad_inputs && !call.grad_h0;
-        Index steps = top(rows);
+        const bool may_narrow = roster && !call.grad_inputs && !call.grad_h0;
+        Index steps = call.time < most ? call.time : most;
         Terms terms(roster);
         Units units(call.hidden);
         Narrow<T> narrow(call, stride, top_copy + block_rows * stride);
         if (fresh) std::memset(sum, 0, call.hidden * stride * sizeof(T));
+        outputs.put(dz + steps * slot, stride, call.time - 1, first, rows, false);
         differentiate(dz + steps * slot, history + call.time * slot, rows);
         for (Index end = call.time; end > 0;) {
             const Index start = end - steps;
             const T *const states = history + start * slot;
             bool done = false;
-            if (may_narrow) {
+            if (may_narrow && end <= outputs.from + 1) {  // no more gradients of all units come in
                 units.gather(*roster, start, end);
                 narrow.fit(units, sum);
             }
@@ -176,21 +164,22 @@ template <class T> struct Backward {
                 std::memcpy(top_copy, dz + steps * slot, slot * sizeof(T));
                 narrow_slot(narrow, dz + steps * slot, rows);
                 narrow.gather_states(states, steps * rows);
-                const Seen awake{narrow.count, narrow.weights, narrow.states, narrow.sum, &narrow};
+                const Seen awake{narrow.count, narrow.weights, narrow.states, narrow.sum, &narrow, outputs};
                 done = narrow_chunk(awake, dz, *roster, terms, start, end, first, rows);
                 if (!done) {
                     narrow.put_down(sum);
                     std::memcpy(dz + steps * slot, top_copy, slot * sizeof(T));
                 }
             }
-            if (!done) chunk({call.hidden, w_hh, states, sum, nullptr}, dz, terms, units, start, end, first, rows);
+            const Seen all{call.hidden, w_hh, states, sum, nullptr, outputs};
+            if (!done) chunk(all, dz, terms, units, start, end, first, rows);
             if (call.grad_inputs) put_grad_inputs(dz + slot, room, start, steps, first, rows);
             end = start;
             steps = end < most ? end : most;
             if (end > 0) {
                 if (narrow.count) widen_slot(narrow, dz, dz + steps * slot, rows);
                 else std::memcpy(dz + steps * slot, dz, slot * sizeof(T));
-                if (vanished(dz + steps * slot, rows)) {
+                if (vanished(dz + steps * slot, outputs, end, rows)) {
                     if (call.grad_inputs) put_no_grad_inputs(end, first, rows);
                     break;
                 }
@@ -213,8 +202,7 @@ template <class T> struct Backward {
                 roster->put(t, terms);
             }
         }
-        put_grad_output(dz + top(rows) * rows * stride, call.time - 1, first, rows);
-        walk(first, rows, history, roster, sum, fresh, dz);
+        walk(first, rows, history, GivenOutputs<T>(call), roster, sum, fresh, dz);
     }
 
     T *sum_of(Index partial) const { return sums + partial * call.hidden * stride; }

@@ -23,9 +23,9 @@ struct Call {
     const void *grad_output;    // like output
     void *grad_inputs;          // (T, B, F) or null
     void *grad_w_ih, *grad_w_hh, *grad_bias, *grad_h0;  // the last two may be null
-    // For `regression` alone, where `history` is room for regression_rows() rows instead of B:
-    const void *targets, *w_out, *b_out;  // (B) (H) (1)
-    void *loss, *grad_w_out, *grad_b_out;  // (1) (H) (1)
+    // For `loss` alone, where `history` is room for loss_rows() rows instead of B; C outputs:
+    const void *targets, *w_out, *b_out;  // (B, answered) (C, H) (C); targets are int64 where they are classes
+    void *loss, *grad_w_out, *grad_b_out;  // (1) (C, H) (C)
     // torch.nn.RNN has two biases, which are added, and so two equal gradients: null or (H)
     const void *second_bias;
     void *grad_second_bias;
@@ -33,6 +33,8 @@ struct Call {
     std::int64_t cell;
     const void *c0, *grad_last_carry;  // (B, H), like the next two: of the LSTM alone; each may be null
     void *last_carry, *grad_c0;
+    // For `loss`: C, or 0 for one number and its squared error; how many of the last steps are answered.
+    std::int64_t classes, answered;
 };
 
 enum CellKind : std::int64_t { simple_cell, lstm_cell, gru_cell };
@@ -81,7 +83,7 @@ struct Variant {
     bool (*supported)();
     void (*forward[2])(const Call &);   // [0] float, [1] double
     void (*backward[2])(const Call &);
-    void (*regression[2])(const Call &);
+    void (*loss[2])(const Call &);
     void (*step[2])(Step &);
 };
 extern const Variant baseline_variant;
@@ -97,12 +99,16 @@ extern const Variant avx512_variant;
 // threads: it decides the order in which the weight gradient is summed.
 constexpr Index block_rows = 8;
 
-// Elements between two rows of states: [h (H) | x (F) | 1 | padding], rounded up to an odd number
-// of cache lines so that a walk down a column does not fall on a few cache sets.
-inline Index row_stride(const Call &call, Index element_size) {
+// Elements of a row, rounded up to an odd number of cache lines so that a walk down a column does not fall on a few
+// cache sets.
+inline Index whole_lines(Index elements, Index element_size) {
     const Index line = 64 / element_size;
-    const Index lines = (call.hidden + call.features + 1 + line - 1) / line;
-    return (lines | 1) * line;
+    return ((elements + line - 1) / line | 1) * line;
+}
+
+// Elements between two rows of states: [h (H) | x (F) | 1 | padding].
+inline Index row_stride(const Call &call, Index element_size) {
+    return whole_lines(call.hidden + call.features + 1, element_size);
 }
 
 inline Index block_count(const Call &call) { return (call.batch + block_rows - 1) / block_rows; }
@@ -128,7 +134,7 @@ inline Index first_block(const Call &call, Index partial) {
 inline Index tape_stride(const Call &call, Index element_size) {
     if (call.cell == simple_cell) return 0;
     const Index line = 64 / element_size, vectors = call.cell == lstm_cell ? 5 : 4;
-    return (vectors * ((call.hidden + line - 1) / line) | 1) * line;
+    return whole_lines(vectors * ((call.hidden + line - 1) / line) * line, element_size);
 }
 
 // Elements that are kept for backward of one step of one row.
@@ -136,8 +142,8 @@ inline Index history_row(const Call &call, Index element_size) {
     return row_stride(call, element_size) + tape_stride(call, element_size);
 }
 
-// Rows that `regression` works on at a time: a block per thread.
-inline Index regression_rows(const Call &call) {
+// Rows that `loss` works on at a time: a block per thread.
+inline Index loss_rows(const Call &call) {
     return block_rows * (call.threads < partial_count(call) ? call.threads : partial_count(call));
 }
 

@@ -21,7 +21,7 @@ template <class T, class Cell> struct GatedBackward {
     GatedBackward(const Call &call, const GateLayout<T, Cell> &layout)
         : call(call), layout(layout), stride(row_stride(call, sizeof(T))), tape(tape_stride(call, sizeof(T))),
           partials(partial_count(call)), workers(call.threads < partials ? call.threads : partials),
-          hidden_stride(layout.whole_lines(call.hidden)),
+          hidden_stride(whole_lines(call.hidden, sizeof(T))),
           input_stride(call.grad_inputs ? Columns<T>(call.features).width() : 0),
           scratch_elements(gated_chunk_depth * (layout.stride + input_stride) + 2 * block_rows * hidden_stride),
           packed((layout.recurrent * Columns<T>(call.hidden).width() + layout.columns * input_stride) * sizeof(T),
@@ -68,12 +68,10 @@ template <class T, class Cell> struct GatedBackward {
     }
 
     // The gradient of h_{t-1}, in the place of what passed the gates of step t by.
-    void step_back(const T *drive, const T *tapes, T *dh, Index t, Index first, Index rows) const {
-        const bool more = t > 0 && !call.last_only;
-        const T *from = more ? static_cast<const T *>(call.grad_output) + (t - 1) * call.batch * call.hidden : nullptr;
-        if (more && !Cell::passes) put_rows(from, dh, first, rows);
-        for (Index r = 0; more && Cell::passes && r < rows; ++r)
-            for (Index j = 0; j < call.hidden; ++j) dh[r * hidden_stride + j] += from[(first + r) * call.hidden + j];
+    void step_back(const T *drive, const T *tapes, T *dh, const Outputs<T> &outputs, Index t, Index first,
+                   Index rows) const {
+        const bool more = t > outputs.from;
+        if (more) outputs.put(dh, hidden_stride, t - 1, first, rows, Cell::passes);
         Product<T> step = {};
         step.rows = rows, step.columns = call.hidden, step.depth = layout.recurrent;
         step.left = drive, step.left_row = layout.stride, step.right = w_hh;
@@ -109,17 +107,19 @@ template <class T, class Cell> struct GatedBackward {
     }
 
     // Whether nothing goes further back, as in backward.hpp.
-    bool vanished(const Room &room, Index rows) const {
-        if (!call.last_only) return false;
+    bool vanished(const Room &room, const Outputs<T> &outputs, Index end, Index rows) const {
+        if (end > outputs.from) return false;
         for (Index r = 0; r < rows; ++r)
             for (Index j = r * hidden_stride; j < r * hidden_stride + call.hidden; ++j)
                 if (room.dh[j] != 0 || (Cell::carries && room.dc[j] != 0)) return false;
         return true;
     }
 
-    // Back through the steps of `rows` rows from `first`. The worker's dh and dc hold the gradients of the last states.
-    void walk(Index first, Index rows, T *history, T *sum, bool fresh, int worker) const {
+    // Back through the steps of `rows` rows from `first`.
+    void walk(Index first, Index rows, T *history, const Outputs<T> &outputs, T *sum, bool fresh, int worker) const {
         const Room room = room_of(worker);
+        outputs.put(room.dh, hidden_stride, call.time - 1, first, rows, false);
+        put_rows(call.grad_last_carry, room.dc, first, rows);
         T *const tapes = history + (call.time + 1) * rows * stride;
         const Index most = gated_chunk_depth / rows;
         if (fresh) std::memset(sum, 0, sum_elements() * sizeof(T));
@@ -133,12 +133,12 @@ template <class T, class Cell> struct GatedBackward {
                                               history + (t * rows + r) * stride, call.hidden},
                                    room.dh + r * hidden_stride, room.dc + r * hidden_stride);
                 }
-                if (t > 0 || call.grad_h0) step_back(drive, tapes, room.dh, t, first, rows);
+                if (t > 0 || call.grad_h0) step_back(drive, tapes, room.dh, outputs, t, first, rows);
             }
             add_weight_gradient(room.drive, history + start * rows * stride, sum, steps * rows);
             if (call.grad_inputs) put_grad_inputs(room.drive, room.inputs, start, steps, first, rows);
             end = start;
-            if (end > 0 && vanished(room, rows)) {
+            if (end > 0 && vanished(room, outputs, end, rows)) {
                 T *to = static_cast<T *>(call.grad_inputs);
                 for (Index t = 0; to && t < end; ++t)
                     std::memset(to + (t * call.batch + first) * call.features, 0, rows * call.features * sizeof(T));
@@ -150,14 +150,11 @@ template <class T, class Cell> struct GatedBackward {
     }
 
     void partial(Index index, int worker) const {
-        const Room room = room_of(worker);
-        const Index last = call.last_only ? 0 : (call.time - 1) * call.batch * call.hidden;
+        const GivenOutputs<T> outputs(call);
         for (Index b = first_block(call, index); b < first_block(call, index + 1); ++b) {
             const Index first = b * block_rows, rows = rows_of_block(call, b);
-            put_rows(static_cast<const T *>(call.grad_output) + last, room.dh, first, rows);
-            put_rows(call.grad_last_carry, room.dc, first, rows);
             T *const history = static_cast<T *>(call.history) + first * (call.time + 1) * (stride + tape);
-            walk(first, rows, history, sum_of(index), b == first_block(call, index), worker);
+            walk(first, rows, history, outputs, sum_of(index), b == first_block(call, index), worker);
         }
     }
 

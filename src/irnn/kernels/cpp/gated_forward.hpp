@@ -14,7 +14,7 @@ template <class T, class Cell> struct GateLayout {
 
     explicit GateLayout(const Call &call)
         : hidden(call.hidden), features(call.features), recurrent(Cell::gates * hidden),
-          columns(recurrent + (Cell::drives ? hidden : 0)), stride(whole_lines(columns + Columns<T>::wide)),
+          columns(recurrent + (Cell::drives ? hidden : 0)), stride(whole_lines(columns + Columns<T>::wide, sizeof(T))),
           rows((recurrent + columns) * sizeof(Index), false), w_hh(rows.as<Index>()), w_ih(w_hh + recurrent) {
         each_vector<T>(hidden, [this](Index first, auto vector) {
             const UnitsAt<decltype(vector), T> at(hidden, first);
@@ -26,10 +26,6 @@ template <class T, class Cell> struct GateLayout {
                 }
         });
         for (Index j = recurrent; j < columns; ++j) w_ih[j] = j - hidden;
-    }
-    static Index whole_lines(Index elements) {
-        const Index line = 64 / sizeof(T);
-        return ((elements + line - 1) / line | 1) * line;
     }
 };
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <new>
+#include <stdexcept>
 
 #include "call.hpp"
 
@@ -38,7 +39,7 @@ template <class T, int N> constexpr int count_of(T (&)[N]) { return N; }
 }  // namespace
 
 // Changes with every change of `Call` or of a function below.
-IRNN_EXPORT int irnn_interface_version() { return 6; }
+IRNN_EXPORT int irnn_interface_version() { return 7; }
 
 // The name of the index-th variant, best first, or null past the last.
 IRNN_EXPORT const char *irnn_variant_name(int index) {
@@ -70,15 +71,17 @@ IRNN_EXPORT std::int64_t irnn_history_row(const irnn::Call *call, int is_double)
     return irnn::history_row(*call, size) * size;
 }
 
-IRNN_EXPORT std::int64_t irnn_regression_rows(const irnn::Call *call) { return irnn::regression_rows(*call); }
+IRNN_EXPORT std::int64_t irnn_loss_rows(const irnn::Call *call) { return irnn::loss_rows(*call); }
 
 namespace {
-// 0, or 1 when memory ran out.
+// 0, or 1 when memory ran out, or 2 where a target is no class.
 int run(void (*pass)(const irnn::Call &), const irnn::Call *call) {
     try {
         pass(*call);
     } catch (const std::bad_alloc &) {
         return 1;
+    } catch (const std::out_of_range &) {
+        return 2;
     }
     return 0;
 }
@@ -92,8 +95,8 @@ IRNN_EXPORT int irnn_backward(const irnn::Call *call, int variant, int is_double
     return run(irnn::variants[variant]->backward[is_double], call);
 }
 
-IRNN_EXPORT int irnn_regression(const irnn::Call *call, int variant, int is_double) {
-    return run(irnn::variants[variant]->regression[is_double], call);
+IRNN_EXPORT int irnn_loss(const irnn::Call *call, int variant, int is_double) {
+    return run(irnn::variants[variant]->loss[is_double], call);
 }
 
 IRNN_EXPORT void irnn_step(irnn::Step *step, int variant, int is_double) {

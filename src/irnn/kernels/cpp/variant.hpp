@@ -11,11 +11,13 @@
 #include "transcendental.hpp"
 #include "narrow.hpp"
 #include "forward.hpp"
+#include "outputs.hpp"
 #include "backward.hpp"
 #include "cells.hpp"
 #include "gated_forward.hpp"
 #include "gated_backward.hpp"
-#include "regression.hpp"
+#include "heads.hpp"
+#include "loss.hpp"
 #include "optimizers.hpp"
 // clang-format on
 
@@ -34,10 +36,10 @@ template <class T> void backward(const Call &call) {
     else simple_backward<T>(call);
 }
 
-template <class T> void regression(const Call &call) {
-    if (call.cell == lstm_cell) regression_of<T, GatedNetwork<T, Lstm>>(call);
-    else if (call.cell == gru_cell) regression_of<T, GatedNetwork<T, Gru>>(call);
-    else regression_of<T, SimpleNetwork<T>>(call);
+template <class T> void loss(const Call &call) {
+    if (call.cell == lstm_cell) loss_of<T, GatedNetwork<T, Lstm>>(call);
+    else if (call.cell == gru_cell) loss_of<T, GatedNetwork<T, Gru>>(call);
+    else loss_of<T, SimpleNetwork<T>>(call);
 }
 
 }  // namespace
@@ -49,6 +51,6 @@ template <class T> void regression(const Call &call) {
                                            SUPPORTED,                           \
                                            {forward<float>, forward<double>},   \
                                            {backward<float>, backward<double>}, \
-                                           {regression<float>, regression<double>}, \
+                                           {loss<float>, loss<double>},         \
                                            {apply_step<float>, apply_step<double>}}; \
     }

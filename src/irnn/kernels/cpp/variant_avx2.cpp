@@ -1,8 +1,10 @@
 // 256-bit vectors and fused multiply-add: 16 registers hold a tile of 4 rows x 3 vectors.
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <stdexcept>
 #include <type_traits>
 
 #include "call.hpp"

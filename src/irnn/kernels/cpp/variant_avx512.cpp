@@ -1,8 +1,10 @@
 // 512-bit vectors: 32 registers hold a tile of 8 rows x 3 vectors.
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <stdexcept>
 #include <type_traits>
 
 #include "call.hpp"

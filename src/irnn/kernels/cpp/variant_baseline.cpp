@@ -1,8 +1,10 @@
 // Whatever the compiler targets by default: SSE2 on x86-64, NEON on 64-bit ARM.
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <stdexcept>
 #include <type_traits>
 
 #include "call.hpp"

@@ -8,7 +8,7 @@ from kernel_problems import error
 
 from irnn.kernels import native, reference
 from irnn.kernels.gated_calls import CELLS
-from irnn.kernels.regression import Regression
+from irnn.kernels.loss import Loss
 from irnn.models.network import build
 from irnn.optimizers.adam import Adam
 from irnn.spec import registry
@@ -54,7 +54,7 @@ def expected(cell, T, B, F, H, bias):
 
 def measured(cell, T, B, F, H, bias, dtype, kernel):
     own = parameters(cell, F, H, dtype, bias)
-    step = Regression(*own, cell=cell, kernel=kernel)
+    step = Loss(*own, cell=cell, kernel=kernel)
     inputs, targets = batch(T, B, F, dtype)
     step(inputs.flip(0), targets + 1)  # leaves room and gradients that must not matter
     loss = step(inputs, targets)
@@ -76,7 +76,7 @@ def test_gated_loss_and_gradients_match_the_reference(T, B, F, H, cell, dtype, k
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("B", [1, 16, 23, 300])
-def test_gated_regression_is_bitwise_independent_of_the_number_of_threads(B, cell, kernel, threads):
+def test_gated_loss_is_bitwise_independent_of_the_number_of_threads(B, cell, kernel, threads):
     sizes = (cell, 12, B, 2, 50, True, torch.float32, kernel)
     threads(1)
     alone = measured(*sizes)

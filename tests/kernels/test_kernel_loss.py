@@ -7,7 +7,7 @@ import torch
 from kernel_problems import error
 
 from irnn.kernels import reference
-from irnn.kernels.regression import Regression
+from irnn.kernels.loss import Loss
 
 NAMES = ("w_ih", "w_hh", "b_ih", "b_hh", "w_out", "b_out")
 
@@ -51,7 +51,7 @@ def expected(T, B, F, H, nonlinearity, bias):
 
 def measured(T, B, F, H, nonlinearity, bias, dtype, kernel):
     own = parameters(F, H, dtype, bias)
-    step = Regression(*own, nonlinearity=nonlinearity, kernel=kernel)
+    step = Loss(*own, nonlinearity=nonlinearity, kernel=kernel)
     inputs, targets = batch(T, B, F, dtype)
     step(inputs.flip(0), targets + 1)  # leaves room and gradients that must not matter
     loss = step(inputs, targets)
@@ -85,13 +85,13 @@ def test_steps_that_no_gradient_reaches_add_nothing_and_are_not_visited(kernel):
             own[1].mul_(0.01)
         inputs, targets = batch(T, B, F, torch.float32)
         inputs[0] = start
-        Regression(*own, nonlinearity="relu", kernel=kernel)(inputs, targets)
+        Loss(*own, nonlinearity="relu", kernel=kernel)(inputs, targets)
         gradients.append([p.grad.clone() for p in own])
     assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
 
 
 @pytest.mark.parametrize("B", [1, 16, 23, 300])
-def test_regression_is_bitwise_independent_of_the_number_of_threads(B, kernel, threads):
+def test_loss_is_bitwise_independent_of_the_number_of_threads(B, kernel, threads):
     sizes = (30, B, 2, 50, "relu", True, torch.float32, kernel)
     threads(1)
     alone = measured(*sizes)
@@ -104,7 +104,7 @@ def test_nan_in_a_batch_reaches_the_loss_and_the_gradients(kernel):
     own = parameters(2, 20, torch.float32)
     inputs, targets = batch(9, 10, 2, torch.float32)
     inputs[3, 4, 0] = torch.nan
-    loss = Regression(*own, nonlinearity="relu", kernel=kernel)(inputs, targets)
+    loss = Loss(*own, nonlinearity="relu", kernel=kernel)(inputs, targets)
     assert loss.isnan()
     assert own[1].grad.isnan().any()
 
@@ -114,15 +114,15 @@ def test_gradients_are_written_where_they_are_and_replace_what_was_there(kernel)
     flat = torch.full((sum(p.numel() for p in own),), 7.0)
     for p, piece in zip(own, flat.split([p.numel() for p in own]), strict=True):
         p.grad = piece.view_as(p)
-    step = Regression(*own, nonlinearity="relu", kernel=kernel)
+    step = Loss(*own, nonlinearity="relu", kernel=kernel)
     step(*batch(9, 10, 2, torch.float32))
     assert own[0].grad.data_ptr() == flat.data_ptr()
     assert not (flat == 7.0).any()
 
 
-def test_regression_refuses_what_does_not_fit():
+def test_loss_refuses_what_does_not_fit():
     own = parameters(2, 20, torch.float32)
-    step = Regression(*own, nonlinearity="relu")
+    step = Loss(*own, nonlinearity="relu")
     inputs, targets = batch(9, 10, 2, torch.float32)
     with pytest.raises(ValueError, match="targets is"):
         step(inputs, targets[:-1])
@@ -134,10 +134,10 @@ def test_regression_refuses_what_does_not_fit():
     with pytest.raises(ValueError, match="at least one"):
         step(inputs[:, :0], targets[:0])
     with pytest.raises(ValueError, match="the read-out has shapes"):
-        Regression(*own[:4], own[4][:, 1:].contiguous(), own[5], nonlinearity="relu")
+        Loss(*own[:4], own[4][:, 1:].contiguous(), own[5], nonlinearity="relu")
     with pytest.raises(ValueError, match=r"b_hh has shape \(19,\); expected \(20,\)"):
-        Regression(*own[:3], own[3][1:].contiguous(), *own[4:], nonlinearity="relu")
+        Loss(*own[:3], own[3][1:].contiguous(), *own[4:], nonlinearity="relu")
     with pytest.raises(ValueError, match=r"is torch\.float64; expected torch\.float32"):
-        Regression(*own[:4], own[4].double(), own[5], nonlinearity="relu")
+        Loss(*own[:4], own[4].double(), own[5], nonlinearity="relu")
     with pytest.raises(ValueError, match="expected contiguous float32"):
-        Regression(own[0], own[1].T, *own[2:], nonlinearity="relu")
+        Loss(own[0], own[1].T, *own[2:], nonlinearity="relu")
