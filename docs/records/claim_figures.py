@@ -9,14 +9,18 @@ from typing import Any
 import numpy as np
 from claims import HEADINGS, ROOT, Claim, groups, shown
 from claims import Run as Row
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from irnn.reporting.charts import chart_data
-from irnn.reporting.drawing import COLOURS
+from irnn.reporting.curve import Array
 from irnn.reporting.medians import median_curve
 from irnn.reporting.page import render_page
 from irnn.reporting.run import Run
 from irnn.reporting.select import select
 from irnn.reporting.summary import summarise
+from irnn.system import curves, pictures
+from irnn.system.curves import COLOURS
 
 LOWEST = {False: 2e-4, True: 1e-7}
 """Where the axis of losses begins; a claim on overfitting looks at losses long after a run is solved."""
@@ -35,32 +39,34 @@ def draw(claim: Claim, runs: Sequence[Row], target: Path) -> None:
 
     For a claim on overfitting the training MSE as well: one colour for each of the two losses.
     """
-    import matplotlib.pyplot as plt
+    with pictures.own_settings({"savefig.dpi": 110}):
+        figure(claim, runs).savefig(target, metadata={"Software": None})
 
-    curves = {run.run_id: run for run in select([str(claim.folder)]).runs}
+
+def figure(claim: Claim, runs: Sequence[Row]) -> Figure:
+    """Draw the figure of a claim, a panel beside the other."""
+    by_id = {run.run_id: run for run in select([str(claim.folder)]).runs}
     panels = groups(runs, (claim.panel,))
-    lines = colours_of(claim, runs)
-    figure, axes = plt.subplots(
-        1, len(panels), figsize=(1.5 + 4.6 * len(panels), 3.6), sharey=True, squeeze=False
-    )
-    for axis, ((panel,), members) in zip(axes[0], panels.items(), strict=True):
-        for (label, (colour, curve, chosen)), dashes in zip(
-            lines.items(), cycle(DASHES), strict=False
+    drawn = Figure(figsize=(1.5 + 4.6 * len(panels), 3.6), layout="constrained")
+    label = "MSE" if claim.overfitting else "held-out MSE"
+    ends = (LOWEST[claim.overfitting], 1.1 * TOP)
+    score = curves.Score(label, [(1 / 6, "")], most=TOP, ends=ends)
+    all_axes = drawn.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, ((panel,), members) in zip(all_axes, panels.items(), strict=True):
+        curves.prepare(axes, score)
+        for (name, (colour, curve, chosen)), dashes in zip(
+            colours_of(claim, runs).items(), cycle(DASHES), strict=False
         ):
-            if group := [run for run in members if run["run_id"] in chosen]:
-                own = [curves[run["run_id"]] for run in group]
-                draw_group(axis, own, curve, colour, dashes, label)
-        axis.axhline(1 / 6, color="0.4", linestyle="--", linewidth=0.8)
-        axis.set(yscale="log", ylim=(LOWEST[claim.overfitting], 1.1 * TOP), xlabel="updates")
-        axis.locator_params(axis="x", nbins=5)
-        axis.xaxis.set_major_formatter("{x:,.0f}")
+            if group := [by_id[run["run_id"]] for run in members if run["run_id"] in chosen]:
+                look = {"label": name, "colour": colour, "dashes": dashes, "width": 2.2}
+                draw_group(axes, group, curve, score, look)
+        axes.locator_params(axis="x", nbins=5)
         if len(panels) > 1:
-            axis.set_title(f"{HEADINGS.get(claim.panel, claim.panel)} {shown(panel)}", fontsize=9)
-        axis.legend(fontsize=7, handlelength=3)
-    axes[0][0].set_ylabel("MSE" if claim.overfitting else "held-out MSE")
-    figure.tight_layout()
-    figure.savefig(target, dpi=110)
-    plt.close(figure)
+            axes.set_title(f"{HEADINGS.get(claim.panel, claim.panel)} {shown(panel)}", fontsize=9)
+        axes.legend(fontsize=7, handlelength=3)
+    for axes in all_axes[1:]:
+        axes.set_ylabel("")
+    return drawn
 
 
 def colours_of(claim: Claim, runs: Sequence[Row]) -> dict[str, tuple[str, str, set[str]]]:
@@ -79,21 +85,26 @@ def colours_of(claim: Claim, runs: Sequence[Row]) -> dict[str, tuple[str, str, s
 
 
 def draw_group(
-    axis: Any, runs: Sequence[Run], curve: str, colour: str, dashes: Any, label: str
+    axes: Axes, runs: Sequence[Run], curve: str, score: curves.Score, look: dict[str, Any]
 ) -> None:
     """Draw the seeds of one group, and their median."""
     steps, held_out, training = median_curve(runs)
     median = {"curve": held_out, "train_curve": training}[curve]
-    style = {"color": colour, "linestyle": dashes, "linewidth": 2.2}
-    axis.plot(steps, np.minimum(median, TOP), label=label, **style)
-    for run in runs:
-        values = {"curve": run.curve.value, "train_curve": run.curve.train_loss}[curve]
-        known = np.isfinite(values)
-        points = run.curve.step[known], np.minimum(values[known], TOP)
-        axis.plot(*points, color=colour, linewidth=0.6, alpha=0.4)
+    own = [
+        points(run.curve.step, run.curve.value if curve == "curve" else run.curve.train_loss)
+        for run in runs
+    ]
+    curves.seeds(axes, own, score, [look["colour"]] * len(own))
+    curves.line(axes, points(steps, median), score, **look)
+    for run, each in zip(runs, own, strict=True):
         if run.status == "diverged":
-            end = points[0][-1], points[1][-1]
-            axis.plot(*end, "x", color=colour, markersize=6, markeredgewidth=1.5)
+            curves.explosion(axes, each, each[-1][0], score, colour=look["colour"])
+
+
+def points(steps: Array, values: Array) -> curves.Points:
+    """Pair a curve's updates with its losses, as far as they are finite."""
+    known = np.isfinite(values)
+    return list(zip(steps[known].tolist(), values[known].tolist(), strict=True))
 
 
 def report(claim: Claim) -> str:

@@ -1,23 +1,18 @@
-"""How every figure of a report looks: its axes, its legend, its colours, its numbers."""
+"""How every figure of a report is laid out: its axes, its title, its legend."""
 
 import io
 import math
 import textwrap
 from collections.abc import Sequence
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
-# Okabe & Ito's palette without its yellow, which thin lines on white lose.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-DASHES = ("-", "--", ":")
-MARKERS = ("o", "s", "D", "v")
+from irnn.system.curves import COLOURS, DASHES
+
 MOST_SERIES = len(COLOURS) * len(DASHES)
 
 _DPI = 160
-_DECADE = 10
 _LEGEND_WIDTH = 100  # characters of its font that the figure is wide
 _LEGEND_INCHES, _LETTER, _HANDLE = 6.2, 0.0525, 0.45
 _TITLE_LETTERS = 15  # to an inch
@@ -79,25 +74,3 @@ def add_legend(figure: Figure, names: Sequence[str]) -> None:
     legend = figure.legend(loc="lower center", ncols=_legend_columns(names), fontsize=7)
     for text in legend.get_texts():
         text.set_text(_folded(text.get_text()))
-
-
-def style(index: int) -> tuple[str, str, str]:
-    """Colour, dashes and marker of a series: what one of them repeats, another tells apart."""
-    dash = DASHES[index // len(COLOURS) % len(DASHES)]
-    return COLOURS[index % len(COLOURS)], dash, MARKERS[index % len(MARKERS)]
-
-
-def whole_numbers(axis: Any) -> None:
-    """Write an axis in whole numbers with commas."""
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-
-
-def plain_numbers(axis: Any) -> None:
-    """Write a logarithmic axis as 0.01, not as a power, and between decades where it has only one."""
-
-    def minor(value: float, _: object) -> str:
-        low, high = sorted(axis.get_view_interval())
-        return f"{value:g}" if low > 0 and high / low < _DECADE else ""
-
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_formatter(FuncFormatter(minor))

@@ -8,27 +8,19 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullFormatter
 
 from irnn.reporting import wording
 from irnn.reporting.charts import near
-from irnn.reporting.drawing import (
-    MOST_SERIES,
-    add_legend,
-    left_out,
-    new_axes,
-    plain_numbers,
-    style,
-    whole_numbers,
-)
+from irnn.reporting.drawing import MOST_SERIES, add_legend, left_out, new_axes
 from irnn.reporting.heatmap import Heatmap, heatmaps, ramp
 from irnn.reporting.settings import show
 from irnn.reporting.summary import Summary
-from irnn.system import pictures
+from irnn.system import curves, pictures
 from irnn.system.atomic import replacing
+from irnn.system.curves import plain_numbers, style, whole_numbers
 
 _VARYING = ("grid_[0-9]", "updates_to_*")
 _NAMES = ("learning_curves", "training_against_held_out", *_VARYING)
@@ -77,55 +69,38 @@ def write_figures(summary: Summary, data: Mapping[str, Any], folder: Path) -> li
     return written
 
 
-def _line(steps: Sequence[float], values: Sequence[float | None]) -> list[tuple[float, float]]:
-    """Pairs to draw; a loss that is not finite breaks the line, a huge one runs along the top."""
-    nan = float("nan")
-    return [(s, nan if v is None else min(v, _TOP)) for s, v in zip(steps, values, strict=True)]
-
-
 def learning_curves(data: Mapping[str, Any]) -> Figure:
     """Draw what `chart_data` gives: seeds thin, medians of groups thick, within `own_settings(STYLE)`."""
-    groups: Sequence[Mapping[str, Any]] = data["groups"]
-    metric = data["metric"]
-    names = [group["name"] for group in groups[:MOST_SERIES]]
-    figure, axes = new_axes(names=names, title=left_out(len(groups)))
-    groups = groups[:MOST_SERIES]
-    numbered = [(run, index) for index, group in enumerate(groups) for run in group["runs"]]
-    runs = [(run, index) for run, index in numbered if run["s"]]
-    # Many are drawn coarser: no printer resolves them, no SVG viewer opens them.
-    many = len(runs) > _MANY_RUNS
-    every = 4 if many else 1
-    seeds = [_line(run["s"][::every], run["h"][::every]) for run, _ in runs]
-    colours = [style(index)[0] for _, index in runs]
-    thin = LineCollection(seeds, colors=colours, linewidths=0.5, alpha=0.45, antialiased=not many)
-    thin.set_rasterized(many)
-    axes.add_collection(thin)
+    found: Sequence[Mapping[str, Any]] = data["groups"]
+    groups, metric = found[:MOST_SERIES], data["metric"]
+    names = [group["name"] for group in groups]
+    figure, axes = new_axes(names=names, title=left_out(len(found)))
+    trivial = [(each["at"], "") for each in metric["baselines"]]
+    score = curves.Score(f"held-out {metric['name']}", trivial, metric["higher"], most=_TOP)
+    curves.prepare(axes, score)
+    runs = [
+        (style(index)[0], run, _points(run))
+        for index, group in enumerate(groups)
+        for run in group["runs"]
+    ]
+    shown = [(colour, points) for colour, _, points in runs if points]
+    many = len(shown) > _MANY_RUNS
+    colours = [colour for colour, _ in shown]
+    curves.seeds(axes, [points for _, points in shown], score, colours, many=many)
     for index, group in enumerate(groups):
-        colour, dash, _ = style(index)
-        median = _line(group["median"]["s"], group["median"]["h"])
-        axes.plot(
-            [x for x, _ in median],
-            [y for _, y in median],
-            dash,
-            color=colour,
-            label=pictures.plain_label(group["name"]),
-        )
-        for run in group["runs"]:
-            finite = [min(value, _TOP) for value in run["h"] if value is not None]
-            for at, _ in run["e"]:
-                axes.plot([at], finite[-1:] or [_TOP], "x", color=colour, markersize=5)
-    for line in metric["baselines"]:
-        axes.axhline(line["at"], color="black", linewidth=0.8, linestyle=(0, (5, 3)))
-    if not metric["higher"]:
-        axes.set_yscale("log")
-    axes.autoscale_view()
+        colour, dashes, _ = style(index)
+        look: Any = {"label": group["name"], "colour": colour, "dashes": dashes, "width": 1.5}
+        curves.line(axes, _points(group["median"]), score, **look)
+    for colour, run, points in runs:
+        for at, _ in run["e"]:
+            curves.explosion(axes, points, at, score, colour=colour)
     axes.set_xlim(left=0)
-    axes.set_xlabel("updates")
-    axes.set_ylabel(f"held-out {metric['name']}")
-    whole_numbers(axes.xaxis)
-    plain_numbers(axes.yaxis)
     add_legend(figure, names)
     return figure
+
+
+def _points(curve: Mapping[str, Any]) -> curves.Points:
+    return list(zip(curve["s"], curve["h"], strict=True))
 
 
 def _lengths(data: Mapping[str, Any]) -> Figure:

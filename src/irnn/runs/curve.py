@@ -1,17 +1,25 @@
 """`curve.png`: how one run learned."""
 
+from __future__ import annotations
+
 import io
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irnn.runs.files import write_atomically
 from irnn.runs.metrics import read_records
 from irnn.spec.config import Config
-from irnn.system import pictures
+from irnn.system import curves, pictures
 from irnn.tasks.base import Task
 from irnn.tasks.metric import Metric, losses
 
-_HELD_OUT, _TRAINING, _EVENT = "#0072B2", "#E69F00", "#D55E00"  # Okabe & Ito's colours
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_HELD_OUT, _TRAINING = curves.COLOURS[0], curves.COLOURS[4]
+_HELD_OUT_LINE = {"label": "held-out", "colour": _HELD_OUT, "width": 2.0}
+_TRAINING_LINE = {"label": "training", "colour": _TRAINING, "width": 1.2}
 _CEILING = 100.0
 _ROOM = 1.8  # of the linear axis, in units of what the trivial answer scores
 _AXES = {
@@ -41,29 +49,27 @@ def _picture(
     metric = task.metric
     figure = Figure(figsize=(11, 4.6), dpi=120, layout="constrained")
     linear, logarithmic = figure.subplots(1, 2)
-    for axes in (linear, logarithmic):
-        _draw_events(axes, result["divergences"])
-        axes.set_xlabel("updates")
-        axes.xaxis.set_major_formatter("{x:,.0f}")
-        axes.grid(color="0.92")
-        axes.spines[["top", "right"]].set_visible(False)
-    linear.set_ylabel(_AXES[metric.name])
+    trivial = (metric.loss_baseline, _words(metric, metric.loss_baseline))
+    loss = curves.Score(_AXES[metric.loss], [trivial], ends=_log_ends(records, metric))
+    curves.prepare(logarithmic, loss)
+    _draw_losses(logarithmic, records, loss)
     if metric.name == "accuracy":
-        _draw_accuracy(linear, records, metric)
+        share = (metric.baseline, _words(metric, metric.baseline))
+        score = curves.Score(_AXES[metric.name], [share], higher=True, ends=(0, 1.02))
+        curves.prepare(linear, score)
+        held_out = [(r["step"], r.get(metric.key)) for r in records]
+        _draw_line(linear, held_out, score, _HELD_OUT_LINE)
+        curves.thresholds(linear, result["solved_at"], score, _HELD_OUT)
     else:
-        _draw_losses(linear, records, metric)
-        linear.set_ylim(0, _ROOM * metric.baseline)
+        score = replace(loss, log=False, ends=(0, _ROOM * metric.baseline))
+        curves.prepare(linear, score)
+        _draw_losses(linear, records, score)
+        curves.thresholds(logarithmic, result["solved_at"], loss, _HELD_OUT)
+        logarithmic.set_ylabel("")
+    for axes in (linear, logarithmic):
+        curves.explosions(axes, [event["step"] for event in result["divergences"]])
     linear.set_title("linear: leaving the plateau", fontsize=10)
-    _draw_losses(logarithmic, records, metric)
-    logarithmic.set_yscale("log")
-    logarithmic.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    _limit_log_axis(logarithmic, records, metric)
-    if metric.name == "accuracy":
-        logarithmic.set_ylabel(_AXES[metric.loss])
     logarithmic.set_title("logarithmic: getting precise", fontsize=10)
-    _draw_thresholds(
-        linear if metric.name == "accuracy" else logarithmic, result["solved_at"], metric
-    )
     linear.legend(loc="best", fontsize=9, framealpha=0.95)
     figure.suptitle(_title(result, config, task), fontsize=11)
     picture = io.BytesIO()
@@ -72,63 +78,28 @@ def _picture(
     return picture
 
 
-def _draw_losses(axes: Any, records: list[dict[str, Any]], metric: Metric) -> None:
-    for place, (label, color, width) in enumerate(
-        (("training", _TRAINING, 1.2), ("held-out", _HELD_OUT, 2.0))
-    ):
-        _draw_line(axes, [(r["step"], losses(r)[place]) for r in records], label, color, width)
-    _draw_baseline(axes, metric.loss_baseline, metric)
-
-
-def _draw_accuracy(axes: Any, records: list[dict[str, Any]], metric: Metric) -> None:
-    points = [(r["step"], r.get(metric.key)) for r in records]
-    _draw_line(axes, points, "held-out", _HELD_OUT, 2.0)
-    _draw_baseline(axes, metric.baseline, metric)
-    axes.set_ylim(0, 1.02)
+def _draw_losses(axes: Axes, records: list[dict[str, Any]], score: curves.Score) -> None:
+    for place, look in enumerate((_TRAINING_LINE, _HELD_OUT_LINE)):
+        _draw_line(axes, [(r["step"], losses(r)[place]) for r in records], score, look)
 
 
 def _draw_line(
-    axes: Any, points: list[tuple[int, float | None]], label: str, color: str, width: float
+    axes: Axes, points: curves.Points, score: curves.Score, look: dict[str, Any]
 ) -> None:
-    known = [point for point in points if point[1] is not None]
-    if known:
-        axes.plot(*zip(*known, strict=True), label=label, color=color, linewidth=width)
+    """Draw what is known: not every record has both losses, so a missing one breaks nothing."""
+    curves.line(axes, [point for point in points if point[1] is not None], score, **look)
 
 
-def _draw_baseline(axes: Any, height: float, metric: Metric) -> None:
-    label = f"{metric.baseline_meaning}: {height:.4g}"
-    axes.axhline(height, color="0.35", linestyle="--", linewidth=1, label=label)
+def _words(metric: Metric, height: float) -> str:
+    return f"{metric.baseline_meaning}: {height:.4g}"
 
 
-def _draw_events(axes: Any, events: list[dict[str, Any]]) -> None:
-    for number, event in enumerate(events):
-        label = f"diverged ({len(events)})" if number == 0 else None
-        axes.axvline(event["step"], color=_EVENT, linestyle=":", linewidth=1.5, label=label)
-
-
-def _draw_thresholds(axes: Any, solved_at: dict[str, int | None], metric: Metric) -> None:
-    lines = [f"held-out first {'above' if metric.better == 'higher' else 'below'}"]
-    for threshold, step in solved_at.items():
-        lines.append(f"{threshold:>7}  {'never' if step is None else f'at {step:,}'}")
-        if step is not None:
-            axes.plot(step, float(threshold), "o", color=_HELD_OUT, markersize=6)
-    axes.text(
-        0.03,
-        0.04,
-        "\n".join(lines),
-        transform=axes.transAxes,
-        family="monospace",
-        fontsize=9,
-        bbox={"boxstyle": "round", "facecolor": "white", "edgecolor": "0.8", "alpha": 0.9},
-    )
-
-
-def _limit_log_axis(axes: Any, records: list[dict[str, Any]], metric: Metric) -> None:
+def _log_ends(records: list[dict[str, Any]], metric: Metric) -> tuple[float, float] | None:
     drawn = [loss for record in records for loss in losses(record) if loss]
-    if drawn:
-        lowest = min(min(drawn) / 2, 0.003 * metric.loss_baseline)
-        highest = min(max(max(drawn) * 2, 3 * metric.loss_baseline), _CEILING)
-        axes.set_ylim(lowest, highest)
+    if not drawn:
+        return None
+    lowest = min(min(drawn) / 2, 0.003 * metric.loss_baseline)
+    return lowest, min(max(max(drawn) * 2, 3 * metric.loss_baseline), _CEILING)
 
 
 def _title(result: dict[str, Any], config: Config, task: Task) -> str:
