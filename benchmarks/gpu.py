@@ -132,7 +132,8 @@ def time_update(plan: Plan, runs: int, T: int, B: int = BATCH, updates: int = 16
     pack = pack_for(plan, runs, T, B, updates)
 
     def several() -> None:
-        pack.position.zero_()
+        pack.standing[..., 2].zero_()  # from the first slot again, and not halted
+        pack.standing[..., 1].zero_()
         for _ in range(updates):
             pack.update()
 
@@ -189,7 +190,7 @@ def time_parts(quick: bool) -> object:
         ("132 runs T=150", PACKED, 132, 150),
         ("132 runs T=1000", PACKED, 132, 1000),
     ):
-        pack = pack_for(plan, runs, T, BATCH, 2)
+        pack = pack_for(plan, runs, T, BATCH, 4)  # so that none halts after two
         machine = pack.machine
         whole: list[tuple[object, ...]] = []
 

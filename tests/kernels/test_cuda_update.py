@@ -186,7 +186,7 @@ def test_a_run_stops_at_its_first_update_that_is_not_finite_and_others_go_on(bad
     ]  # fmt: skip
     assert not math.isfinite(outcomes[2][1].loss)
     assert all(each[0].applied for each in outcomes)
-    assert hurt.standing[0].tolist() == [[4, 0], [2, 1]]
+    assert hurt.standings(4) == [[4, 1, 4, 4], [2, 1, 3, 4]]
 
 
 def test_evaluation_gives_the_error_of_every_row_with_the_weights_of_every_run(machine):

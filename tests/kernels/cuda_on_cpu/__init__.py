@@ -1,6 +1,7 @@
 """The CUDA kernels on the CPU: compiled with the C++ compiler, run as fibers; see shim.hpp."""
 
 import ctypes
+import hashlib
 import os
 import shutil
 import subprocess
@@ -23,7 +24,9 @@ class OnCpu:
     """A machine (`irnn.kernels.cuda.pack.Machine`) that needs no GPU."""
 
     def __init__(self, plan: Plan, folder: Path) -> None:
-        name = "_".join(option.split("=")[-1] for option in plan.defines())
+        own = [path.read_bytes() for path in (*sorted(SOURCE.iterdir()), *sorted(HERE.glob("*pp")))]
+        digest = hashlib.sha256(b"".join(own)).hexdigest()[:12]
+        name = "_".join([*(option.split("=")[-1] for option in plan.defines()), digest])
         library = folder / f"plan_{name}.so"
         if not library.exists():
             beside = library.with_suffix(f".{os.getpid()}")

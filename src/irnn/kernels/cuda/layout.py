@@ -13,6 +13,12 @@ class Numbers(ctypes.Structure):
     ]
 
 
+class Standing(ctypes.Structure):
+    """`struct Standing`: where a run stands between two updates."""
+
+    _fields_ = [(name, ctypes.c_int64) for name in ("count", "halted", "slot", "end")]
+
+
 class Record(ctypes.Structure):
     """`struct Record`: what one update of one run did."""
 

@@ -7,12 +7,13 @@ same bits alone and in a pack.
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy
 import torch
 from torch import Tensor
 
-from irnn.kernels.cuda.layout import Call, Numbers, Record, Sizes
+from irnn.kernels.cuda.layout import Call, Numbers, Record, Sizes, Standing
 from irnn.kernels.cuda.plan import Plan, chunks_of
 
 RULES = ("sgd", "adam", "rmsprop")  # in the order of `Rule` of source/call.cuh
@@ -70,8 +71,9 @@ class Pack:
         gradient: (N, P), of the last update, before clipping.
         scales: (N, P), factors on the learning rate.
         state: three running averages of the optimizer, (N, P) each; see `irnn.kernels.descent`.
-        inputs: (slots, N, T, B, F), and targets: (slots, N, B).
+        inputs: (slots, N, T, B, F), and targets: (slots, N, B); those of one run lie together.
         rates: (slots, N), learning rates.
+        standing: (2, N, 4): by turns, where each run stands, see `Standing`.
     """
 
     def __init__(
@@ -99,8 +101,8 @@ class Pack:
         self._whole = room(6, runs, width)
         pieces = self._whole[:, :, : self.count].unbind()
         self.parameters, self.gradient, self.scales, *self.state = pieces
-        self.inputs = room(slots, runs, steps, batch, plan.F)
-        self.targets = room(slots, runs, batch)
+        self.inputs = room(runs, slots, steps, batch, plan.F).transpose(0, 1)
+        self.targets = room(runs, slots, batch).transpose(0, 1)
         self.rates = room(slots, runs)
         rows = (runs, batch, steps)
         self.history = room(*rows, sizes.history_row, zero=False)
@@ -111,7 +113,7 @@ class Pack:
         self.errors = room(runs, batch, zero=False)
         self.measures = room(runs, self.blocks, 2, dtype=torch.float64, zero=False)
         self.numbers = room(runs, ctypes.sizeof(Numbers), dtype=torch.uint8)
-        self.standing = room(2, runs, 2, dtype=torch.int64)
+        self.standing = room(2, runs, len(Standing._fields_), dtype=torch.int64)
         self.records = room(slots, runs, ctypes.sizeof(Record), dtype=torch.uint8)
         self.position = room(1, dtype=torch.int64)
         self._call = self._make_call(steps, batch, width)
@@ -150,20 +152,32 @@ class Pack:
 
     def set_numbers(self, each: Sequence[Numbers]) -> None:
         """Set every run's optimizer."""
-        content = b"".join(bytes(one) for one in each)
-        self.numbers.copy_(_bytes(content).view(self.runs, -1))
+        for run, one in enumerate(each):
+            self.set_number(run, one)
+
+    def set_number(self, run: int, one: Numbers) -> None:
+        """Set one run's optimizer."""
+        self.numbers[run].copy_(torch.frombuffer(bytearray(bytes(one)), dtype=torch.uint8))
 
     def begin(self, counts: Sequence[int], halted: bool = False) -> None:
-        """Begin a stretch: the next update uses slot 0.
+        """Begin a stretch of all runs: the next update uses slot 0.
 
         Args:
             counts: how many steps each run has made.
             halted: whether nothing is to be changed, nor recorded.
         """
-        standing = torch.tensor([[[count, halted] for count in counts]] * 2)
-        self.standing.copy_(standing)
         self.position.zero_()
         self.records.zero_()
+        self.stand([(count, halted, 0, self.slots) for count in counts])
+
+    def stand(self, each: Sequence[Sequence[int]]) -> None:
+        """Say where every run stands, as `Standing`; between updates."""
+        self.standing.copy_(torch.tensor([list(map(tuple, each))] * 2))
+
+    def standings(self, updates: int) -> list[list[int]]:
+        """Wait, and give where every run stands after so many updates since `begin`, as `Standing`."""
+        found: list[list[int]] = self.standing[updates % 2].tolist()
+        return found
 
     def update(self) -> None:
         """Launch the next update; nothing waits for it."""
@@ -181,10 +195,20 @@ class Pack:
 
         None is for updates after one that was not applied: a run stops there, and nothing changes it.
         """
-        made = bytes(self.records[:updates].cpu().numpy().tobytes())
-        records = (Record * (updates * self.runs)).from_buffer_copy(made)
-        result = [_outcome(record) for record in records]
-        return [result[at : at + self.runs] for at in range(0, len(result), self.runs)]
+        return [[*map(_outcome, each)] for each in self._recorded(self.records[:updates])]
+
+    def outcomes_of(self, run: int, updates: int) -> list[Outcome]:
+        """Wait, and give what the first updates of one run's stretch did, all of which were made."""
+        outcomes = map(_outcome, self._recorded(self.records[:updates, run]))
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    @staticmethod
+    def _recorded(records: Tensor) -> list[Any]:
+        """Read records (..., bytes) as nested lists of `Record`'s fields."""
+        kind = numpy.dtype([("norm", "f8"), ("loss", "f4"), ("outcome", "i4")])
+        assert kind.itemsize == ctypes.sizeof(Record)
+        read: list[Any] = records.cpu().contiguous().numpy().view(kind)[..., 0].tolist()
+        return read
 
     def evaluate(self, inputs: Tensor, targets: Tensor, errors: Tensor) -> None:
         """Write answer minus target of every row of inputs (N, T, B, F), targets (N, B), to errors (N, B).
@@ -220,11 +244,6 @@ def point_at_batch(call: Call, inputs: Tensor, targets: Tensor) -> None:
     call.target_slot, call.target_run = targets.stride()[:2]
 
 
-def _outcome(record: Record) -> Outcome | None:
-    if not record.outcome:
-        return None
-    return Outcome(record.loss, record.norm, bool(record.outcome & 4), bool(record.outcome & 2))
-
-
-def _bytes(content: bytes) -> Tensor:
-    return torch.frombuffer(bytearray(content), dtype=torch.uint8)
+def _outcome(record: tuple[float, float, int]) -> Outcome | None:
+    norm, loss, outcome = record
+    return Outcome(loss, norm, bool(outcome & 4), bool(outcome & 2)) if outcome else None

@@ -11,9 +11,10 @@ struct Numbers {
 };
 enum Rule { SGD, ADAM, RMSPROP };
 
-// How far a run has come: optimizer steps made; whether one was refused, after which nothing is done.
+// How far a run has come: optimizer steps made; whether it is halted, as after an update that was refused: then nothing
+// of it is computed nor changed; the slot of its next update, and the slot at which it halts by itself.
 struct Standing {
-    Index count, halted;
+    Index count, halted, slot, end;
 };
 
 // What one update did. `outcome`: 1 it was made, 2 applied, 4 clipped.
@@ -44,7 +45,17 @@ struct Call {
     const float *rates;          // (slots, N): learning rate
     float *state[3];             // (N, P): running averages of the optimizer
     const Numbers *numbers;      // (N,)
-    Standing *standing;          // (2, N): before updates of even and of odd slots
+    Standing *standing;          // (2, N): before updates of even and of odd positions
     Record *records;             // (slots, N)
-    Index *position;             // (1,): the slot of the next update
+    Index *position;             // (1,): how many updates of all runs were begun
 };
+
+// Where a run stands before an update; `position` is how many were begun before that.
+__device__ __forceinline__ Standing &standing_of(const Call &call, Index position, Index run) {
+    return call.standing[(position & 1) * call.runs + run];
+}
+
+// Whether a run was halted before the last update already: what no kernel of the present one can change.
+__device__ __forceinline__ bool is_idle(const Call &call, Index run) {
+    return standing_of(call, 0, run).halted && standing_of(call, 1, run).halted;
+}

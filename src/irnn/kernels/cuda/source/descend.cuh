@@ -16,6 +16,8 @@ extern "C" __global__ void __launch_bounds__(WORKERS) gather(const __grid_consta
     double *const room = reinterpret_cast<double *>(all);
     const Index run = blockIdx.y;
     const int p = blockIdx.x * WORKERS + threadIdx.x;
+    if (p == 0 && run == 0) ++*call.position;  // nobody else reads it in this launch
+    if (is_idle(call, run)) return;
     float total = 0.f;
     if (p < W_OUT) {
         int row = (p - W_HH) / H, column = (p - W_HH) % H;
@@ -46,7 +48,6 @@ extern "C" __global__ void __launch_bounds__(WORKERS) gather(const __grid_consta
         for (int warp = 1; warp < WORKERS / 32; ++warp) square += room[2 * warp], largest = fmax(largest, room[2 * warp + 1]);
         double *const to = call.measures + (run * call.blocks + blockIdx.x) * 2;
         to[0] = square, to[1] = largest;
-        if (blockIdx.x == 0 && run == 0) ++*call.position;  // nobody else reads it in this launch
     }
 }
 
@@ -91,8 +92,13 @@ __device__ __forceinline__ float moved(const Numbers &n, float parameter, float 
 extern "C" __global__ void __launch_bounds__(WORKERS) descend(const __grid_constant__ Call call) {
     IRNN_SHARED(all);
     double *const room = reinterpret_cast<double *>(all);
-    const Index run = blockIdx.y, slot = *call.position - 1;
-    const Standing before = call.standing[(slot & 1) * call.runs + run];
+    const Index run = blockIdx.y, position = *call.position - 1;
+    const Standing before = standing_of(call, position, run);
+    const int p = blockIdx.x * WORKERS + threadIdx.x;
+    if (before.halted) {
+        if (p == 0) standing_of(call, position + 1, run) = before;
+        return;
+    }
     const Numbers &numbers = call.numbers[run];
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     if (warp == 0) {
@@ -128,13 +134,12 @@ extern "C" __global__ void __launch_bounds__(WORKERS) descend(const __grid_const
         else norm = norm * INFINITY;
     }
     const bool applied = is_finite((double)loss) && is_finite(norm), clipped = applied && norm > numbers.max_norm;
-    const int p = blockIdx.x * WORKERS + threadIdx.x;
-    if (p == 0 && !before.halted) call.records[slot * call.runs + run] = {norm, loss, 1 + 2 * applied + 4 * clipped};
+    const Index slot = before.slot;
     if (p == 0) {
-        Standing &after = call.standing[(slot + 1 & 1) * call.runs + run];
-        after.count = before.count + (applied && !before.halted), after.halted = before.halted || !applied;
+        call.records[slot * call.runs + run] = {norm, loss, 1 + 2 * applied + 4 * clipped};
+        standing_of(call, position + 1, run) = {before.count + applied, !applied || slot + 1 == before.end, slot + 1, before.end};
     }
-    if (p >= PARAMETERS || before.halted || !applied) return;
+    if (p >= PARAMETERS || !applied) return;
     const Slope slope{(float)unit, (float)(clipped ? numbers.max_norm / (norm / unit) : unit), (float)numbers.l2_penalty};
     const Index i = run * call.parameters_run + p;
     const float rate = call.scales[i] * call.rates[slot * call.runs + run], parameter = call.parameters[i];

@@ -31,6 +31,7 @@ __device__ __forceinline__ void read_tile(float (&v)[TILE], const float *from, i
 
 extern "C" __global__ void __launch_bounds__(ADDERS, ADDERS > 192 ? 1 : 2) sum_products(const __grid_constant__ Call call) {
     IRNN_SHARED(all);
+    if (is_idle(call, blockIdx.z)) return;
     const int T = (int)call.steps, run = blockIdx.z, group = blockIdx.y / (int)call.kept, chunk = blockIdx.y % (int)call.kept;
     const Index first = (Index)run * call.batch + (Index)group * G;
     const int others = (int)call.batch - group * G, rows = others < G ? others : G;

@@ -158,11 +158,10 @@ struct Walk {
     Place at;
     Lane me;
     Room room;
-    Index slot;
+    Index slot = 0;
     const float *parameters;
     __device__ Walk(const Call &call, float *all)
-        : call(call), at(call), room(all), slot(call.position ? *call.position : 0),
-          parameters(call.parameters + at.run * call.parameters_run) {}
+        : call(call), at(call), room(all), parameters(call.parameters + at.run * call.parameters_run) {}
     __device__ Inputs inputs() const {
         const float *from = call.inputs + slot * call.input_slot + at.run * call.input_run + at.first * call.input_batch;
         return {from, call.input_time, call.input_batch, call.input_feature, room.ring};
@@ -261,7 +260,10 @@ __device__ __forceinline__ void walk_back(const Walk &walk, const Matrix &matrix
 
 extern "C" __global__ void __launch_bounds__(THREADS, IRNN_BLOCKS) walk(const __grid_constant__ Call call) {
     IRNN_SHARED(all);
-    const Walk walk(call, all);
+    Walk walk(call, all);
+    const Standing standing = standing_of(call, *call.position, walk.at.run);
+    if (standing.halted) return;
+    walk.slot = standing.slot;
     const Matrix matrix{walk.parameters, walk.room.staged};
     stage(walk.parameters, walk.room.staged);
     float h[R];
