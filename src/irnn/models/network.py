@@ -13,6 +13,7 @@ from irnn.models.recurrent import RNN
 from irnn.models.stepped import SteppedLayer
 from irnn.spec.choices import Dtype
 from irnn.spec.config import Config
+from irnn.system.shared import whole_process
 
 DTYPES = {Dtype.float32: torch.float32, Dtype.float64: torch.float64}
 
@@ -85,7 +86,10 @@ def build(
     """
     head = Regression() if head is None else head
     dtype = DTYPES[config.runtime.dtype]
-    with torch.random.fork_rng(devices=[]):  # PyTorch's own starts, overwritten below
+    with (
+        whole_process,
+        torch.random.fork_rng(devices=[]),
+    ):  # PyTorch's own starts, overwritten below
         recurrent = config.model.layer(
             input_size,
             start=config.init.weights,

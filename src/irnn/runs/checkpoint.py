@@ -20,6 +20,7 @@ from irnn.runs.files import write_atomically
 from irnn.runs.reading import UnreadableError, open_regular
 from irnn.runs.schemas import DamagedError, unreadable
 from irnn.system.atomic import Guard, unguarded
+from irnn.system.shared import whole_process
 
 MOST_BYTES = 64 << 30
 _MARK = b"irnn sha256 "
@@ -53,7 +54,11 @@ def load(path: Path, device: torch.device) -> dict[str, Any]:
         DamagedError: It is not what was written, or holds more than tensors and plain values.
     """
     try:
-        with open_regular(path, MOST_BYTES) as stream, warnings.catch_warnings():
+        with (
+            whole_process,
+            open_regular(path, MOST_BYTES) as stream,
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore")  # what it warns of is refused below
             _check_whole(stream)
             stream.seek(0)

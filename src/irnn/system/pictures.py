@@ -14,6 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from irnn.system.shared import whole_process
+
 _OURS = {"text.parse_math": False, "text.usetex": False}
 _NOT_DRAWN_BY = "backend"  # whom we draw with, we say ourselves
 
@@ -45,7 +47,7 @@ def own_settings(style: Mapping[str, Any] | None = None) -> Iterator[None]:
     load()
     from matplotlib import rc_context, rcParamsDefault
 
-    with warnings.catch_warnings():
+    with whole_process, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of characters that the font lacks: a box stands for them
         settings: Any = dict(rcParamsDefault)
         del settings[_NOT_DRAWN_BY]

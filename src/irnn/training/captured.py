@@ -36,6 +36,10 @@ class CapturedStretch:
             Tensor  # (slots, 4): loss, gradient's norm, clipped, applied; NaN where none was made
         )
 
+    def slots_for(self, inputs: Tensor) -> int:
+        """See `Stretch`."""
+        return stretch.slots_for(inputs)
+
     def __call__(self, batches: Sequence[Batch], rates: Sequence[float]) -> list[Update]:
         """See `Stretch`."""
         optimizer, count = self._updater.optimizer, len(batches)
@@ -59,7 +63,7 @@ class CapturedStretch:
         return made
 
     def _make(self, inputs: Tensor, targets: Tensor) -> None:
-        slots = stretch.slots_for(inputs)
+        slots = self.slots_for(inputs)
         self._inputs = inputs.new_zeros(slots, *inputs.shape)
         self._targets = targets.new_zeros(slots, *targets.shape)
         self._rates = self._rates.new_zeros(slots)

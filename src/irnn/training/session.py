@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,6 +24,7 @@ from irnn.spec.options import plain
 from irnn.system import screen
 from irnn.tasks.base import Task
 from irnn.training import hardware
+from irnn.training.company import Company
 from irnn.training.display import Display, summary
 from irnn.training.divergence import Event
 from irnn.training.loop import Interrupted, fit
@@ -44,6 +45,7 @@ def run(
     *,
     say: Callable[[str], None] = screen.say,
     ending: Sequence[signal.Signals] = ENDING,
+    company: Company | None = None,
 ) -> dict[str, Any]:
     """Train a run to its end, continuing where it stands; a finished one is answered from its folder.
 
@@ -53,6 +55,7 @@ def run(
         display: shows the run.
         say: shows the summary of a run that is finished already.
         ending: signals after which the run writes a checkpoint and ends.
+        company: the runs that it is trained with, in a pack; its signals count then instead.
 
     Returns:
         What is in `result.json`.
@@ -94,9 +97,11 @@ def run(
                 deterministic=runtime.deterministic,
             )
             | provenance.plugins(config)
-            | provenance.scored(task, getattr(config.stop, task.metric.key)),
+            | provenance.scored(task, getattr(config.stop, task.metric.key))
+            | ({"pack": company.seats} if company else {}),
         )
-        return _train(config, directory, device, kernel, slow_because, display, ending)
+        signals = nullcontext(company.signals) if company else _signals(ending)
+        return _train(config, directory, device, kernel, slow_because, display, signals, company)
 
 
 def _finished(
@@ -135,20 +140,23 @@ def _train(
     kernel: str,
     slow_because: Sequence[str],
     show: MakeDisplay,
-    ending: Sequence[signal.Signals],
+    received: AbstractContextManager[list[int]],
+    company: Company | None,
 ) -> dict[str, Any]:
     name = run_id(config)
-    trainer = Trainer(config, name, directory, device)
+    trainer = Trainer(config, name, directory, device, company)
     resumed = trainer.resume()
     try:
         display = show(directory.log, trainer.total_updates, trainer.task)
     except OSError as error:
         raise storage_error(directory.log, error) from error
-    with display, _signals(ending) as signals:
+    with display, received as signals:
         display.say(f"{'continuing' if resumed else 'run'} {name}")
         display.say(f"  folder {directory.path}")
         threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
         display.say(f"  {device}{threads}, kernel {kernel}, {config.runtime.dtype.value}")
+        if company is not None:
+            display.say(f"  in a pack of {company.seats}")
         for what, fact in trainer.task.facts().items():
             display.say(f"  {what} {fact}")
         for reason in (hardware.why_device(config, device), *slow_because):

@@ -51,7 +51,8 @@ class Updater:
     norm is beyond the precision where nothing is clipped; a norm beyond 1.8e308 is not finite anywhere.
     For optimizers that keep squares, a `clip.max_norm` whose square overflows counts as the largest that
     does not (9.2e18 in float32).
-    The first `integrators` units of a layer are those that `optim.integrator_lr_scale` is about.
+    The first `integrators` units of a layer are those that `optim.integrator_lr_scale` is about. What makes
+    updates in stretches is made by `in_stretches`; by default, by `stretch.of`.
 
     Parameters that need no gradient stay as they are. `kernel` names what computes the recurrence.
 
@@ -59,7 +60,14 @@ class Updater:
         ValueError: No parameter needs a gradient, or they differ in dtype or device.
     """
 
-    def __init__(self, model: Network, optim: Optimizer, clip: Clip, integrators: int = 0) -> None:
+    def __init__(
+        self,
+        model: Network,
+        optim: Optimizer,
+        clip: Clip,
+        integrators: int = 0,
+        in_stretches: stretch.Maker | None = None,
+    ) -> None:
         self.model = model
         self.max_norm = math.inf if clip.max_norm is None else clip.max_norm
         self.flat = FlatParameters(trained(model))
@@ -83,7 +91,7 @@ class Updater:
             for module in model.modules()
             for name, parameter in module._parameters.items()
         ]
-        self._stretch = stretch.of(self)
+        self._stretch = (in_stretches or stretch.of)(self)
         if self._stretch is not None and self._stretch.kernel:
             self.kernel = self._stretch.kernel
         self._descent = None
@@ -111,7 +119,7 @@ class Updater:
 
     def slots_for(self, inputs: Tensor) -> int:
         """Say from how many batches like this `several` learns at once: one, where each is made alone."""
-        return 1 if self._stretch is None else stretch.slots_for(inputs)
+        return 1 if self._stretch is None else self._stretch.slots_for(inputs)
 
     def several(self, batches: Sequence[stretch.Batch], factors: Sequence[float]) -> list[Update]:
         """Learn from batches in order, until an update is not applied, which is the last that is given.

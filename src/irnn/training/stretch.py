@@ -46,6 +46,9 @@ class Stretch(Protocol):
     def __call__(self, batches: Sequence[Batch], rates: Sequence[float]) -> list[Update]:
         """Learn from up to `slots_for` batches, until an update is not applied, which is the last given."""
 
+    def slots_for(self, inputs: Tensor) -> int:
+        """Say for how many batches with inputs like these there is room."""
+
 
 @dataclass
 class Pace:
@@ -70,6 +73,10 @@ class Pace:
 def slots_for(inputs: Tensor) -> int:
     """Say for how many updates with inputs of this size there is room in a stretch."""
     return max(1, min(_MOST, _ROOM // (inputs.numel() * inputs.element_size())))
+
+
+Maker = Callable[["Updater"], "Stretch | None"]
+"""Makes what makes an updater's updates in stretches; see `of`."""
 
 
 def of(updater: Updater) -> Stretch | None:

@@ -19,6 +19,7 @@ from irnn.spec.choices import Policy
 from irnn.spec.config import Config, total_updates
 from irnn.tasks.data import TaskData
 from irnn.training import longer
+from irnn.training.company import Company, Saver
 from irnn.training.divergence import (
     Event,
     Reference,
@@ -37,8 +38,15 @@ class Trainer:
     """The parts of a run, and one method for each thing that `irnn.training.loop.fit` does with them."""
 
     def __init__(
-        self, config: Config, name: str, directory: RunDirectory, device: torch.device
+        self,
+        config: Config,
+        name: str,
+        directory: RunDirectory,
+        device: torch.device,
+        company: Company | None = None,
     ) -> None:
+        self._company = company
+        self._saver = Saver(directory, company.save_seconds if company else 0.0)
         self.config, self.name, self.directory, self.device = config, name, directory, device
         self.total_updates = total_updates(config)
         self.task = config.task
@@ -66,7 +74,8 @@ class Trainer:
         if count := config.init.calibration_sequences:
             config.init.calibrate(self.model.recurrent, self.data.calibration(count, restarts))
         integrators = config.init.integrators(config.model.hidden_size)
-        self.updater = Updater(self.model, config.optim, config.clip, integrators)
+        in_stretches = self._company.in_stretches if self._company else None
+        self.updater = Updater(self.model, config.optim, config.clip, integrators, in_stretches)
 
     def _weights(self) -> dict[str, Any]:
         return copy.deepcopy(
@@ -137,7 +146,7 @@ class Trainer:
     def checkpoint_is_due(self) -> bool:
         """Save every `checkpoint.every` updates; after the evaluation, if one is due."""
         regular = self.progress.step % self.config.checkpoint.every == 0
-        return regular and not self.evaluation_is_due()
+        return regular and self._saver.is_time() and not self.evaluation_is_due()
 
     def budget_is_used_up(self) -> bool:
         """Say whether one of the budgets is reached."""
@@ -248,7 +257,7 @@ class Trainer:
             "good": self._good,
             "progress": self.progress.plain(),
         }
-        checkpoint.save(self.directory.last, content, self.directory.confirm)
+        self._saver.save_last(content)
 
     def _save_best(self) -> None:
         content = {
@@ -257,7 +266,7 @@ class Trainer:
             self.metric.key: self.progress.value,
             "model": self.model.state_dict(),
         }
-        checkpoint.save(self.directory.best, content, self.directory.confirm)
+        self._saver.save_best(content)
 
     def resume(self) -> bool:
         """Continue from `last.pt`, or from a shorter run's (see `longer`); say whether there was one.

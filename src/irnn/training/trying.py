@@ -13,6 +13,7 @@ from irnn.models.heads import EVERY, Head, Regression
 from irnn.models.initialization import Shape
 from irnn.seeding import generator, stream_key
 from irnn.spec.config import Config, ConfigError
+from irnn.system.shared import whole_process
 
 SEQUENCES = 16
 """Of a task; enough to meet most of its classes."""
@@ -124,9 +125,11 @@ def _expect(name: str, given: Any, shape: tuple[int, ...]) -> None:
 
 @contextmanager
 def _global_generator_untouched(who: str) -> Iterator[None]:
-    before = torch.random.get_rng_state()
-    yield
-    if not torch.equal(torch.random.get_rng_state(), before):
+    with whole_process:
+        before = torch.random.get_rng_state()
+        yield
+        touched = not torch.equal(torch.random.get_rng_state(), before)
+    if touched:
         raise _UnusableError(
             f"{who} draws from PyTorch's global generator, so that no run could be repeated; "
             "draw from what is given"

@@ -5,11 +5,13 @@ import hashlib
 import os
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 from irnn.kernels.cuda.layout import Call, Sizes
 from irnn.kernels.cuda.plan import SOURCE, Plan
 
+_ONE_AT_A_TIME = threading.Lock()
 HERE = Path(__file__).parent
 COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
 
@@ -39,4 +41,8 @@ class OnCpu:
         self, name: str, grid: tuple[int, int, int], threads: int, room: int, call: Call
     ) -> None:
         assert room <= 1 << 16
+        with _ONE_AT_A_TIME:  # the shim's threads and shared memory are of the process
+            self._launch(name, grid, threads, call)
+
+    def _launch(self, name: str, grid: tuple[int, int, int], threads: int, call: Call) -> None:
         getattr(self._library, f"launch_{name}")(ctypes.byref(call), *grid, threads)

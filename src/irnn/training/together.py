@@ -1,0 +1,162 @@
+"""Train runs of one shape together on one GPU: each by a thread of its own, which has a seat of a pack.
+
+A run that ends gives its seat to the next one that waits, so that any number of runs streams through.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from irnn.kernels.cuda.pack import Machine, Pack
+from irnn.kernels.cuda.plan import Plan, choose
+from irnn.models.network import build
+from irnn.seeding import generator
+from irnn.spec.config import Config
+from irnn.system.helpers import HelperError
+from irnn.system.machine import available_cores
+from irnn.training import hardware, memory, stretch
+from irnn.training.company import Company
+from irnn.training.packed import Driver, PackedStretch, slots_of
+from irnn.training.step import Updater
+
+T = TypeVar("T")
+MachineOf = Callable[[Plan], Machine]
+
+_MOST_BUSY = 8  # threads beside the driver that work at once; they share one interpreter
+_GPU_SHARE = 0.8  # of its free memory
+_SEATS_EACH = 2  # for a multiprocessor: while some runs score and save, others fill the GPU
+
+
+class Together:
+    """Trains runs that have the shape of the first.
+
+    Args:
+        first: one of them.
+        seats: runs at once.
+        device: of all.
+        machine_of: makes what runs the kernels of a plan.
+
+    Raises:
+        ValueError: There are no kernels for this network.
+    """
+
+    def __init__(
+        self, first: Config, seats: int, device: torch.device, machine_of: MachineOf
+    ) -> None:
+        self._alone = plan_of(first)
+        packed = choose(
+            self._alone.H, self._alone.F, tanh=self._alone.tanh, bias=self._alone.bias, packed=True
+        )
+        self._machine, self._device = machine_of(self._alone), device
+        inputs = _batch_like(first)
+        pack = Pack(
+            packed, machine_of(packed), runs=seats, steps=inputs.shape[0], batch=inputs.shape[1],
+            slots=slots_of(inputs), device=device,
+        )  # fmt: skip
+        self.seats = seats
+        self.driver = Driver(pack, device, busy=min(_MOST_BUSY, available_cores()))
+
+    def train(
+        self, jobs: Sequence[T], train_one: Callable[[T, Company], None], signals: list[int]
+    ) -> None:
+        """Train runs until none is left, or a signal came.
+
+        Args:
+            jobs: as many as there are, of which a seat takes one after the other.
+            train_one: trains one in the company of others; it raises nothing.
+            signals: what came to the process, filled meanwhile.
+
+        Raises:
+            HelperError: There are no threads to be had.
+            Exception: What ended the pack; every run that was under way has failed with it.
+        """
+        waiting, there, broken = deque(jobs), [0], threading.Event()
+
+        def sit(run: int) -> None:
+            company = Company(partial(self._stretch, run), signals, self.seats)
+            try:
+                with self._stream(), self.driver.working:
+                    while not (signals or broken.is_set()):
+                        try:
+                            job = waiting.popleft()
+                        except IndexError:
+                            break
+                        train_one(job, company)
+            finally:
+                there[0] -= 1
+                self.driver.wake()
+
+        threads = []
+        try:
+            for run in range(min(self.seats, len(jobs))):
+                there[0] += 1
+                thread = threading.Thread(target=sit, args=(run,), name=f"run {run}", daemon=True)
+                thread.start()
+                threads.append(thread)
+        except RuntimeError as error:  # this user may have no more: fewer seats are used
+            there[0] -= 1
+            if not threads:
+                raise HelperError(f"{error}; see `ulimit -u`") from error
+        try:
+            with hardware.subnormals_flushed():
+                self.driver.drive(lambda: there[0] == 0)
+        finally:
+            broken.set()
+            for thread in threads:
+                thread.join()
+
+    def _stretch(self, run: int, updater: Updater) -> stretch.Stretch | None:
+        """Seat a run; one that turns out to be of another shape is trained beside the others."""
+        if updater.cuda_plan() != self._alone:
+            return stretch.of(updater)
+        return PackedStretch(updater, self._machine, self._alone, self.driver, run)
+
+    @contextmanager
+    def _stream(self) -> Iterator[None]:
+        """Let a thread's own work on the GPU not wait for what the pack learns."""
+        if self._device.type != "cuda":
+            yield
+            return
+        with torch.cuda.stream(torch.cuda.Stream()):  # type: ignore[no-untyped-call]
+            yield
+
+
+def plan_of(config: Config) -> Plan:
+    """Lay out the kernels of a run's network, alone.
+
+    Raises:
+        ValueError: There are none.
+    """
+    network = build(config, generator(0, "plan"), config.task.input_size, config.task.head)
+    found = Updater(network, config.optim, config.clip, in_stretches=lambda _: None).cuda_plan()
+    if found is None:
+        raise ValueError("there are no CUDA kernels for this network")
+    return found
+
+
+def _batch_like(config: Config) -> Tensor:
+    """Give inputs of a batch's shape (T, B, F), without memory."""
+    return torch.empty(config.task.steps, config.batch_size, config.task.input_size, device="meta")
+
+
+def seats_on(config: Config, device: torch.device) -> int:
+    """Say how many runs like this a GPU should train at once: enough to fill it, that fit into its memory."""
+    free, _ = torch.cuda.mem_get_info(device)
+    fill = _SEATS_EACH * torch.cuda.get_device_properties(device).multi_processor_count
+    return max(1, min(fill, int(_GPU_SHARE * free) // seat_bytes(config)))
+
+
+def seat_bytes(config: Config) -> int:
+    """Estimate the bytes of a run in a pack on its GPU: its own, and those of its seat."""
+    inputs = _batch_like(config)
+    T, B, F = inputs.shape
+    padded = config.model.hidden_size + F + 8
+    states = 2 * T * B * padded * 4
+    partials = -(-B // 2) * config.model.hidden_size * padded * 4
+    return memory.needed(config) + states + partials + slots_of(inputs) * 4 * (inputs.numel() + B)
