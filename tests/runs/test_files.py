@@ -3,6 +3,7 @@ import json
 import os
 import pickle
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from irnn.runs.files import StorageError, storage_error, write_atomically, write
 from irnn.runs.metrics import MetricsFile, read_records
 from irnn.runs.ownership import BusyError
 from irnn.spec.config import ConfigError
+from irnn.system.atomic import replacing
 
 
 @pytest.fixture
@@ -167,3 +169,34 @@ def test_starting_over_forgets_all_but_the_lock(tmp_path: Path) -> None:
             "checkpoints",
         }
         assert not list(directory.last.parent.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_a_process_leaves_nothing_beside_a_file_it_was_writing(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    (tmp_path / "answers.csv").write_text("old")
+    pid = os.fork()
+    if pid == 0:  # as fresh as a command: no handlers
+        signal.signal(number, signal.SIG_DFL)
+        with replacing(tmp_path / "answers.csv") as beside:
+            beside.write_text("half")
+            os.kill(os.getpid(), number)
+        os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    assert os.WIFSIGNALED(status)
+    assert os.WTERMSIG(status) == number
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"answers.csv": "old"}
+
+
+def test_a_signal_with_a_handler_stays_with_its_handler(tmp_path: Path) -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
+    try:
+        with replacing(tmp_path / "file") as beside:
+            beside.write_text("whole")
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == [signal.SIGTERM]
+    assert (tmp_path / "file").read_text() == "whole"

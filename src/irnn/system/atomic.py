@@ -4,9 +4,12 @@ import contextlib
 import errno
 import os
 import secrets
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 _NOT_FOR_FOLDERS = (errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 
@@ -23,19 +26,54 @@ def replacing(path: Path, guard: Guard = unguarded) -> Iterator[Path]:
     """Give a file beside `path` to write; then make it durable, and rename it into place.
 
     The guard is asked between the two. Whatever goes wrong, an older file of that name is still whole,
-    and nothing is left beside it.
+    and nothing is left beside it, but by what ends a process at once (SIGKILL, a power cut).
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
+    with _signals_raised():
+        try:
+            yield beside
+            make_durable(beside)
+            guard()
+            beside.replace(path)
+            make_durable(path.parent)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+            raise
+
+
+class _Ended(BaseException):
+    """A signal came that ends this process."""
+
+
+@contextmanager
+def _signals_raised() -> Iterator[None]:
+    """Raise where SIGTERM or SIGHUP would end this process at once; it ends by them after the context.
+
+    A signal that has a handler, or is ignored, stays with whoever said so.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ending = [
+        each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL
+    ]
+    received: list[int] = []
+
+    def end(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        if len(received) == 1:
+            raise _Ended
+
     try:
-        yield beside
-        make_durable(beside)
-        guard()
-        beside.replace(path)
-        make_durable(path.parent)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        raise
+        for each in ending:
+            signal.signal(each, end)
+        yield
+    finally:
+        for each in ending:
+            signal.signal(each, signal.SIG_DFL)
+        if received:
+            os.kill(os.getpid(), received[0])
 
 
 def make_durable(path: Path) -> None:
