@@ -4,6 +4,7 @@ import ast
 import hashlib
 import inspect
 import sys
+import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,11 +67,25 @@ def of_class(cls: type[Any]) -> Source:
     Raises:
         OSError: It is nowhere.
     """
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    module = _module_of(cls)
+    file = getattr(sys.modules.get(module), "__file__", None)
     if file is not None and Path(file).is_file():
         path = Path(file)
-        return of_plugin("", path.stem, path, path.parent, cls.__module__.rpartition(".")[0])
-    return Source("", cls.__module__, {f"{cls.__qualname__}.py": inspect.getsource(cls).encode()})
+        return of_plugin("", path.stem, path, path.parent, module.rpartition(".")[0])
+    return Source("", module, {f"{cls.__qualname__}.py": inspect.getsource(cls).encode()})
+
+
+def _module_of(cls: type[Any]) -> str:
+    """Name the module that a class is written in.
+
+    One that is made by a call, `type("Mine", (Task,), {...})`, says `abc`, which makes it: there a function
+    of its, or else its base, knows.
+    """
+    if cls.__module__ != "abc":
+        return cls.__module__
+    functions = (item for item in vars(cls).values() if inspect.isfunction(item))
+    written = (item.__module__ for item in functions if item.__module__ != "abc")
+    return next(written, None) or _module_of(cls.__bases__[0])
 
 
 def _imported(text: bytes, file: Path, root: Path, package: str) -> Iterator[Path]:
@@ -99,5 +114,11 @@ def _below(module: str, root: Path, package: str) -> Iterator[Path]:
     own = package.split(".") if package else []
     if own and parts[: len(own)] == own:
         yield root.joinpath(*parts[len(own) :])
-    elif not own or own[0] != parts[0]:
+    elif (not own or own[0] != parts[0]) and not _is_library(root):
         yield root.joinpath(*parts)  # beside it, as a script imports
+
+
+def _is_library(folder: Path) -> bool:
+    """Whether what lies in a folder is installed there: what a file imports beside itself is not its own."""
+    places = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return str(folder) in places or folder.name in ("site-packages", "dist-packages")
