@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from irnn import predict, report
+from irnn import report
+from irnn.prediction import command as predict
 from irnn.runs.identity import run_id
 from irnn.spec.command import read_command
 from irnn.spec.composition import Composer, compose_config
@@ -79,7 +80,7 @@ def test_a_command_of_a_page_is_one(page: str, words: list[str]) -> None:
         else:
             compose_config(command.overrides, command.groups)
     elif program == "irnn-predict":
-        predict._parser().parse_args(rest)
+        predict.parse(rest)
     elif program == "irnn-report":
         report.parser().parse_args(rest)
     else:

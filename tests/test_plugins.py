@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
-import irnn
-from irnn.predict import main as predict
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import group_name, run_id
 from irnn.spec import plugins
@@ -142,28 +141,13 @@ def test_a_run_keeps_a_copy_of_the_code_and_names_it(lab: Path) -> None:
     assert sorted(used["files"]) == ["gain.py", "shapes.py"]
 
 
-def test_predictions_use_code_only_where_it_is_named_and_say_if_it_changed(
-    lab: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with plugins.forgotten():
-        config = mine(*SMALL)
-        run(config)
-    path = RunDirectory.of(config).path
-    (path / "source" / "my_lab" / "gain.py").write_text("raise SystemExit('executed')")
-    with plugins.forgotten():
-        assert predict([str(path)]) == 2
-        assert "init=my_gain is of a plug-in; name it" in capsys.readouterr().err
-    with plugins.forgotten():
-        assert predict([str(path), "--plugins", "my_lab"]) == 0
-        assert "changed" not in capsys.readouterr().err
-    folder(lab, {"gain.py": GAIN + "# changed\n"})
-    with plugins.forgotten():
-        assert predict([str(path), "--plugins", "my_lab"]) == 0
-        assert "the code of init=my_gain has changed" in capsys.readouterr().err
-    with plugins.forgotten():
-        with pytest.raises(ConfigError, match="is of a plug-in"):
-            assert irnn.load_run(path).config
-        assert irnn.load_run(path, plugins=lab).config.init.name == "my_gain"
+def test_what_a_plug_in_prints_is_no_part_of_an_answer(lab: Path, capfd) -> None:
+    """`--cfg job` is read by programs."""
+    folder(lab, {"loud.py": "print('loading: : my lab')\nimport sys\nsys.stdout.write('{')\n"})
+    assert main(["plugins=my_lab", "init=my_gain", "--cfg", "job"]) == 0
+    out, said = capfd.readouterr()
+    assert yaml.safe_load(out)["init"]["name"] == "my_gain"
+    assert said == "loading: : my lab\n{"
 
 
 def test_help_and_refusals_know_a_plug_ins_options_and_settings(lab: Path) -> None:
@@ -202,7 +186,7 @@ def test_a_configuration_travels_to_a_process_that_has_not_loaded_the_plug_in(la
         config = mine("init.gain=3")
         name, packed = run_id(config), pickle.dumps(config)
     assert run_id(pickle.loads(packed)) == name
-    folder(lab, {"gain.py": GAIN + "# changed\n"})
+    folder(lab, {"gain.py": GAIN + "CHANGED = True\n"})
     with pytest.raises(ConfigError, match="has changed since this was asked for"):
         pickle.loads(packed)
     said = worker._outcome(packed, ["init=my_gain"], print)

@@ -20,11 +20,11 @@ from irnn.prediction.answers import (
     screen_lines,
     writing,
 )
+from irnn.prediction.command import parse
 from irnn.prediction.drawn import CHUNK_STEPS, check_drawn, chunks
 from irnn.prediction.trained import load_run
 from irnn.system import screen
 from irnn.system.machine import forget_binding
-from irnn.version import ShowVersion
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,15 +39,6 @@ if TYPE_CHECKING:
 _STATES = 1 << 24  # hidden values of one forward pass: bounds the memory of kernels that keep them
 _MOST_STATES = 1 << 30  # of one sequence: 4 GiB
 
-DESCRIPTION = """\
-Show what a trained network answers: sequences of its task with the right answer and the network's.
-Sequences are drawn from a stream that training never saw. Those of (value, mask), as of the adding
-problem, can be read from a file."""
-FORMAT = """\
-A CSV file has one row per step and the columns sequence,value,mask, and step where the rows are in
-another order; a sequence is known by any name; sequences may differ in length. Commas, semicolons or
-tabs part the columns. An NPY file holds an array (N, T, 2) of (value, mask). A pipe will do for both."""
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command: 0, 2 with a message for what cannot be done, 1 where the answer could not be shown."""
@@ -60,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(argv: Sequence[str] | None, shown: screen.Shown) -> int:
     shown.is_all = True
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = parse(sys.argv[1:] if argv is None else argv)
         shown.is_all = arguments.output is None
         _predict(arguments)
     except SystemExit as ended:  # argparse's: it has said what there is to say
@@ -77,53 +68,17 @@ def _main(argv: Sequence[str] | None, shown: screen.Shown) -> int:
     return 2
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "irnn-predict", description=DESCRIPTION, epilog=FORMAT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    parser.add_argument("--version", action=ShowVersion)
-    parser.add_argument(
-        "run",
-        metavar="RUN",
-        nargs="?",
-        help="a run folder, as made by irnn-train, or a run id in IRNN_RUNS",
-    )
-    parser.add_argument("--samples", type=int, metavar="N", help="sequences to draw (default 10)")
-    parser.add_argument(
-        "--seq-len", type=int, metavar="T", help="their length (default: as trained)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="which sequences to draw (default 0)")
-    parser.add_argument(
-        "--data",
-        metavar="DIR",
-        help="where the task's files are, as task.root (default: as trained)",
-    )
-    parser.add_argument(
-        "--plugins", metavar="FOLDER", help="code that the run's options are of, as in irnn-train"
-    )
-    parser.add_argument("--input", type=Path, metavar="FILE", help="answer these: CSV or NPY")
-    parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="write all answers to a CSV file"
-    )
-    return parser
-
-
 def _predict(arguments: argparse.Namespace) -> None:
     if arguments.input and (arguments.samples is not None or arguments.seq_len is not None):
         raise InputError("--input brings its own sequences: leave --samples and --seq-len out")
     from irnn.runs.finding import find_run
-    from irnn.runs.layout import CONFIG
     from irnn.spec.groups import Groups
     from irnn.spec.plugins import with_plugins
-    from irnn.spec.saved import changed_code
     from irnn.tasks.adding import Adding
 
     folder = find_run(arguments.run)
-    with_plugins([f"plugins={arguments.plugins}"] if arguments.plugins else [], Groups())
-    config, model = load_run(folder)
-    for difference in changed_code(folder / CONFIG, config):
-        screen.complain(f"irnn-predict: {difference}")
+    with_plugins(arguments.plugins, Groups())
+    config, model = load_run(folder, changed_code=arguments.changed_code)
     config = _with_data(config, arguments.data)
     task = config.task
     if not isinstance(task, Adding):

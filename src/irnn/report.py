@@ -23,6 +23,7 @@ from irnn.reporting.select import check_found, select
 from irnn.reporting.summary import Summary, summarise_tasks
 from irnn.reporting.write import write_report
 from irnn.runs.finding import runs_root
+from irnn.spec import plugin_words
 from irnn.system import screen
 from irnn.version import ShowVersion
 
@@ -93,10 +94,9 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         help="keep only runs with these settings; KEY=1,2 accepts either",
     )
-    parser.add_argument(
-        "--plugins",
-        metavar="FOLDER",
-        help="code that the runs' task is of, as in irnn-train: reports need it for published rows only",
+    plugin_words.add_option(
+        parser,
+        "code that the runs' task is of, as in irnn-train: reports need it for published rows only",
     )
     parser.add_argument(
         "--sweep",
@@ -116,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _report(argv: Sequence[str] | None, shown: screen.Shown) -> int:
     shown.is_all = True
     try:
-        arguments = parser().parse_args(argv)
+        arguments = plugin_words.parse(parser(), sys.argv[1:] if argv is None else argv)
     except SystemExit as ended:  # argparse's: it has said what there is to say
         return int(ended.code or 0)
     shown.is_all = arguments.out is None
@@ -126,8 +126,7 @@ def _report(argv: Sequence[str] | None, shown: screen.Shown) -> int:
     try:
         if arguments.format and arguments.watch:
             raise ValueError("--format prints the table once; leave --watch out")
-        if arguments.plugins:
-            _load_plugins(arguments.plugins)
+        _load_plugins(arguments.plugins)
         if arguments.serve is not None:
             return _serve(arguments, _typed(argv))
         loaded = _watch(arguments, console) if arguments.watch else _load(arguments)
@@ -205,11 +204,12 @@ def _threshold(text: str) -> float:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _load_plugins(named: str) -> None:
-    from irnn.spec.plugins import load, without_plugins
+def _load_plugins(words: Sequence[str]) -> None:
+    if words:
+        from irnn.spec.plugins import load
 
-    for name in without_plugins([f"plugins={named}"])[1]:
-        load(name)
+        for name in plugin_words.without_plugins(words)[1]:
+            load(name)
 
 
 def _load(arguments: argparse.Namespace, cache: Cache | None = None) -> Loaded:

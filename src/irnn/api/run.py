@@ -25,10 +25,12 @@ class Run:
 
     Args:
         path: the run's folder.
+        changed_code: whether it answers although the code of its task or model has changed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, changed_code: bool = False) -> None:
         self.path = path
+        self._changed_code = changed_code
         self._directory = RunDirectory(path)
 
     @property
@@ -80,10 +82,11 @@ class Run:
 
         Raises:
             InputError: There is no checkpoint yet, or it is damaged.
+            ConfigError: The code of a plug-in's task or model has changed since.
         """
         from irnn.prediction.trained import load_run
 
-        _, model = load_run(self.path)
+        _, model = load_run(self.path, changed_code=self._changed_code)
         return model
 
     def predict(self, inputs: "Tensor | ArrayLike") -> "Tensor":
@@ -136,12 +139,15 @@ class Run:
             Inputs (T, N, F), time first, and targets (N,) or (N, K).
 
         Raises:
-            ConfigError: The task has no such sequences.
+            ConfigError: The task has no such sequences, or a plug-in's code of it has changed since.
         """
         from irnn.api.configuration import sequences
         from irnn.spec.checks import check
+        from irnn.spec.saved import refuse_changed_code
 
         config = self.config
+        if not self._changed_code:
+            refuse_changed_code(self._directory.config, config)
         if seq_len is not None:
             config = replace(config, task=replace(config.task, seq_len=seq_len))
         config = replace(config, seed=seed)
@@ -160,12 +166,16 @@ def _in_blocks(batch: "Tensor", model: "Network") -> "Iterator[Tensor]":
     yield from torch.split(batch, max(1, min(512, _STATES // size)), dim=1)
 
 
-def load_run(run: str | Path, *, plugins: str | Path | None = None) -> Run:
+def load_run(
+    run: str | Path, *, plugins: str | Path | None = None, changed_code: bool = False
+) -> Run:
     """Load a run, finished or not.
 
     Args:
         run: its folder, or its run id in the folder of runs (IRNN_RUNS, or `runs`).
         plugins: where the code is that its options are of, as in `plugins=my_lab`.
+        changed_code: whether it may answer although the code of its task or model has changed since it was
+            trained; without, that is an error.
 
     Raises:
         InputError: There is no such run.
@@ -182,4 +192,4 @@ def load_run(run: str | Path, *, plugins: str | Path | None = None) -> Run:
         raise InputError(str(error)) from None
     if not (folder / layout.CONFIG).is_file():
         raise InputError(f"{folder} is not a run folder: it has no {layout.CONFIG}")
-    return Run(folder)
+    return Run(folder, changed_code=changed_code)

@@ -11,11 +11,16 @@ if TYPE_CHECKING:
     from irnn.spec.config import Config
 
 
-def load_run(folder: Path) -> tuple["Config", "Network"]:
+def load_run(folder: Path, *, changed_code: bool = False) -> tuple["Config", "Network"]:
     """Load the best network of a run, on the CPU.
+
+    Args:
+        folder: of the run.
+        changed_code: whether the code of its task or model may be another than it was trained with.
 
     Raises:
         InputError: The folder is not that of a run with a checkpoint, or damaged.
+        PluginError: The code has changed.
     """
     from irnn.models.network import build
     from irnn.runs import checkpoint
@@ -25,7 +30,8 @@ def load_run(folder: Path) -> tuple["Config", "Network"]:
     from irnn.seeding import generator
     from irnn.spec.choices import Device, KernelName
     from irnn.spec.config import ConfigError
-    from irnn.spec.saved import load_config
+    from irnn.spec.saved import changed_code as changed
+    from irnn.spec.saved import load_config, refuse_changed_code
 
     import torch  # isort: skip
 
@@ -39,6 +45,8 @@ def load_run(folder: Path) -> tuple["Config", "Network"]:
     if not directory.best.exists():
         raise InputError(f"{folder} has no checkpoint yet: train it first")
     config = load_config(directory.config)
+    if not changed_code:
+        refuse_changed_code(directory.config, config)
     _check_size(directory.best, config)
     runtime = replace(config.runtime, device=Device.cpu, kernel=KernelName.auto)
     try:
@@ -58,9 +66,10 @@ def load_run(folder: Path) -> tuple["Config", "Network"]:
             f"{directory.best} does not fit {directory.config}: its weights have other names or shapes; "
             "one of the two files is of another run"
         ) from error
-    # A folder may have another name by now, or an id of an older irnn.
+    # A folder may have another name by now, or an id of an older irnn; with other code the id is another.
     saved_by = content.get("run_id")
-    if saved_by not in (None, run_id(config), folder.resolve().name):
+    known = (None, run_id(config), folder.resolve().name)
+    if saved_by not in known and not changed(directory.config, config):
         raise InputError(
             f"{directory.best} is of run {saved_by}, and {directory.config} is not: put the run's own file "
             "back, or train it again with force=true"

@@ -8,6 +8,10 @@ class ConfigError(ValueError):
     """A setting that cannot work; the message names key, value and what would be accepted."""
 
 
+class PluginError(ConfigError):
+    """A plug-in that cannot be used; the message names file and line."""
+
+
 class PublishedError(ConfigError):
     """A table of published rows that cannot be read; the message names file, line, column and value."""
 

@@ -6,33 +6,27 @@ What is loaded stays loaded; where its files have changed since, it is loaded an
 """
 
 import importlib
-import importlib.machinery
 import importlib.util
-import keyword
-import os
 import re
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from irnn.spec import registry, source_code
-from irnn.spec.errors import ConfigError, PublishedError
-from irnn.spec.groups import Groups, conf_dir
+from irnn.spec.errors import ConfigError, PluginError, PublishedError
+from irnn.spec.groups import Groups
+from irnn.spec.plugin_files import check_name, check_yaml, execute, stamps
+from irnn.spec.plugin_words import named_by_variable, without_plugins
 
 if TYPE_CHECKING:
     from importlib import metadata
 
-VARIABLE, ENTRY_POINTS = "IRNN_PLUGINS", "irnn.plugins"
-_WORD = re.compile(r"\+{0,2}plugins=(.*)", re.DOTALL)
-_LEFT_OUT = re.compile(r"_.*|test_.*|.*_test|conftest|setup")
+ENTRY_POINTS = "irnn.plugins"
 
 
 @dataclass(frozen=True)
@@ -58,32 +52,7 @@ class Plugin:
         return folder if folder.is_dir() and not self.word.endswith(".py") else None
 
 
-class PluginError(ConfigError):
-    """A plug-in that cannot be used; the message names file and line."""
-
-
 _loaded: dict[str, Plugin] = {}
-
-
-def without_plugins(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Take `plugins=` out of overrides: those that are left, and what was named.
-
-    Raises:
-        PluginError: It names nothing.
-    """
-    kept: list[str] = []
-    named: list[str] = []
-    for word in words:
-        if not (found := _WORD.fullmatch(word)):
-            kept.append(word)
-            continue
-        value = found[1].strip()
-        inside = value[1:-1] if re.fullmatch(r"\[.*\]", value, re.DOTALL) else value
-        names = [each.strip().strip("'\"") for each in inside.split(",")]
-        if not all(names):
-            raise PluginError(f"{word}: must name a folder, a file or a package: plugins=my_lab")
-        named += names
-    return kept, named
 
 
 def with_plugins(words: Sequence[str], groups: Groups) -> tuple[list[str], Groups]:
@@ -93,7 +62,7 @@ def with_plugins(words: Sequence[str], groups: Groups) -> tuple[list[str], Group
         PluginError: One cannot be used; nothing of it is left.
     """
     kept, named = without_plugins(words)
-    named += [each for each in re.split(rf"[,{os.pathsep}]", os.environ.get(VARIABLE, "")) if each]
+    named += named_by_variable()
     plugins = [load(name) for name in dict.fromkeys([*named, *groups.plugins])]
     installed = [load_installed(point) for point in entry_points()]
     conf = [plugin.conf for plugin in (*plugins, *installed)]
@@ -145,7 +114,7 @@ def load(name: str) -> Plugin:
     if path.is_dir() or path.is_file():
         path = path.resolve()
         known = _loaded.get(str(path))
-        return known if known and known.files == _stamps(path) else _load_path(name, path)
+        return known if known and known.files == stamps(path) else _load_path(name, path)
     if re.fullmatch(r"[A-Za-z_][\w.]*", name):
         return _loaded.get(name) or _load_package(name)
     raise PluginError(f"plugins={name}: no such folder, file or package")
@@ -154,17 +123,17 @@ def load(name: str) -> Plugin:
 def _load_path(name: str, path: Path) -> Plugin:
     root = path if path.is_dir() else path.parent
     package = re.sub(r"\W", "_", path.stem)
-    files = _stamps(path)
+    files = stamps(path)
     if not files:
         raise PluginError(f"plugins={name}: {path} has no Python file; it needs one, as my_task.py")
-    _check_name(name, package, path)
+    check_name(name, package, path)
     plugin = Plugin(str(path), package, root, files)
     with _all_or_nothing(plugin, name):
         registry.drop(plugin.word)  # what it registered before it changed
         if path.is_file():
-            _execute(package, path, None)
+            execute(package, path, None)
         else:
-            _execute(package, root / "__init__.py", [str(root)])
+            execute(package, root / "__init__.py", [str(root)])
             for file, _ in files:
                 if file.stem != "__init__":
                     importlib.import_module(f"{package}.{file.stem}")
@@ -184,66 +153,6 @@ def _load_package(name: str) -> Plugin:
     return plugin
 
 
-def _stamps(path: Path) -> tuple[tuple[Path, int], ...]:
-    """List the files that are imported, with the time of their last change."""
-    files = [path] if path.is_file() else sorted(path.glob("*.py"))
-    wanted = [f for f in files if f.name == "__init__.py" or not _LEFT_OUT.fullmatch(f.stem)]
-    return tuple((file, file.stat().st_mtime_ns) for file in wanted)
-
-
-def _check_name(name: str, package: str, path: Path) -> None:
-    """Refuse a folder or file that cannot be imported, or is called as something else that can.
-
-    Raises:
-        PluginError: The message says which.
-    """
-    if not package.isidentifier() or keyword.iskeyword(package):
-        raise PluginError(
-            f"plugins={name}: Python cannot import what is called {package}; rename {path.name} "
-            "(letters, digits and _, no digit first)"
-        )
-    places = _places(package)
-    if package in sys.stdlib_module_names or (places and path.resolve() not in places):
-        where = f" ({min(places)})" if places else ""
-        raise PluginError(
-            f"plugins={name}: a package called {package} is there already{where}; rename {path.name}"
-        )
-
-
-def _places(package: str) -> set[Path]:
-    """Give the files and folders of a package that is imported or can be; none: there is none."""
-    known = sys.modules.get(package)
-    if known is not None:
-        found = [*getattr(known, "__path__", ()), getattr(known, "__file__", None)]
-    else:
-        try:
-            spec = importlib.util.find_spec(package)
-        except (ImportError, ValueError):
-            spec = None
-        found = [*(spec.submodule_search_locations or ()), spec.origin] if spec else []
-    return {Path(each).resolve() for each in found if each}
-
-
-def _execute(package: str, file: Path, search: list[str] | None) -> None:
-    """Import a file, or a folder as a package, under a name."""
-    for known in [*sys.modules]:
-        if known == package or known.startswith(f"{package}."):
-            del sys.modules[known]
-    if search is not None and not file.is_file():
-        module = ModuleType(package)
-        module.__path__ = search
-        module.__spec__ = importlib.machinery.ModuleSpec(package, None, is_package=True)
-        module.__spec__.submodule_search_locations = search
-        sys.modules[package] = module
-        return
-    spec = importlib.util.spec_from_file_location(package, file, submodule_search_locations=search)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[package] = module
-    spec.loader.exec_module(module)
-
-
 @contextmanager
 def _all_or_nothing(plugin: Plugin, name: str) -> Iterator[None]:
     """Take what is registered within for a plug-in's; after an error, all of it is forgotten.
@@ -258,7 +167,8 @@ def _all_or_nothing(plugin: Plugin, name: str) -> Iterator[None]:
         with registry.taking_back():
             with registry.registering() as classes:
                 try:
-                    yield
+                    with redirect_stdout(sys.stderr):  # what it prints is no part of an answer
+                        yield
                 except KeyboardInterrupt:
                     raise
                 except BaseException as error:
@@ -269,7 +179,7 @@ def _all_or_nothing(plugin: Plugin, name: str) -> Iterator[None]:
                         "@optimizer of irnn.extend"
                     )
             _note_sources(classes, plugin, name)
-            _check_yaml(plugin, name)
+            check_yaml(plugin.conf, name)
     except BaseException:
         for added in set(sys.modules) - modules:
             if added == plugin.package or added.startswith(f"{plugin.package}."):
@@ -313,40 +223,6 @@ def _where(error: BaseException, plugin: Plugin) -> str:
     if isinstance(error, ModuleNotFoundError) and (plugin.root / f"{error.name}.py").is_file():
         said += f"; a file beside it is imported as `from .{error.name} import ...`"
     return f"{own[-1].filename}, line {own[-1].lineno}: {said}" if own else said
-
-
-def _check_yaml(plugin: Plugin, name: str) -> None:
-    """Refuse a file that shadows one of ours, or is of a class that there is not."""
-    if plugin.conf is None:
-        return
-    for file in sorted(plugin.conf.rglob("*.yaml")):
-        where = f"plugins={name}: {file}"
-        place = file.relative_to(plugin.conf)
-        if (conf_dir() / place).exists():
-            option = f"{place.parent}={place.stem}" if place.parts[1:] else place.stem
-            raise PluginError(f"{where}: {option} is irnn's own; take another name")
-        group = place.parts[0]
-        if len(place.parts) != 2 or group not in registry.GROUPS:
-            continue
-        try:
-            content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise PluginError(f"{where}: {' '.join(str(error).split())}") from error
-        content = content if isinstance(content, dict) else {}
-        below = content.get(group)
-        named = (below if isinstance(below, dict) else content).get("name")
-        if named is None and "defaults" in content:
-            continue  # what it builds upon says it
-        if named is None:
-            raise PluginError(
-                f"{where}, line 1: must say which class it is of, as name: {place.stem}"
-            )
-        if named not in registry.classes(group):
-            known = ", ".join(registry.classes(group))
-            raise PluginError(
-                f"{where}: name: {named} is no class; one needs @{registry.decorator_of(group)}({named!r}). "
-                f"There are {known}"
-            )
 
 
 def rebuilt(group: str, name: str, source: str, word: str, values: dict[str, Any]) -> Any:

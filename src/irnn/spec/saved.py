@@ -9,7 +9,8 @@ from irnn.runs.layout import SOURCE
 from irnn.runs.reading import read_yaml
 from irnn.spec.checks import check
 from irnn.spec.config import Config, ConfigError
-from irnn.spec.plugins import PluginError
+from irnn.spec.errors import PluginError
+from irnn.spec.options import Choice
 from irnn.spec.registry import GROUPS, classes
 from irnn.spec.typed import config_of
 
@@ -58,16 +59,28 @@ def _check_plugins(content: dict[str, Any], path: Path) -> None:
             )
 
 
-def changed_code(path: Path, config: Config) -> list[str]:
-    """Say for which options of a run's `config.yaml` the code is another than when it was written."""
+def changed_code(path: Path, config: Config) -> list[tuple[Choice, str]]:
+    """Give the options whose code is another than when `config.yaml` was written, with the digest of then."""
     content = read_yaml(path)
-    found = []
-    for group in GROUPS:
-        chosen = getattr(config, group)
-        then = content[group].get("source", "")
-        if chosen.source != then:
-            found.append(
-                f"the code of {group}={chosen.name} has changed since this run was trained: {then or 'none'} "
-                f"then, {chosen.source or 'none'} now"
+    chosen: list[Choice] = [getattr(config, group) for group in GROUPS]
+    then = [(each, content[each.group].get("source", "")) for each in chosen]
+    return [(each, source) for each, source in then if each.source != source]
+
+
+def refuse_changed_code(path: Path, config: Config) -> None:
+    """Refuse to answer with other code than a run's `config.yaml` was written with.
+
+    That of its task and of its model: those of its initialization and optimizer have no part in an answer.
+
+    Raises:
+        PluginError: The code has changed.
+    """
+    for chosen, then in changed_code(path, config):
+        if chosen.group in ("task", "model"):
+            raise PluginError(
+                f"{path.parent.name}: the code of {chosen.group}={chosen.name} has changed since it was "
+                f"trained ({then or 'none'} then, {chosen.source or 'none'} now): the answers would be "
+                "another network's. --changed-code (in Python changed_code=True) answers all the same; a "
+                f"copy of the code as it was is in {path.parent / SOURCE}: look at it first, then name the "
+                "folder in there with --plugins"
             )
-    return found

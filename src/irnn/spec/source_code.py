@@ -1,14 +1,17 @@
-"""The source of a class that is not ours: which files it is made of, and a digest of what they say."""
+"""The source of a class that is not ours: which files it is made of, and a digest of what they do."""
 
 import ast
 import hashlib
 import inspect
 import sys
 import sysconfig
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from irnn.spec.meaning import meaning
 
 DIGITS = 16
 """Of a SHA-256, in configurations."""
@@ -30,9 +33,10 @@ class Source:
 
     @property
     def digest(self) -> str:
-        """Hash paths and content."""
+        """Hash paths and what the code does: no comment, docstring or layout of it."""
         whole = hashlib.sha256()
-        for path, content in sorted(self.files.items()):
+        for path, text in sorted(self.files.items()):
+            content = meaning(text)
             whole.update(f"{path} {len(content)}\n".encode() + content)
         return whole.hexdigest()[:DIGITS]
 
@@ -72,7 +76,8 @@ def of_class(cls: type[Any]) -> Source:
     if file is not None and Path(file).is_file():
         path = Path(file)
         return of_plugin("", path.stem, path, path.parent, module.rpartition(".")[0])
-    return Source("", module, {f"{cls.__qualname__}.py": inspect.getsource(cls).encode()})
+    text = textwrap.dedent(inspect.getsource(cls))
+    return Source("", module, {f"{cls.__qualname__}.py": text.encode()})
 
 
 def _module_of(cls: type[Any]) -> str:
