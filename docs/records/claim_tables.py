@@ -1,9 +1,9 @@
-"""The tables of docs/reproduction.md and the README, as lines of Markdown."""
+"""The tables of docs/reproduction.md, docs/suite.md and the README, as lines of Markdown."""
 
 import statistics
 from collections.abc import Callable, Sequence
 
-from claims import CLAIMS, HEADINGS, Claim, Run, groups, setting, shown
+from claims import CLAIMS, HEADINGS, Claim, Run, best, goal, groups, scoring, setting, shown
 from tables import table
 
 from irnn.reporting.statistics import wilson
@@ -59,20 +59,39 @@ def summary_table(claim: Claim, runs: Sequence[Run]) -> list[str]:
     heads = [HEADINGS[key] for key in claim.keys]
     heads += ["solved", "Wilson 95 %", "diverged"]
     heads += ["first explosion, median (range)"] * claim.explosions
-    heads += ["< 0.1", "< 0.05", "< 0.01", "<= 0.001", "slowest"]
-    heads += ["best MSE, median", "updates, median", "threads"]
+    thresholds, names = crossings(runs[0])
+    scored = scoring(runs[0])
+    heads += [*names, "slowest", f"best {scored.label}, median", "updates, median", "threads"]
     rows = []
     for values, group in groups(runs, claim.keys).items():
         cells = [*map(shown, values), *counts(group)]
         if claim.explosions:
             cells.append(first_explosions(group))
-        cells += [moment(group, t) for t in ("0.1", "0.05", "0.01", "0.001")]
-        cells.append(number(max(run["solved_at"]["0.001"] or NEVER for run in group)))
-        cells.append(f"{statistics.median(run['best_test_mse'] for run in group):.5f}")
+        cells += [moment(group, t) for t in thresholds]
+        cells.append(number(max(run["solved_at"][thresholds[-1]] or NEVER for run in group)))
+        cells.append(score(statistics.median(map(best, group)), scored.name))
         cells.append(number(statistics.median(run["steps"] for run in group)))
         cells.append(threads(group))
         rows.append(cells)
     return table(heads, rows)
+
+
+def crossings(run: Run) -> tuple[list[str], list[str]]:
+    """Give the thresholds that a run records up to its goal, and what the columns of a table call them.
+
+    A goal counts when it is reached, any other threshold when it is passed.
+    """
+    scored, wanted = scoring(run), goal(run)
+    worth = [t for t in scored.thresholds if wanted is None or not scored.is_past(float(t), wanted)]
+    thresholds = worth or list(scored.thresholds)
+    same = wanted is not None and float(thresholds[-1]) == wanted
+    signs = [scored.sign] * (len(thresholds) - same) + [f"{scored.sign}="] * same
+    return thresholds, [f"{sign} {t}" for sign, t in zip(signs, thresholds, strict=True)]
+
+
+def score(value: float, metric: str) -> str:
+    """Write a score: an accuracy in per cent, a loss to five decimals."""
+    return f"{100 * value:.1f} %" if metric == "accuracy" else f"{value:.5f}"
 
 
 def first_explosions(runs: Sequence[Run]) -> str:

@@ -1,11 +1,14 @@
-"""The claims of docs/reproduction.md: the record behind each, and what tells its groups of seeds apart."""
+"""The claims of docs/reproduction.md and docs/suite.md: each one's record, and what tells seeds apart."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from contender import CONTENDER, contender
 from tables import read
+
+from irnn.reporting.scoring import Scoring, score_by
 
 ROOT = Path(__file__).parents[2]
 RECORDS = ROOT / "docs" / "records"
@@ -21,6 +24,8 @@ HEADINGS = {
     "divergence.policy": "policy",
     "task.data": "data",
     "model.name": "model",
+    "task.permutation": "permutation",
+    CONTENDER: CONTENDER,
 }
 
 
@@ -28,7 +33,8 @@ HEADINGS = {
 class Claim:
     """A record, what tells its groups of seeds apart, and how it is drawn: panels, then colours.
 
-    With `explosions` its table says when runs first exploded, with `overfitting` what losses were at the end.
+    `page` is the page of docs/ that it stands on. With `explosions` its table says when runs first
+    exploded, with `overfitting` what losses were at the end.
     """
 
     record: str
@@ -37,6 +43,7 @@ class Claim:
     colour: str
     explosions: bool = False
     overfitting: bool = False
+    page: str = "reproduction"
 
     @property
     def folder(self) -> Path:
@@ -84,15 +91,54 @@ CLAIMS = {
     "fixed-all-epochs": Claim(
         "2026-11-26-fixed-all-epochs", ("task.data",), "task.data", "seed", overfitting=True
     ),
+    "order": Claim(
+        "2026-11-28-suite-order", (CONTENDER, "task.seq_len"), "task.seq_len", CONTENDER, page="suite"
+    ),
+    "copy": Claim(
+        "2026-11-28-suite-copy", (CONTENDER, "task.seq_len"), "task.seq_len", CONTENDER, page="suite"
+    ),
+    "pixels": Claim(
+        "2026-11-28-suite-pixels", ("task.permutation", CONTENDER), "task.permutation", CONTENDER,
+        page="suite",
+    ),
+    "keller-grid": Claim(
+        "2026-11-28-suite-keller-grid", ("task.seq_len", "optim.lr", "clip.max_norm"), "optim.lr",
+        "clip.max_norm", page="suite",
+    ),
+    "keller-default": Claim(
+        "2026-11-28-suite-keller-default", ("task.seq_len",), "optim.name", "task.seq_len", page="suite"
+    ),
+    "keller-fast": Claim(
+        "2026-11-28-suite-keller-fast", ("task.seq_len",), "optim.name", "task.seq_len", page="suite"
+    ),
 }  # fmt: skip
 
 
 def setting(run: Run, key: str) -> Any:
-    """Look a dotted key up in a run's configuration."""
+    """Look a dotted key up in a run's configuration, or say which contender it is."""
+    if key == CONTENDER:
+        return contender(run["config"])
     node: Any = run["config"]
     for part in key.split("."):
         node = node.get(part) if isinstance(node, dict) else None
     return node
+
+
+def scoring(run: Run) -> Scoring:
+    """Say how a run is scored."""
+    return score_by(run["config"], run.get("metric"), run["solved_at"])
+
+
+def best(run: Run) -> float:
+    """Give a run's best score; those of the first version have only a mean squared error."""
+    value: float = run["best_value"] if "best_value" in run else run["best_test_mse"]
+    return value
+
+
+def goal(run: Run) -> float | None:
+    """Give the score at which a run counts as solved and stops; None where it never does."""
+    level: float | None = run["config"]["stop"].get(scoring(run).key)
+    return level
 
 
 def policed(run: Run, policy: str) -> dict[str, Any]:

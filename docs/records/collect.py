@@ -19,7 +19,7 @@ import yaml
 from irnn.reporting.scoring import Scoring, score_by
 from irnn.runs.files import write_atomically
 
-ELSEWHERE = ("runs_dir=", "tracker=", "runtime.threads=", "sweep.")
+ELSEWHERE = ("runs_dir=", "tracker=", "runtime.threads=", "sweep.", "task.root=")
 """What a command says about where and how to run; no part of what was run."""
 POINTS = 120
 """A curve keeps about so many of its evaluations, and all those that crossed a threshold."""

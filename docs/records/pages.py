@@ -1,4 +1,6 @@
-"""Write tables, figures and reports of the README, docs/reproduction.md and docs/kernel.md from the records.
+"""Write tables, figures and reports of the README, docs/reproduction.md, docs/suite.md, docs/kernel.md.
+
+They are made from the records.
 
     python docs/records/pages.py          rewrites them all
     python docs/records/pages.py --text   the tables only
@@ -13,36 +15,41 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from claim_figures import draw, report, same_report
+from claim_figures import draw, draw_overview, report, same_report
 from claim_tables import (
     overfitting_table,
     plateau_table,
     rates_table,
+    score,
     seeds_table,
     sgd_seeds_table,
     summary_table,
     theirs_table,
 )
-from claims import CLAIMS, ROOT, Claim, setting
+from claims import CLAIMS, ROOT, Claim, best, scoring, setting
 from speed import speed_tables
+from suite_tables import glance_table, keller_table, search_table
 from tables import table
 
 IMAGES = ROOT / "docs" / "images"
 SHARED = """
 The table counts a run that never exploded under each policy, since it is the same under each; the list
 and the report have it once."""
-PAGES = tuple(ROOT / page for page in ("README.md", "docs/reproduction.md", "docs/kernel.md"))
+PAGES = tuple(
+    ROOT / page for page in ("README.md", "docs/reproduction.md", "docs/suite.md", "docs/kernel.md")
+)
 
 
 def blocks() -> dict[str, list[str]]:
     """Every table by its name."""
     found = {"theirs": theirs_table(), "rates": rates_table(), "seeds": seeds_table()}
     found.update({"plateau": plateau_table(), "sgd-seeds": sgd_seeds_table()})
+    found.update({"suite": glance_table(), "keller": keller_table(), "search": search_table()})
     found.update(speed_tables())
     for name, claim in CLAIMS.items():
         found[name] = ["*Not run yet: there is no record.*"]
         if claim.runs():
-            title = f"Held-out MSE against updates: {name}"
+            title = f"Held-out {scoring(claim.runs()[0]).label} against updates: {name}"
             found[name] = [*own_table(name), "", f"![{title}](images/{picture(name).name})"]
     return found
 
@@ -56,7 +63,7 @@ def own_table(name: str) -> list[str]:
 
 def picture(name: str) -> Path:
     """The figure of a claim."""
-    return IMAGES / f"reproduction_{name.replace('-', '_')}.png"
+    return IMAGES / f"{CLAIMS[name].page}_{name.replace('-', '_')}.png"
 
 
 def filled(page: str, tables: dict[str, list[str]]) -> str:
@@ -76,8 +83,9 @@ def record_page(name: str, claim: Claim) -> str:
     machines = sorted({f"{run['machine']}, torch {run['versions']['torch']}" for run in runs})
     threads = sorted({str(run["threads"]) for run in runs})
     sets = Counter(run.get("instruction_set") or "not recorded" for run in runs)
+    scored = scoring(runs[0])
     rows = [
-        [f"`{run['run_id']}`", run["status"], f"{run['steps']:,}", loss(run["best_test_mse"])]
+        [f"`{run['run_id']}`", run["status"], f"{run['steps']:,}", written(best(run), scored.name)]
         for run in runs
     ]
     return "\n".join(
@@ -92,12 +100,12 @@ def record_page(name: str, claim: Claim) -> str:
             " `result.json` with its configuration, its command, and its curves, thinned;"
             " [report.html](report.html) shows them, and"
             f" `python -m irnn.report docs/records/{claim.record}` tables them.",
-            "[docs/reproduction.md](../../reproduction.md) says what it is evidence for.",
+            f"[docs/{claim.page}.md](../../{claim.page}.md) says what it is evidence for.",
             *([SHARED] if claim.pooled() != runs else []),
             "",
             *own_table(name),
             "",
-            *table(["run", "status", "updates", "best held-out MSE"], rows),
+            *table(["run", "status", "updates", f"best held-out {scored.label}"], rows),
             "",
         ]
     )
@@ -108,9 +116,9 @@ def commit(run: dict[str, Any]) -> str:
     return (run["commit"] or "")[:10] or f"none (irnn {run['versions'].get('irnn', '?')})"
 
 
-def loss(mse: float) -> str:
-    """Write a loss to five decimals, or to two digits where these would be zeros."""
-    return f"{mse:.5f}" if mse >= 1e-4 else f"{mse:.1e}"
+def written(value: float, metric: str) -> str:
+    """Write a score, in two digits where five decimals would be zeros."""
+    return score(value, metric) if value >= 1e-4 else f"{value:.1e}"
 
 
 def main() -> None:
@@ -129,6 +137,7 @@ def main() -> None:
     if "--text" not in sys.argv[1:]:
         default = [run for run in CLAIMS["default"].runs() if setting(run, "optim.lr") == 1e-3]
         draw(CLAIMS["default"], default, IMAGES / "default_lengths.png")
+        draw_overview(IMAGES / "suite.png")
 
 
 if __name__ == "__main__":
