@@ -1,14 +1,15 @@
-"""The figures of docs/reproduction.md, and each record's report."""
+"""The figures of docs/reproduction.md and docs/suite.md, and each record's report."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from claims import HEADINGS, ROOT, Claim, groups, shown
+from claims import CLAIMS, HEADINGS, ROOT, Claim, groups, scoring, setting, shown
 from claims import Run as Row
+from contender import CONTENDER, CONTENDERS
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -26,6 +27,15 @@ LOWEST = {False: 2e-4, True: 1e-7}
 """Where the axis of losses begins; a claim on overfitting looks at losses long after a run is solved."""
 DASHES = ("-", (0, (4, 1.5)), "-.", (0, (1, 1)))
 """Medians that lie on each other show through each other's gaps."""
+Line = tuple[str, str, set[str]]
+"""A colour, which curve it shows, and of which runs."""
+OVERVIEW = (
+    ("order", "task.seq_len", 200, "temporal order, T = 200"),
+    ("copy", "task.seq_len", 100, "copy memory, T = 100"),
+    ("pixels", "task.permutation", None, "digits pixel by pixel"),
+    ("pixels", "task.permutation", 0, "digits, permuted"),
+)
+"""The panels of the suite's figure: of which claim, which of its runs, and what they are called."""
 TOP = 1.0
 """Losses above run along the upper edge of a figure."""
 UNSAID = re.compile(
@@ -35,46 +45,91 @@ UNSAID = re.compile(
 
 
 def draw(claim: Claim, runs: Sequence[Row], target: Path) -> None:
-    """Draw runs of a claim, held-out MSE against updates: seeds thin, medians thick, divergences crossed.
+    """Draw runs of a claim, held-out score against updates: seeds thin, medians thick, divergences crossed.
 
     For a claim on overfitting the training MSE as well: one colour for each of the two losses.
     """
+    save(lambda: figure(claim, runs), target)
+
+
+def draw_overview(target: Path) -> None:
+    """Draw who learns which task of the suite."""
+    save(overview, target)
+
+
+def save(make: Callable[[], Figure], target: Path) -> None:
+    """Draw a figure under our own settings and write it."""
     with pictures.own_settings({"savefig.dpi": 110}):
-        figure(claim, runs).savefig(target, metadata={"Software": None})
+        make().savefig(target, metadata={"Software": None})
 
 
 def figure(claim: Claim, runs: Sequence[Row]) -> Figure:
     """Draw the figure of a claim, a panel beside the other."""
-    by_id = {run.run_id: run for run in select([str(claim.folder)]).runs}
     panels = groups(runs, (claim.panel,))
     drawn = Figure(figsize=(1.5 + 4.6 * len(panels), 3.6), layout="constrained")
-    label = "MSE" if claim.overfitting else "held-out MSE"
-    ends = (LOWEST[claim.overfitting], 1.1 * TOP)
-    score = curves.Score(label, [(1 / 6, "")], most=TOP, ends=ends)
+    lines = colours_of(claim, runs)
     all_axes = drawn.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, ((panel,), members) in zip(all_axes, panels.items(), strict=True):
-        curves.prepare(axes, score)
-        for (name, (colour, curve, chosen)), dashes in zip(
-            colours_of(claim, runs).items(), cycle(DASHES), strict=False
-        ):
-            if group := [by_id[run["run_id"]] for run in members if run["run_id"] in chosen]:
-                look = {"label": name, "colour": colour, "dashes": dashes, "width": 2.2}
-                draw_group(axes, group, curve, score, look)
-        axes.locator_params(axis="x", nbins=5)
+        draw_panel(axes, claim, members, lines)
         if len(panels) > 1:
             axes.set_title(f"{HEADINGS.get(claim.panel, claim.panel)} {shown(panel)}", fontsize=9)
-        axes.legend(fontsize=7, handlelength=3)
     for axes in all_axes[1:]:
         axes.set_ylabel("")
     return drawn
 
 
-def colours_of(claim: Claim, runs: Sequence[Row]) -> dict[str, tuple[str, str, set[str]]]:
+def overview() -> Figure:
+    """Give each task of the suite a panel, and each contender one colour in all of them."""
+    drawn = Figure(figsize=(3.4 * len(OVERVIEW), 3.2), layout="constrained")
+    all_axes = drawn.subplots(1, len(OVERVIEW))
+    for axes, (name, key, value, title) in zip(all_axes, OVERVIEW, strict=True):
+        claim = CLAIMS[name]
+        axes.set_title(title, fontsize=9)
+        if runs := [run for run in claim.runs() if setting(run, key) == value]:
+            draw_panel(axes, claim, runs, colours_of(claim, runs))
+    return drawn
+
+
+def draw_panel(axes: Axes, claim: Claim, runs: Sequence[Row], lines: Mapping[str, Line]) -> None:
+    """Draw some runs of a claim into one panel, in groups as `lines` say."""
+    by_id = {run.run_id: run for run in select([str(claim.folder)]).runs}
+    score = axis_of(claim, runs[0])
+    curves.prepare(axes, score)
+    for (name, (colour, curve, chosen)), dashes in zip(lines.items(), cycle(DASHES), strict=False):
+        if group := [by_id[run["run_id"]] for run in runs if run["run_id"] in chosen]:
+            look = {"label": name, "colour": colour, "dashes": dashes, "width": 2.2}
+            draw_group(axes, group, curve, score, look)
+    axes.locator_params(axis="x", nbins=5)
+    axes.legend(fontsize=7, handlelength=3)
+
+
+def axis_of(claim: Claim, run: Row) -> curves.Score:
+    """Give the axis of scores: an MSE by its logarithm, a share and a cross-entropy to scale."""
+    scored = scoring(run)
+    label = scored.label if claim.overfitting else f"held-out {scored.label}"
+    if scored.higher:
+        most, ends = 1.0, (0.0, 1.02)
+    elif scored.name == "mse":
+        most, ends = TOP, (LOWEST[claim.overfitting], 1.1 * TOP)
+    else:
+        most, ends = np.inf, (0.0, 1.5 * scored.baseline)
+    trivial = [(scored.baseline, "")]
+    return curves.Score(label, trivial, scored.higher, scored.name == "mse", most, ends)
+
+
+def colours_of(claim: Claim, runs: Sequence[Row]) -> dict[str, Line]:
     """Say for each label its colour, the same in all panels, which curve it shows, and of which runs."""
     if claim.overfitting:
         everyone = {run["run_id"] for run in runs}
         losses = zip(COLOURS, ("train_curve", "curve"), ("training", "held-out"), strict=False)
         return {label: (colour, curve, everyone) for colour, curve, label in losses}
+    if claim.colour == CONTENDER:
+        found = {who: group for (who,), group in groups(runs, (CONTENDER,)).items()}
+        return {
+            who: (COLOURS[number % len(COLOURS)], "curve", {run["run_id"] for run in found[who]})
+            for number, who in enumerate(CONTENDERS)
+            if who in found
+        }
     heading = HEADINGS.get(claim.colour, claim.colour)
     return {
         f"{heading} {shown(value)}": (colour, "curve", {run["run_id"] for run in group})
