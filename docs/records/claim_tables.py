@@ -44,13 +44,16 @@ def threads(runs: Sequence[Run]) -> str:
 def counts(runs: Sequence[Run]) -> list[str]:
     """Count the runs: all, solved with Wilson's interval, diverged."""
     ended = [run for run in runs if run["status"] != "unfinished"]
+    exploded = str(sum(run["status"] == "diverged" for run in ended))
+    if goal(runs[0]) is None:
+        return ["no goal", "", exploded]
     solved = sum(run["status"] == "solved" for run in ended)
     interval = wilson(solved, len(ended)) if ended else None
     going = f" and {len(runs) - len(ended)} unfinished" * (len(ended) < len(runs))
     return [
         f"{solved} of {len(ended)}{going}",
         f"{100 * interval.low:.0f}-{100 * interval.high:.0f} %" if interval else "",
-        str(sum(run["status"] == "diverged" for run in ended)),
+        exploded,
     ]
 
 

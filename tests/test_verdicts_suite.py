@@ -1,0 +1,78 @@
+"""The numbers in the verdicts of docs/suite.md are those of the records."""
+
+from typing import Any
+
+from irnn.tasks.published_rows import rows_of
+from tests.verdicts import RUNS, claims, text_of
+
+Runs = list[dict[str, Any]]
+PAGE = text_of("docs/suite.md")
+
+
+def by(name: str, *keys: str) -> dict[tuple[Any, ...], Runs]:
+    found: dict[tuple[Any, ...], Runs] = claims.groups(RUNS[name], keys)
+    return found
+
+
+def solved(runs: Runs) -> int:
+    return sum(run["status"] == "solved" for run in runs)
+
+
+def test_the_verdict_on_temporal_order_is_that_of_its_records() -> None:
+    runs = by("order", "contender", "task.seq_len")
+    short = {
+        who: [run for n in (50, 100, 200) for run in runs[who, n]]
+        for who in ("identity", "split identity")
+    }
+    assert [solved(each) for each in short.values()] == [9, 9]
+    default, split = (max(run["steps"] for run in each) for each in short.values())
+    assert f"default after at most {default} updates and the split identity after" in PAGE
+    assert f"the split identity after at most {split}" in PAGE
+    assert solved(runs["identity", 400]) == 3
+    assert f"as well, after at most {max(r['steps'] for r in runs['identity', 400])}." in PAGE
+    tanh = [solved(runs["tanh RNN, orthogonal", n]) for n in (50, 100, 200)]
+    assert "{} of 3 seeds at T = 50, {} at T = 100, none at".format(*tanh[:2]) in PAGE
+    assert tanh[2] == 0
+    guessing = runs["identity", 1000]
+    assert [run["status"] for run in guessing] == ["exhausted"] * 3
+    assert all(run["best_value"] < 0.3 for run in guessing)
+    long = [run for n in (400, 1000) for run in runs["split identity", n]]
+    exploded = [run["steps"] for run in long if run["status"] == "diverged"]
+    said = f"explodes, at T = 400 and 1 000 in {len(exploded)} of {len(long)} runs, by update"
+    assert f"{said} {max(exploded)}" in PAGE
+
+
+def test_the_verdict_on_copy_memory_is_that_of_its_records() -> None:
+    runs = by("copy", "contender")
+    assert not any(solved(each) for each in runs.values())
+    trivial = RUNS["copy"][0]["metric"]["baseline"]
+    identity, split = (
+        sorted(run["best_value"] for run in runs[(who,)]) for who in ("identity", "split identity")
+    )
+    assert max(identity) < 0.9 * trivial
+    assert max(split) < min(identity)
+
+
+def test_the_verdict_on_the_protocol_of_keller_et_al_is_that_of_its_records() -> None:
+    published = next(row.updates for row in rows_of("adding") if row.source.startswith("wRNN"))
+    cells = by("keller-grid", "optim.lr", "clip.max_norm")
+    at = {
+        cell: [run["solved_at"]["0.05"] or float("inf") for run in runs]
+        for cell, runs in cells.items()
+    }
+    best = min(max(steps) for steps in at.values())
+    assert f"best cell needs {best:,} updates here where {published:,} are published" in PAGE
+    sooner = sum(max(steps) < (published or 0) for steps in at.values())
+    assert f"{sooner} of its {len(at)} cells are done with both seeds before" in PAGE
+    assert [clip for (rate, clip), runs in cells.items() if rate == 0.01 and solved(runs)] == [1]
+    default = by("keller-default", "task.seq_len")
+    short = [run for n in (100, 200, 400) for run in default[(n,)]]
+    assert solved(short) == 9
+    assert f"400 after at most {max(run['steps'] for run in short):,} updates" in PAGE
+    assert f"never is, in {solved(default[(700,)])} of 3 seeds; the third explodes" in PAGE
+    assert [run["status"] for run in default[(700,)]].count("diverged") == 1
+    fast = RUNS["keller-fast"]
+    done = [run["solved_at"]["0.05"] for run in fast]
+    assert f"every seed after {min(done)} to {max(done)} updates, and at" in PAGE
+    assert solved(fast) == len(fast) == 15
+    assert f"0.001 after at most {max(run['steps'] for run in fast)}" in PAGE
