@@ -5,6 +5,7 @@ from typing import Any
 CONTENDER = "contender"
 CONTENDERS = (
     "tanh RNN, orthogonal",
+    "split identity, Adam 0.001",
     "identity",
     "split identity",
     "orthogonal",
@@ -13,7 +14,9 @@ CONTENDERS = (
     "tanh RNN",
     "identity, SGD 1e-08",
 )
-"""All of them, in the order of their colours; the first and the last have one colour and share no panel."""
+"""All of them, in the order of seven colours; the last two share the first two's, and no panel with them."""
+FAST = "adam", 0.003
+"""The optimizer of experiment=fast."""
 NETWORKS = {
     "lstm": "LSTM",
     "gru": "GRU",
@@ -25,8 +28,10 @@ INITIALIZATIONS = {"split_identity": "split identity", "pytorch": ""}
 
 
 def contender(config: dict[str, Any]) -> str:
-    """Name a run's network and initialization, and its optimizer where that is not Adam."""
-    model, init, optim = (config[section]["name"] for section in ("model", "init", "optim"))
-    words = [NETWORKS[model], INITIALIZATIONS.get(init, init)]
-    words.append("" if optim == "adam" else f"{optim.upper()} {config['optim']['lr']:g}")
+    """Name a run's network and initialization, and its optimizer where that is not the usual one."""
+    model, init = (config[section]["name"] for section in ("model", "init"))
+    name, rate = (config["optim"][key] for key in ("name", "lr"))
+    said = name != "adam" or (init == "split_identity" and (name, rate) != FAST)
+    optimizer = name.upper() if name == "sgd" else name.capitalize()
+    words = [NETWORKS[model], INITIALIZATIONS.get(init, init), f"{optimizer} {rate:g}" * said]
     return ", ".join(word for word in words if word)
