@@ -107,7 +107,8 @@ def test_a_run_says_what_its_curve_shows(name: str) -> None:
     for run in RUNS[name]:
         scored, goal = claims.scoring(run), claims.goal(run)
         finite = {step for step, loss in run.get("loss_curve", run["curve"]) if loss is not None}
-        known = [(step, score) for step, score in run["curve"] if step in finite]
+        scores = [(step, score) for step, score in run["curve"] if score is not None]
+        known = [(step, score) for step, score in scores if step in finite]
         for threshold, said in run["solved_at"].items():
             past = [step for step, score in known if scored.is_past(score, float(threshold))]
             assert (past[0] if past else None) == said, (run["run_id"], threshold)
