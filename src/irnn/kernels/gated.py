@@ -96,7 +96,7 @@ class _Gated(torch.autograd.Function):
             # To be differentiated again, or for a whole batch of gradients at once.
             return (*_by_reference(grads, tensors, needs, cell, last_only), *[None] * 3)
         found = backward(kernel, grads, tensors, history, cell, last_only, needs)
-        return (*(g if need else None for g, need in zip(found, needs, strict=True)), *[None] * 3)
+        return (*transforms.wanted(found, needs), *[None] * 3)
 
 
 def _by_reference(
@@ -176,7 +176,7 @@ def _operator_backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, 
     if torch.is_grad_enabled():
         return (*_by_reference(grads[:2], tensors, needs, cell, last_only), *[None] * 3)
     found = backward_operator(grads[:2], tensors, history, cell, last_only, list(needs))
-    return (*(g if need else None for g, need in zip(found, needs, strict=True)), *[None] * 3)
+    return (*transforms.wanted(found, needs), *[None] * 3)
 
 
 gated_operator.register_autograd(_operator_backward, setup_context=_setup_context)

@@ -133,7 +133,7 @@ class _Recurrence(torch.autograd.Function):
             last_only,
             (needs[0], needs[3], needs[4]),
         )
-        return (*(g if need else None for g, need in zip(grads, needs, strict=False)), *[None] * 3)
+        return (*transforms.wanted(grads, needs[:5]), *[None] * 3)
 
 
 def _by_reference(
@@ -231,7 +231,7 @@ def _backward(ctx: Any, grad_output: Tensor, _: Any) -> tuple[Tensor | None, ...
     grads = backward_operator(
         grad_output, history, inputs, w_ih, w_hh, tanh, last_only, needs[0], needs[3], needs[4]
     )
-    return (*(g if need else None for g, need in zip(grads, needs, strict=False)), *[None] * 3)
+    return (*transforms.wanted(grads, needs[:5]), *[None] * 3)
 
 
 recurrence_operator.register_autograd(_backward, setup_context=_setup_context)

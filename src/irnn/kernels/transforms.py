@@ -5,7 +5,7 @@ tangent, a graph being recorded) does not see such a call, and would go on with 
 ask here first; the test that walks through all transforms is tests/kernels/test_transforms.py.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -58,6 +58,11 @@ def is_seen(*tensors: Tensor | None) -> bool:
     return False
 
 
+def wanted(grads: Sequence[Tensor], needs: Sequence[bool]) -> Iterator[Tensor | None]:
+    """Give a gradient where it is needed and None elsewhere, as autograd expects it."""
+    return (grad if need else None for grad, need in zip(grads, needs, strict=True))
+
+
 def gradients_of(
     run: Callable[..., tuple[Tensor, ...]],
     grads: Sequence[Tensor | None],
@@ -76,13 +81,11 @@ def gradients_of(
             if place is not None and need and not place.requires_grad:
                 place.requires_grad_()
         given = [(o, g) for o, g in zip(run(*places), grads, strict=False) if g is not None]
-        wanted = [
+        asked = [
             place for place, need in zip(places, needs, strict=True) if need and place is not None
         ]
         outputs, weights = zip(*given, strict=True)
         found = iter(
-            torch.autograd.grad(
-                outputs, wanted, weights, create_graph=again, materialize_grads=True
-            )
+            torch.autograd.grad(outputs, asked, weights, create_graph=again, materialize_grads=True)
         )
     return tuple(next(found) if need else None for need in needs)

@@ -48,9 +48,11 @@ template <class T> struct Backward {
             seen.outputs.put(to, stride, t - 1, first, rows, false);
             step.init = to, step.init_row = stride;
         }
-        if (t > 0 && !call.tanh) step.after = After::relu_backward;
+        if (t > 0) {
+            step.after = call.tanh ? After::tanh_backward : After::relu_backward;
+            if (!seen.narrow && Soon::pays<T>(call.time * rows * stride)) step.soon.put(0, states - rows * stride, rows * stride);
+        }
         multiply(step);
-        if (t > 0 && call.tanh) differentiate(to, states, rows);
     }
 
     // `units`: the rows that are not zero; null in a narrow network, where nearly all are.

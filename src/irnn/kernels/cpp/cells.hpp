@@ -23,9 +23,6 @@ template <class V, class T> struct UnitsAt {
     }
 };
 
-template <class V> IRNN_INLINE V sigmoid_slope(const V &value) { return value * (1 - value); }
-template <class V> IRNN_INLINE V tanh_slope(const V &value) { return 1 - value * value; }
-
 // A row of one step: its drive or the gradient of it, its tape and that of the next step, the states before it.
 template <class T> struct StepRow {
     T *drive, *tape, *next_tape;
@@ -43,22 +40,19 @@ struct Lstm {
     static constexpr bool carries = true;  // a second state, c, at the end of the tape's vectors
     static constexpr bool passes = false;  // does the gradient of h_t reach h_{t-1} other than through the gates
 
-    template <class T> static void forward(const StepRow<T> &row, T *states) {
-        each_vector<T>(row.hidden, [&](Index first, auto vector) {
-            typedef decltype(vector) V;
-            const UnitsAt<V, T> at(row.hidden, first);
-            const V i = sigmoid(load<V>(at.gate(row.drive, gates, 0)));
-            const V f = sigmoid(load<V>(at.gate(row.drive, gates, 1)));
-            const V g = tanh(load<V>(at.gate(row.drive, gates, 2)));
-            const V o = sigmoid(load<V>(at.gate(row.drive, gates, 3)));
-            const V c = f * load<V>(at.kept(row.tape, kept, 4)) + i * g;
-            store(at.kept(row.tape, kept, 0), i);
-            store(at.kept(row.tape, kept, 1), f);
-            store(at.kept(row.tape, kept, 2), g);
-            store(at.kept(row.tape, kept, 3), o);
-            store(at.kept(row.next_tape, kept, 4), c);
-            store(states + first, o * tanh(c));
-        });
+    template <class V, class T> static IRNN_INLINE void forward(const StepRow<T> &row, Index first, T *states) {
+        const UnitsAt<V, T> at(row.hidden, first);
+        const V i = sigmoid(load<V>(at.gate(row.drive, gates, 0)));
+        const V f = sigmoid(load<V>(at.gate(row.drive, gates, 1)));
+        const V g = tanh(load<V>(at.gate(row.drive, gates, 2)));
+        const V o = sigmoid(load<V>(at.gate(row.drive, gates, 3)));
+        const V c = f * load<V>(at.kept(row.tape, kept, 4)) + i * g;
+        store(at.kept(row.tape, kept, 0), i);
+        store(at.kept(row.tape, kept, 1), f);
+        store(at.kept(row.tape, kept, 2), g);
+        store(at.kept(row.tape, kept, 3), o);
+        store(at.kept(row.next_tape, kept, 4), c);
+        store(states + first, o * tanh(c));
     }
 
     // From the gradients of h_t and c_t to that of the drive and of c_{t-1}.
@@ -91,20 +85,17 @@ struct Gru {
     static constexpr bool carries = false;
     static constexpr bool passes = true;
 
-    template <class T> static void forward(const StepRow<T> &row, T *states) {
-        each_vector<T>(row.hidden, [&](Index first, auto vector) {
-            typedef decltype(vector) V;
-            const UnitsAt<V, T> at(row.hidden, first);
-            const V r = sigmoid(load<V>(at.gate(row.drive, gates, 0)));
-            const V z = sigmoid(load<V>(at.gate(row.drive, gates, 1)));
-            const V product = load<V>(at.gate(row.drive, gates, 2));
-            const V n = tanh(load<V>(row.drive + gates * row.hidden + first) + r * product);
-            store(at.kept(row.tape, kept, 0), r);
-            store(at.kept(row.tape, kept, 1), z);
-            store(at.kept(row.tape, kept, 2), n);
-            store(at.kept(row.tape, kept, 3), product);
-            store(states + first, (1 - z) * n + z * load<V>(row.before + first));
-        });
+    template <class V, class T> static IRNN_INLINE void forward(const StepRow<T> &row, Index first, T *states) {
+        const UnitsAt<V, T> at(row.hidden, first);
+        const V r = sigmoid(load<V>(at.gate(row.drive, gates, 0)));
+        const V z = sigmoid(load<V>(at.gate(row.drive, gates, 1)));
+        const V product = load<V>(at.gate(row.drive, gates, 2));
+        const V n = tanh(load<V>(row.drive + gates * row.hidden + first) + r * product);
+        store(at.kept(row.tape, kept, 0), r);
+        store(at.kept(row.tape, kept, 1), z);
+        store(at.kept(row.tape, kept, 2), n);
+        store(at.kept(row.tape, kept, 3), product);
+        store(states + first, (1 - z) * n + z * load<V>(row.before + first));
     }
 
     // From the gradient of h_t to that of the drive, and in its place to what passes the gates by.

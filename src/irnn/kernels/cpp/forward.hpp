@@ -52,7 +52,8 @@ template <class T> struct Forward : StateRows<T> {
         step.rows = rows, step.columns = call.hidden, step.depth = call.hidden + call.features;
         step.left_row = step.out_row = stride;
         step.right = weights, step.init = bias;
-        step.after = call.tanh ? After::nothing : After::relu;
+        step.after = call.tanh ? After::tanh : After::relu;
+        const bool far = keep && Soon::pays<T>(call.time * rows * stride);
         Terms terms(sparse);
         T *now = base;
         this->put_start(now, first, rows);
@@ -62,9 +63,8 @@ template <class T> struct Forward : StateRows<T> {
             terms.find(now, stride, rows, step.depth);
             if (roster) roster->put(t, terms);
             step.left = now, step.out = next, step.terms = terms.all ? nullptr : &terms;
+            if (far && t + 1 < call.time) step.soon.put(0, next + rows * stride, rows * stride);
             multiply(step);
-            if (call.tanh)
-                for (Index r = 0; r < rows; ++r) tanh_row(next + r * stride, call.hidden);
             if (output) this->get_states(next, output + (t * call.batch + first) * call.hidden, rows);
             now = next;
         }

@@ -68,7 +68,7 @@ template <class T, class Cell> struct GatedBackward {
     }
 
     // The gradient of h_{t-1}, in the place of what passed the gates of step t by.
-    void step_back(const T *drive, const T *tapes, T *dh, const Outputs<T> &outputs, Index t, Index first,
+    void step_back(const T *drive, const T *tapes, const T *states, T *dh, const Outputs<T> &outputs, Index t, Index first,
                    Index rows) const {
         const bool more = t > outputs.from;
         if (more) outputs.put(dh, hidden_stride, t - 1, first, rows, Cell::passes);
@@ -76,7 +76,8 @@ template <class T, class Cell> struct GatedBackward {
         step.rows = rows, step.columns = call.hidden, step.depth = layout.recurrent;
         step.left = drive, step.left_row = layout.stride, step.right = w_hh;
         step.out = dh, step.out_row = step.init_row = hidden_stride;
-        if (t > 0) step.soon = tapes + (t - 1) * rows * tape, step.soon_elements = rows * tape;
+        if (t > 0) step.soon.put(0, tapes + (t - 1) * rows * tape, rows * tape);
+        if (t > 0) step.soon.put(1, states + (t - 1) * rows * stride, rows * stride);
         if (more || Cell::passes) step.init = dh;
         multiply(step);
     }
@@ -133,7 +134,7 @@ template <class T, class Cell> struct GatedBackward {
                                               history + (t * rows + r) * stride, call.hidden},
                                    room.dh + r * hidden_stride, room.dc + r * hidden_stride);
                 }
-                if (t > 0 || call.grad_h0) step_back(drive, tapes, room.dh, outputs, t, first, rows);
+                if (t > 0 || call.grad_h0) step_back(drive, tapes, history, room.dh, outputs, t, first, rows);
             }
             add_weight_gradient(room.drive, history + start * rows * stride, sum, steps * rows);
             if (call.grad_inputs) put_grad_inputs(room.drive, room.inputs, start, steps, first, rows);

@@ -106,14 +106,14 @@ template <class T, class Cell> struct GatedForward : StateRows<T> {
         });
     }
 
-    // `soon`: rows of a tape that will be written next.
-    void make_drive(const T *states, Index rows, T *drive, const T *soon) const {
+    // `next` and `next_tape`: rows of states and of a tape that will be written next.
+    void make_drive(const T *states, Index rows, T *drive, const T *next, const T *next_tape) const {
         const GateLayout<T, Cell> &layout = packed.layout;
         Product<T> gates = {};
         gates.rows = rows, gates.columns = layout.recurrent, gates.depth = call.hidden + call.features;
         gates.left = states, gates.left_row = stride, gates.right = packed.weights, gates.init = packed.bias;
         gates.out = drive, gates.out_row = layout.stride;
-        gates.soon = soon, gates.soon_elements = rows * tape;
+        gates.soon.put(0, next_tape, rows * tape), gates.soon.put(1, next, rows * stride);
         multiply(gates);
         if (!Cell::drives) return;
         Product<T> inputs = {};
@@ -139,11 +139,15 @@ template <class T, class Cell> struct GatedForward : StateRows<T> {
         for (Index t = 0; t < call.time; ++t) {
             this->put_inputs(now, t, first, rows);
             T *const next = slot(states, t + 1, stride), *const next_tape = slot(tapes, t + 1, tape);
-            make_drive(now, rows, drive, next_tape);
-            for (Index r = 0; r < rows; ++r)
-                Cell::forward(StepRow<T>{drive + r * packed.layout.stride, tape_now + r * tape, next_tape + r * tape,
-                                          now + r * stride, call.hidden},
-                              next + r * stride);
+            make_drive(now, rows, drive, next, next_tape);
+            // Units from left to right: the next product takes their states in that order, and does not wait for the last.
+            each_vector_in_order<T>(call.hidden, [&](Index unit, auto vector) {
+                for (Index r = 0; r < rows; ++r)
+                    Cell::template forward<decltype(vector)>(
+                        StepRow<T>{drive + r * packed.layout.stride, tape_now + r * tape, next_tape + r * tape,
+                                   now + r * stride, call.hidden},
+                        unit, next + r * stride);
+            });
             if (output) this->get_states(next, output + (t * call.batch + first) * call.hidden, rows);
             now = next, tape_now = next_tape;
         }

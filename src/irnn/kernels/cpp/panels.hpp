@@ -58,12 +58,38 @@ template <class T> struct Column {
     T operator[](Index j) const { return top[j * stride]; }
 };
 
-// Asks for the share [begin, end) of `width` of what will be touched next: a history is larger than the caches, and a
-// product does not wait for memory. All of it at once would fill the queue that the product's own loads stand in.
-template <class T> void fetch_share(const T *from, Index elements, Index begin, Index end, Index width) {
-    const Index line = 64 / sizeof(T), lines = elements / line, last = lines * end / width;
-    for (Index n = lines * begin / width; n < last; ++n) __builtin_prefetch(from + n * line, 0, 2);
-}
+// Memory that will be touched next, which a product asks for meanwhile: a history is larger than the caches, and a product
+// does not wait for memory. A little at every step of its depth: all at once would fill the queue that its own loads stand in.
+struct Soon {
+    const char *at[2];
+    Index bytes[2];
+
+    template <class T> void put(int place, const T *from, Index elements) {
+        at[place] = reinterpret_cast<const char *>(from), bytes[place] = elements * static_cast<Index>(sizeof(T));
+    }
+    // Whether a history of so many elements does not stay in a cache by itself.
+    template <class T> static bool pays(Index elements) { return elements * static_cast<Index>(sizeof(T)) > 1 << 20; }
+};
+
+// What one panel of a product asks for of it.
+struct Asked {
+    const bool any;
+    const char *at[2];
+    Index step[2];  // bytes at every step of the depth
+
+    // The share of columns [begin, end) of `width`; `idle` is asked for again and again where there is nothing else.
+    Asked(const Soon &soon, Index begin, Index end, Index width, Index depth, const void *idle)
+        : any(soon.at[0] && width && depth) {
+        for (int place = 0; any && place < 2; ++place) {
+            const Index from = soon.bytes[place] * begin / width, share = soon.bytes[place] * end / width - from;
+            step[place] = (share + depth - 1) / depth;
+            at[place] = soon.at[place] ? soon.at[place] + from : static_cast<const char *>(idle);
+        }
+    }
+    IRNN_INLINE void next() {
+        for (int place = 0; place < 2; ++place) __builtin_prefetch(at[place], 0, 2), at[place] += step[place];
+    }
+};
 
 }  // namespace
 }  // namespace irnn

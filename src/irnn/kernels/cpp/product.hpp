@@ -4,7 +4,7 @@
 namespace irnn {
 namespace {
 
-enum class After { nothing, relu, relu_backward };
+enum class After { nothing, relu, tanh, relu_backward, tanh_backward };
 
 // out[rows, columns] = after(init + left[rows, depth] . right[depth, columns])
 template <class T> struct Product {
@@ -17,14 +17,13 @@ template <class T> struct Product {
     Index init_row;     // stride; 0 repeats one row
     T *out;
     Index out_row;
-    const T *state;  // for After::relu_backward
+    const T *state;  // for After::relu_backward and After::tanh_backward
     Index state_row;
     After after;
     const Terms *terms;         // null: all of the depth
     const Halves *halves;       // for the tail of a narrow product; null: pairs
     const std::uint16_t *list;  // which rows of a transposed product there are; null: all
-    const T *soon;              // what a packed product asks for meanwhile, as whoever follows will touch it
-    Index soon_elements;
+    Soon soon;                  // for a packed product of which all terms are there
 };
 
 // A tile's sums, ROWS x VECTORS of them, stay in registers over the whole depth: per step of the
@@ -76,6 +75,8 @@ template <class V, int ROWS, int VECTORS, class T> struct Tile {
                 if (AFTER == After::relu) value = relu(value);
                 if (AFTER == After::relu_backward)
                     value = relu_backward(value, load<V>(state + r * state_row + v * lanes));
+                if (AFTER == After::tanh_backward)
+                    value = value * tanh_slope(load<V>(state + r * state_row + v * lanes));
                 store(out + r * out_row + v * lanes, value);
             }
     }
@@ -83,14 +84,16 @@ template <class V, int ROWS, int VECTORS, class T> struct Tile {
     IRNN_INLINE void finish(const Product<T> &p, Index row, Index column) const {
         T *const out = p.out + row * p.out_row + column;
         const T *const state = p.state + row * p.state_row + column;
-        if (p.after == After::nothing) finish<After::nothing>(out, p.out_row, state, p.state_row);
+        if (p.after == After::nothing || p.after == After::tanh)
+            finish<After::nothing>(out, p.out_row, state, p.state_row);
         else if (p.after == After::relu) finish<After::relu>(out, p.out_row, state, p.state_row);
+        else if (p.after == After::tanh_backward) finish<After::tanh_backward>(out, p.out_row, state, p.state_row);
         else finish<After::relu_backward>(out, p.out_row, state, p.state_row);
     }
 };
 
 template <class V, int ROWS, int VECTORS, bool TRANSPOSED, class T>
-void tile(const Product<T> &p, Index row, Index column, const T *right, Index right_depth) {
+void tile(const Product<T> &p, Index row, Index column, const T *right, Index right_depth, const Asked *asked) {
     Tile<V, ROWS, VECTORS, T> tile;
     if (p.init) tile.start(p.init + row * p.init_row + column, p.init_row);
     else tile.start(nullptr, 0);
@@ -102,6 +105,14 @@ void tile(const Product<T> &p, Index row, Index column, const T *right, Index ri
         for (Index n = 0; n < p.terms->singles; ++n) {
             const Index k = p.terms->single[n];
             tile.add(left + k, left_row, right + k * step);
+        }
+    } else if (!TRANSPOSED && asked->any && row == 0) {
+        Asked ask = *asked;
+        for (Index k = p.depth; k > 0; --k) {
+            tile.add(left, left_row, right);
+            ask.next();
+            left += left_depth;
+            right += right_depth;
         }
     } else {
         for (Index k = p.depth; k > 0; --k) {
@@ -159,12 +170,12 @@ void paired_tile(const Product<T> &p, Index row, Index column, const T *right) {
     if (p.init) tile.start(p.init + row * p.init_row + column, p.init_row);
     else tile.start(nullptr, 0);
 #pragma GCC unroll 8
-    for (int r = 0; r < ROWS; ++r)
-#pragma GCC unroll 8
-        for (Index j = 0; j < half; ++j) {
-            tile.sum[r][0][j] += sum[r][2 * j] + sum[r][2 * j + 1];
-            if (p.depth % 2) tile.sum[r][0][j] += left[r * p.left_row] * right[j];
-        }
+    for (int r = 0; r < ROWS; ++r) {
+        Half even, odd;
+        split_pairs(sum[r], even, odd);
+        tile.sum[r][0] += even + odd;
+    }
+    if (p.depth % 2) tile.add(left, p.left_row, right);
     tile.finish(p, row, column);
 }
 
@@ -201,28 +212,40 @@ template <int ROWS, class Work> IRNN_INLINE void by_rows(Index rows, const Work 
 // The order of additions into one element is a function of its column and the depth, whatever tile
 // it falls in: a row's result does not depend on which rows it is computed with.
 template <bool TRANSPOSED, int ROWS, class V, int VECTORS, class T>
-void panel(const Product<T> &p, Index column, const T *right, Index right_depth) {
+void panel(const Product<T> &p, Index column, const T *right, Index right_depth, const Asked *asked = nullptr) {
     by_rows<ROWS>(p.rows, [&](Index row, auto rows) {
-        tile<V, rows(), VECTORS, TRANSPOSED>(p, row, column, right, right_depth);
+        tile<V, rows(), VECTORS, TRANSPOSED>(p, row, column, right, right_depth, asked);
     });
+}
+
+// The tanh of a panel that has just been made: the next one's product, which does not wait for it, begins meanwhile.
+template <class V, class T> void tanh_of_panel(const Product<T> &p, Index column, int vectors) {
+    for (Index r = 0; r < p.rows; ++r)
+        for (int v = 0; v < vectors; ++v) {
+            T *const at = p.out + r * p.out_row + column + v * Tile<V, 1, 1, T>::lanes;
+            store(at, tanh(load<V>(at)));
+        }
 }
 
 // out = after(init + left . right) with `right` packed by `pack`.
 template <class T> void multiply(const Product<T> &p) {
     typedef typename Vectors<T>::Wide Wide;
+    typedef typename Vectors<T>::Half Half;
     const Columns<T> cut(p.columns);
     cut.each(false, [&](Index column, int vectors) {
-        fetch_share(p.soon, p.soon_elements, column, column + (vectors ? vectors * cut.wide : cut.half), cut.width());
         const T *right = p.right + column * p.depth;
         const Index step = vectors * Columns<T>::wide;
-        if (vectors == 3) panel<false, IRNN_ROWS_OF_3, Wide, 3>(p, column, right, step);
-        else if (vectors == 2) panel<false, IRNN_ROWS_OF_3, Wide, 2>(p, column, right, step);
-        else if (vectors == 1) panel<false, 8, Wide, 1>(p, column, right, step);
+        const Asked asked(p.soon, column, column + step, cut.wides * cut.wide, p.depth, right);
+        if (vectors == 3) panel<false, IRNN_ROWS_OF_3, Wide, 3>(p, column, right, step, &asked);
+        else if (vectors == 2) panel<false, IRNN_ROWS_OF_3, Wide, 2>(p, column, right, step, &asked);
+        else if (vectors == 1) panel<false, 8, Wide, 1>(p, column, right, step, &asked);
         else
             by_rows<8>(p.rows, [&](Index row, auto rows) {
                 if (p.halves) halved_tile<rows()>(p, row, column, right);
                 else paired_tile<rows()>(p, row, column, right);
             });
+        if (p.after == After::tanh && vectors) tanh_of_panel<Wide>(p, column, vectors);
+        else if (p.after == After::tanh) tanh_of_panel<Half>(p, column, 1);
     });
 }
 

@@ -36,9 +36,8 @@ template <> struct Exponential<double> {
 template <class V> using Element = typename std::decay<decltype(V{}[0])>::type;
 template <class V> using Integers = decltype(V{} < V{});  // as wide as V's elements
 
-template <class V> IRNN_INLINE V magnitude(const V &x) {
-    return (V)((Integers<V>)x & ~Exponential<Element<V>>::sign);
-}
+// - |x|
+template <class V> IRNN_INLINE V negative(const V &x) { return (V)((Integers<V>)x | Exponential<Element<V>>::sign); }
 
 template <class V> IRNN_INLINE V with_sign_of(const V &x, const V &size) {
     return (V)((Integers<V>)size | ((Integers<V>)x & Exponential<Element<V>>::sign));
@@ -71,18 +70,28 @@ template <class V> struct SplitExponential {
 // tanh |x| = (1 - e) / (1 + e) with e = exp(-2 |x|), and near saturation 1 - 2 e / (1 + e), which keeps 1 - tanh^2
 // accurate. tests/kernels/test_kernel_transcendental.py holds the error bound.
 template <class V> IRNN_INLINE V tanh(const V &x) {
-    const V y = -2 * magnitude(x);
+    const V y = negative(x) + negative(x);
     const SplitExponential<V> e(y);
     const V part = e.one_minus();
     const Integers<V> saturated = y < Element<V>(-1.1);
-    const V quotient = (saturated ? 2 * e.value() : part) / (2 - part);
+    const V value = e.value(), quotient = (saturated ? value + value : part) / (2 - part);
     return with_sign_of(x, saturated ? 1 - quotient : quotient);
 }
 
 // 1 / (1 + exp(-x)), as e / (1 + e) with e = exp(x) where x is negative. What is below the normal range may be 0.
 template <class V> IRNN_INLINE V sigmoid(const V &x) {
-    const V e = SplitExponential<V>(-magnitude(x)).value();
+    const V e = SplitExponential<V>(negative(x)).value();
     return (x < 0 ? e : V{} + 1) / (1 + e);
+}
+
+template <class V> IRNN_INLINE V sigmoid_slope(const V &value) { return value * (1 - value); }
+template <class V> IRNN_INLINE V tanh_slope(const V &value) { return 1 - value * value; }
+
+// Calls work(first column, vector) from left to right.
+template <class T, class Work> IRNN_INLINE void each_vector_in_order(Index columns, const Work &work) {
+    const Columns<T> cut(columns);
+    for (Index v = 0; v < cut.wides; ++v) work(v * cut.wide, typename Vectors<T>::Wide{});
+    if (cut.tail) work(cut.wides * cut.wide, typename Vectors<T>::Half{});
 }
 
 // Calls work(first column, vector) from right to left, for rows that have room for `Columns::width()` elements: what one
@@ -93,17 +102,11 @@ template <class T, class Work> IRNN_INLINE void each_vector(Index columns, const
     for (Index v = cut.wides - 1; v >= 0; --v) work(v * cut.wide, typename Vectors<T>::Wide{});
 }
 
-template <class T> void tanh_row(T *row, Index count) {
-    each_vector<T>(count, [=](Index column, auto vector) {
-        store(row + column, tanh(load<decltype(vector)>(row + column)));
-    });
-}
-
 template <class T> void tanh_backward_row(T *gradient, const T *state, Index count) {
     each_vector<T>(count, [=](Index column, auto vector) {
         typedef decltype(vector) V;
         const V h = load<V>(state + column);
-        store(gradient + column, load<V>(gradient + column) * (1 - h * h));
+        store(gradient + column, load<V>(gradient + column) * tanh_slope(h));
     });
 }
 

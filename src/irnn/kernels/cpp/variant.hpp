@@ -7,8 +7,8 @@
 // clang-format off: each builds on the one before
 #include "terms.hpp"
 #include "panels.hpp"
-#include "product.hpp"
 #include "transcendental.hpp"
+#include "product.hpp"
 #include "narrow.hpp"
 #include "forward.hpp"
 #include "outputs.hpp"

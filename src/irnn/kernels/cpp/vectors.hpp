@@ -15,6 +15,7 @@ template <> struct Vectors<float> {
     typedef float Wide __attribute__((vector_size(IRNN_VECTOR_BYTES)));
     typedef float Half __attribute__((vector_size(IRNN_VECTOR_BYTES / 2)));
     typedef std::int64_t Pairs __attribute__((vector_size(IRNN_VECTOR_BYTES)));
+    typedef std::int32_t Words __attribute__((vector_size(IRNN_VECTOR_BYTES / 2)));
 };
 template <> struct Vectors<double> {
     typedef double Wide __attribute__((vector_size(IRNN_VECTOR_BYTES)));
@@ -44,6 +45,21 @@ template <class V> IRNN_INLINE V broadcast_pair(const double *from) {
     for (unsigned lane = 0; lane < sizeof(V) / sizeof(double); ++lane) value[lane] = from[lane % 2];
     return value;
 }
+
+// x[0], x[2], ... and x[1], x[3], ...
+template <class V, class Half> IRNN_INLINE void split_pairs(const V &x, Half &even, Half &odd) {
+#pragma GCC unroll 8
+    for (unsigned lane = 0; lane < sizeof(Half) / sizeof(x[0]); ++lane) even[lane] = x[2 * lane], odd[lane] = x[2 * lane + 1];
+}
+
+#if IRNN_VECTOR_BYTES > 16
+// Compilers make a hundred instructions of the loop, and two of this.
+IRNN_INLINE void split_pairs(const Vectors<float>::Wide &x, Vectors<float>::Half &even, Vectors<float>::Half &odd) {
+    const auto both = (Vectors<float>::Pairs)x;
+    even = (Vectors<float>::Half)__builtin_convertvector(both, Vectors<float>::Words);
+    odd = (Vectors<float>::Half)__builtin_convertvector(both >> 32, Vectors<float>::Words);
+}
+#endif
 
 IRNN_INLINE float square_root(float x) { return __builtin_sqrtf(x); }
 IRNN_INLINE double square_root(double x) { return __builtin_sqrt(x); }
