@@ -14,12 +14,11 @@ from irnn.reporting.curve import MOST_STEPS, Array
 from irnn.reporting.medians import median_curve, median_of
 from irnn.reporting.run import Run
 from irnn.reporting.scoring import Scoring
-from irnn.reporting.settings import ABSENT, Value, labels
+from irnn.reporting.settings import ABSENT, SEQ_LEN, Value, labels
 from irnn.reporting.sides import side_by_side
 from irnn.reporting.summary import DRAWN, Group, Summary, crossing, time_to
 from irnn.tasks.published_rows import SOURCES, PublishedRow, rows_of
 
-SEQ_LEN = "task.seq_len"
 RATE = "rate"
 NEAR = 4
 MOST_BASELINES = 6

@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from irnn.reporting.run import Run
-from irnn.reporting.settings import Value, show
+from irnn.reporting.settings import SEQ_LEN, Value, show
 from irnn.reporting.summary import Group, Summary, crossing, middle
-
-SEQ_LEN = "task.seq_len"
 
 
 @dataclass(frozen=True)
@@ -37,9 +35,9 @@ def contending_keys(summary: Summary) -> list[str]:
     return chosen or [key for key in summary.naming if key != SEQ_LEN]
 
 
-def contenders(summary: Summary) -> list[Contender]:
-    """Pool the groups by every setting that contends; the best comes first."""
-    keys = contending_keys(summary)
+def contenders(summary: Summary, keys: Sequence[str] | None = None) -> list[Contender]:
+    """Pool the groups by every setting that contends, or by `keys` alone; the best comes first."""
+    keys = contending_keys(summary) if keys is None else keys
     if not keys:
         return []
     pooled: dict[tuple[Value, ...], list[Group]] = {}

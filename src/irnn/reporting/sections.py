@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 
 from irnn.reporting import wording
-from irnn.reporting.charts import MOST_BASELINES, RATE, SEQ_LEN, published_points, varying
+from irnn.reporting.charts import MOST_BASELINES, RATE, published_points, varying
 from irnn.reporting.heatmap import Heatmap, heatmaps, ramp
 from irnn.reporting.markup import Cell, Column, Row, Table, number, quantile_key, text
-from irnn.reporting.settings import show
+from irnn.reporting.settings import SEQ_LEN, show
 from irnn.reporting.summary import DRAWN, Group, Summary, median
 from irnn.tasks.published_rows import SOURCES, rows_of
 

@@ -36,6 +36,7 @@ IN_A_FILE = ("task", "seed", "runs_dir")
 ALIASES = {"clip": "clip.max_norm", "init_scale": "init.gain"}
 LABELS = {full: short for short, full in ALIASES.items()}
 ABSENT = "absent"
+SEQ_LEN = "task.seq_len"
 _LARGEST = 2**63
 UNCLEAR_ALONE = ("budget", "evaluate", "stop", "divergence")  # every, updates: of what?
 
@@ -149,35 +150,39 @@ def split_dependent(
     dependent: dict[str, str] = {}
     for key in keys:
         name = f"{key.rsplit('.', 1)[0]}.name"
-        if key != name and name in keys and _decides(name, key, settings):
+        if key != name and name in keys and _decided(key, [name], settings):
             dependent[key] = name
         else:
             free.append(key)
     return free, dependent
 
 
-def _decides(name: str, key: str, settings: Sequence[Settings]) -> bool:
-    seen: dict[Value, Value] = {}
-    return all(
-        seen.setdefault(one.get(name, ABSENT), one.get(key, ABSENT)) == one.get(key, ABSENT)
-        for one in settings
-    )
-
-
 def naming_keys(keys: Sequence[str], settings: Sequence[Settings]) -> list[str]:
-    """List the keys that a group's name needs: not those that any name beside them decides.
+    """List the keys that a group's name needs: not those that names and the task's length decide.
 
-    `init=split_identity` says all when only its runs have `optim.recurrent_lr_scale=0.1`. What the
-    task is, its length above all, is always said.
+    `init=split_identity` says all when only its runs have `optim.recurrent_lr_scale=0.1`, and so does
+    `seq_len=400` of a rate that falls with the length. What the task is, its length above all, is
+    always said.
     """
     names = [key for key in keys if key.endswith(".name")]
+    lengths = [key for key in keys if key == SEQ_LEN]
     return [
         key
         for key in keys
         if key in names
         or key.startswith("task.")
-        or not any(_decides(name, key, settings) for name in names)
+        or not _decided(key, [*names, *lengths], settings)
     ]
+
+
+def _decided(key: str, deciders: Sequence[str], settings: Sequence[Settings]) -> bool:
+    """Whether runs that agree in all the deciders agree in `key` too."""
+    seen: dict[tuple[Value, ...], Value] = {}
+    return bool(deciders) and all(
+        seen.setdefault(tuple(one.get(name, ABSENT) for name in deciders), one.get(key, ABSENT))
+        == one.get(key, ABSENT)
+        for one in settings
+    )
 
 
 def labels(keys: Iterable[str]) -> dict[str, str]:
