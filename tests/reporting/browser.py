@@ -98,6 +98,12 @@ class Browser:
             time.sleep(0.05)
         return time.monotonic() - begun
 
+    def press(self, key, code):
+        """Press and let go a key of the keyboard."""
+        for kind in ("rawKeyDown", "keyUp"):
+            told = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+            self._call("Input.dispatchKeyEvent", type=kind, **told)
+
     def picture(self, path, whole=False):
         """Take a screenshot, of the `whole` page or of what the window shows."""
         shot = self._call("Page.captureScreenshot", captureBeyondViewport=whole)

@@ -146,9 +146,9 @@ def test_groups_of_other_goals_say_nothing_below_theirs(tmp_path):
 @pytest.mark.parametrize(
     ("goals", "words"),
     [
-        ((0.01,), "median updates to 0.01."),
-        ((0.01, 0.001), "median updates to the goal."),
-        ((None,), "bright 100 %.</p>"),
+        ((0.01,), "median updates to 0.01, dark most to bright fewest."),
+        ((0.01, 0.001), "median updates to the goal, dark most"),
+        ((None,), "median of the best held-out MSE, dark worst to bright best.</p>"),
     ],
 )
 def test_grids_show_the_updates_to_the_goal(tmp_path, section, goals, words):

@@ -1,5 +1,6 @@
 """The page as text: self-contained, linked to its runs, and wary of what it mixes."""
 
+import itertools
 import json
 import re
 from html.parser import HTMLParser
@@ -11,8 +12,10 @@ from synthetic_runs import config, write_run, write_sweep
 from irnn.reporting.find import find_folders
 from irnn.reporting.heatmap import heatmaps, ramp
 from irnn.reporting.load import load_runs
+from irnn.reporting.page import _breakable
 from irnn.reporting.provenance import warnings
 from irnn.reporting.reproduce import commands
+from irnn.reporting.sections import survival
 from irnn.reporting.summary import summarise
 from irnn.tasks.published_rows import rows_of
 
@@ -257,6 +260,54 @@ def test_the_page_says_what_became_of_the_groups_that_are_not_drawn(tmp_path, se
             status = "diverged" if (number, seed) == (9, 1) else "solved"
             write_run(tmp_path, config(seed, clip=1.0 + number), status=status)
     page = section(loaded(tmp_path).runs, "overview")
-    assert "tick more below (4 runs, 1 of which diverged at least once)" in page
+    assert "tick the others above (4 runs, 1 of which diverged at least once)" in page
     few = section(loaded(tmp_path).runs[:4], "overview")
-    assert "tick more below" not in few
+    assert "tick the others" not in few
+
+
+def test_the_heading_is_the_first_sentence_and_what_would_tell_stands_below(report, tmp_path):
+    for seed, optim in itertools.product(range(3), ("adam", "sgd")):
+        write_run(tmp_path / "runs", config(seed, optim=optim), "solved", 5000 + 100 * seed)
+    text, _ = page_of(report, tmp_path / "runs", tmp_path / "out")
+    heading = re.search("<h1>(.*?)</h1>", text).group(1)
+    assert re.match("(adam|sgd) solves 3 of 3 seeds, .*; that may be chance", heading)
+    assert heading.count(".") - heading.count("0.") <= 1
+    assert re.search('<p class="more">(It takes|They are|About)', text)
+
+
+def test_names_of_settings_fold_where_their_words_meet(section, tmp_path):
+    for rate in (0.1, 1.0):
+        write_run(tmp_path, config(optim__recurrent_lr_scale=rate))
+    parts = summarise(loaded(tmp_path).runs)
+    assert parts.labels == ("recurrent_lr_scale",)
+    assert "recurrent_<wbr>lr_<wbr>scale" in _breakable("recurrent_lr_scale")
+    assert "&" not in _breakable("recurrent_lr_scale")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "meaning"),
+    [
+        ({0.001: "solved", 0.01: "exhausted"}, "success rate, dark 0 % to bright 100 %"),
+        ({0.001: "solved", 0.01: "solved"}, "median updates to 0.001, dark most to bright fewest"),
+        ({0.001: "exhausted", 0.01: "exhausted"}, "median of the best held-out MSE, dark worst"),
+    ],
+)
+def test_a_grid_is_coloured_by_what_tells_its_cells_apart(tmp_path, section, statuses, meaning):
+    for number, (lr, clip) in enumerate(itertools.product((0.001, 0.01), (1.0, 5.0))):
+        tree = config(number, optim__lr=lr, clip=clip)
+        write_run(tmp_path, tree, statuses[lr], 4000 + 1000 * number)
+    page = section(loaded(tmp_path).runs, "heatmaps")
+    assert f"Colour: {meaning}" in page
+    assert len(set(re.findall("background:(rgb[^;]*)", page))) > 1
+
+
+def test_where_nobody_solves_the_share_is_of_the_hardest_threshold_that_somebody_passed(tmp_path):
+    path = write_run(tmp_path, config()) / "result.json"
+    assert survival(summarise(loaded(tmp_path).runs))[1] == "goal"
+    told = json.loads(path.read_text())
+    solved_at = {**told["solved_at"], "0.001": None}
+    path.write_text(json.dumps({**told, "status": "exhausted", "solved_at": solved_at}))
+    assert survival(summarise(loaded(tmp_path).runs))[1] == "0.01"
+    solved_at = dict.fromkeys(solved_at)
+    path.write_text(json.dumps({**told, "status": "exhausted", "solved_at": solved_at}))
+    assert survival(summarise(loaded(tmp_path).runs))[1] == "goal"

@@ -11,8 +11,9 @@ from irnn.reporting.compare import compare
 from irnn.reporting.comparison_text import sentences
 from irnn.reporting.find import find_folders
 from irnn.reporting.load import load_runs
+from irnn.reporting.outcomes import final_score
 from irnn.reporting.sides import side_by_side
-from irnn.reporting.summary import final_score, summarise, summarise_tasks
+from irnn.reporting.summary import summarise, summarise_tasks
 
 TABLE = """[...document.querySelectorAll("#sides-table tr")].map(
   (row) => [...row.cells].map((cell) => cell.textContent))"""
@@ -54,8 +55,10 @@ def test_turning_the_sides_turns_the_difference(tmp_path):
         write_run(tmp_path, config(seed, optim="adam"))
         write_run(tmp_path, config(seed, optim="sgd"), "exhausted")
     [(forth, back)] = side_by_side(summarise(runs_in(tmp_path)))["pairs"].values()
-    assert forth.startswith("Success rates differ by -100 points (95 % interval -100 to -")
-    assert back.startswith("Success rates differ by +100 points (95 % interval +")
+    assert forth.startswith(
+        "Success rate, second minus first: -100 points (95 % interval -100 to -"
+    )
+    assert back.startswith("Success rate, second minus first: +100 points (95 % interval +")
     assert "Fisher's exact test: p = 0.029" in forth
     assert "Fisher's exact test: p = 0.029" in back
 

@@ -1,5 +1,6 @@
 """The sentence at the top: which is better and how sure that is, or what would tell."""
 
+import itertools
 import re
 
 import pytest
@@ -178,3 +179,51 @@ def test_holm_adjusts_upwards_and_keeps_the_order():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([]) == []
     assert holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def write_grid(root, seeds=3):
+    """Write a grid of two rates and three thresholds of clipping; the rate decides, clipping does not."""
+    for lr, clip in itertools.product((0.001, 0.01), (0.1, 1.0, 10.0)):
+        for seed in range(seeds):
+            tree = config(seed, clip=clip, optim__lr=lr)
+            write_run(root, tree, "solved" if lr == 0.01 else "exhausted", 6000 + 400 * seed)
+
+
+def test_a_grid_is_told_by_the_setting_that_decides_where_no_cell_has_seeds_enough(tmp_path):
+    write_grid(tmp_path)
+    assert re.fullmatch(
+        r"lr=0\.01 is better than lr=0\.001, other settings equal: beyond chance \(p < 0\.001\); which clip "
+        r"is best cannot be told\. Of 6 settings lr=0\.01, clip=[\d.]+ solves soonest, 3 of 3 seeds, the "
+        r"median after [\d,]+ updates\.",
+        said(tmp_path),
+    )
+
+
+def test_a_grid_whose_cells_are_alike_is_not_told_by_its_settings(tmp_path):
+    for lr, clip in itertools.product((0.001, 0.01), (0.1, 1.0)):
+        for seed in range(3):
+            write_run(tmp_path, config(seed, clip=clip, optim__lr=lr), "solved", 6000 + 400 * seed)
+    assert said(tmp_path).startswith("Which of 4 settings is best cannot be told")
+
+
+def test_a_rate_that_follows_the_length_is_no_contender(tmp_path):
+    """As of a rate of 1/T: the best of it would only be the best length."""
+    for seq_len, lr in ((100, 0.01), (200, 0.005)):
+        write_sides(tmp_path, {"identity": 5, "orthogonal": 0}, 5, seq_len=seq_len, optim__lr=lr)
+    summary = summarise(runs_in(tmp_path))
+    assert summary.naming == ("task.seq_len", "init.name")
+    assert said(tmp_path).startswith("identity solves 10 of 10 runs, orthogonal 0 of 10; the diff")
+
+
+def test_times_tell_the_best_from_every_other_one_that_solves_as_often(tmp_path):
+    for optim, update in (("adam", 2_000), ("sgd", 9_000), ("rmsprop", 14_000)):
+        for seed in range(10):
+            write_run(tmp_path, config(seed, optim=optim), "solved", update + 100 * seed)
+    assert "better than each of the 2 others beyond chance" in said(tmp_path)
+
+
+def test_runs_without_a_goal_are_said_to_end_not_to_fail(tmp_path):
+    for seed in range(3):
+        write_run(tmp_path, config(seed, optim="adam", stop__test_mse=None), "exhausted")
+        write_run(tmp_path, config(seed, optim="sgd", stop__test_mse=None), "diverged")
+    assert said(tmp_path).startswith("adam ends ahead of sgd: held-out MSE 0.1")

@@ -8,6 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from irnn.reporting.goals import common_goal, end_of, name_of, told_goals
+from irnn.reporting.outcomes import (
+    NO_CROSSING,
+    Crossing,
+    crossing,
+    end_score,
+    final_score,
+    median,
+    succeeded,
+    time_to,
+)
 from irnn.reporting.ranks import Ranks
 from irnn.reporting.run import Run
 from irnn.reporting.scoring import Scoring, one_task
@@ -26,16 +36,6 @@ from irnn.reporting.statistics import (
     fisher_exact,
     newcombe,
     stratified_exact,
-)
-from irnn.reporting.summary import (
-    NO_CROSSING,
-    Crossing,
-    crossing,
-    end_score,
-    final_score,
-    median,
-    succeeded,
-    time_to,
 )
 
 SIGNIFICANT = 0.05

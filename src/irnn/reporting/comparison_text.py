@@ -2,6 +2,7 @@
 
 from irnn.reporting import wording
 from irnn.reporting.compare import SIGNIFICANT, Comparison
+from irnn.reporting.statistics import Interval
 
 
 def sentences(comparison: Comparison) -> list[str]:
@@ -18,10 +19,14 @@ def sentences(comparison: Comparison) -> list[str]:
     by_rate = a.name if diff.estimate > 0 else b.name
     by_time = a.name if first_a > first_b else b.name
     matched = len(comparison.strata)
+    if diff.estimate < 0:
+        diff = Interval(-diff.estimate, -diff.high, -diff.low)
+    ahead = (
+        f"{by_rate} ahead by {100 * diff.estimate:.0f} points" if diff.estimate else "no difference"
+    )
     lines = [
-        f"{_verdict(comparison.rate_p, f'{by_rate} {rates}')} ({counts}; difference "
-        f"{100 * diff.estimate:+.0f} points, 95 % interval {100 * diff.low:+.0f} to "
-        f"{100 * diff.high:+.0f}; {wording.p_value(comparison.rate_p)}).",
+        f"{_verdict(comparison.rate_p, f'{by_rate} {rates}')} ({counts}; {ahead}, 95 % interval "
+        f"{100 * diff.low:.0f} to {100 * diff.high:.0f}; {wording.p_value(comparison.rate_p)}).",
         _nobody(comparison)
         or f"{_verdict(comparison.sooner.p, f'{by_time} {times}')} (median updates to "
         f"{comparison.threshold}: {wording.quantile(a.crossing.median)} against "

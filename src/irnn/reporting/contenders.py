@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from irnn.reporting.outcomes import crossing, middle
 from irnn.reporting.run import Run
 from irnn.reporting.settings import SEQ_LEN, Value, show
-from irnn.reporting.summary import Group, Summary, crossing, middle
+from irnn.reporting.summary import Group, Summary
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def factors(best: Contender, summary: Summary) -> str:
 
 def _told(factor: Factor) -> str:
     number = len(factor.others)
-    whom = f"each other {factor.label}" if number > 1 else factor.others[0]
+    whom = f"every other {factor.label}" if number > 1 else factor.others[0]
     if factor.beaten < number:
         whom = f"{factor.beaten} of the {number} other values of {factor.label}"
     how_sure = f"beyond chance ({wording.p_value(factor.p)})"

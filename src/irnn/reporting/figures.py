@@ -12,10 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullFormatter
 
-from irnn.reporting import wording
-from irnn.reporting.charts import near
 from irnn.reporting.drawing import MOST_SERIES, add_legend, left_out, new_axes
-from irnn.reporting.heatmap import Heatmap, heatmaps, ramp
+from irnn.reporting.heatmap import Heatmap, Shading, heatmaps, ramp, shading
+from irnn.reporting.length_points import near
 from irnn.reporting.settings import show
 from irnn.reporting.summary import Summary
 from irnn.system import curves, pictures
@@ -53,7 +52,7 @@ def write_figures(summary: Summary, data: Mapping[str, Any], folder: Path) -> li
     if data["overfit"]:
         draw["training_against_held_out"] = lambda: _overfitting(data)
     for number, grid in enumerate(heatmaps(summary)[0][:_MOST_GRIDS]):
-        draw[f"grid_{number}"] = partial(_grid, grid, summary.to_goal)
+        draw[f"grid_{number}"] = partial(_grid, grid, shading(summary))
     written = []
     for name, make in draw.items():
         with pictures.own_settings(STYLE):
@@ -206,9 +205,8 @@ def _overfitting(data: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _grid(grid: Heatmap, to_goal: str) -> Figure:
-    what = f"successes, and median updates {to_goal}" if to_goal else "successes"
-    title = "\n".join(part for part in (what, grid.title) if part)
+def _grid(grid: Heatmap, shade: Shading) -> Figure:
+    title = "\n".join(part for part in (grid.title, shade.meaning.replace(". ", "\n")) if part)
     width = max(3.2, 1.4 + 0.8 * len(grid.columns))
     figure, axes = new_axes(width, 0.9 + 0.5 * len(grid.rows), title=title)
     axes.grid(visible=False)
@@ -217,13 +215,18 @@ def _grid(grid: Heatmap, to_goal: str) -> Figure:
         if not group.tried:
             continue
         x, y = grid.columns.index(column), grid.rows.index(row)
-        back, text = ramp(group.rate.estimate)
+        back, text = ramp(shade.share(group))
         channels = tuple(int(part) / 255 for part in back[4:-1].split(","))
         axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fc=channels, ec="white"))
-        words = f"{group.succeeded}/{group.tried}"
-        if group.goal:
-            words += f"\n{wording.quantile(group.crossings[group.goal].median)}"
-        axes.text(x, y, words, ha="center", va="center", fontsize=7, color=text)
+        axes.text(
+            x,
+            y,
+            "\n".join(shade.words(group)).strip(),
+            ha="center",
+            va="center",
+            fontsize=7,
+            color=text,
+        )
     axes.set_xticks(range(len(grid.columns)), [show(value) for value in grid.columns])
     axes.set_yticks(range(len(grid.rows)), [show(value) for value in grid.rows])
     axes.set_xlim(-0.5, len(grid.columns) - 0.5)

@@ -1,9 +1,11 @@
 """Grids of two numeric settings: which pairs make one, and what stands in each cell."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from irnn.reporting import wording
 from irnn.reporting.settings import UNCLEAR_ALONE, Value, order
 from irnn.reporting.summary import Group, Summary
 
@@ -32,6 +34,75 @@ class Heatmap:
     rows: tuple[Value, ...]
     columns: tuple[Value, ...]
     cells: Mapping[tuple[Value, Value], Group]
+
+
+@dataclass(frozen=True)
+class Shading:
+    """What the colour of a grid's cells means, in words, and a share from 0 (dark) to 1 (bright) of a group.
+
+    `words` are what stands in a cell: a line, and one below it.
+    """
+
+    meaning: str
+    share: Callable[[Group], float]
+    words: Callable[[Group], tuple[str, str]]
+
+
+def shading(summary: Summary) -> Shading:
+    """Choose what tells the cells of a task's grids apart.
+
+    Success rates, where they differ; where all are alike and somebody solves, the updates it took; else how
+    good the held-out score got. Updates and scores are coloured by their place between the extremes,
+    losses and updates on a logarithmic scale.
+    """
+    tried = [group for group in summary.groups if group.tried]
+    rates = {group.rate.estimate for group in tried if group.goal}
+    to_goal = f"median updates {summary.to_goal}"
+    if len(rates) > 1:
+        meaning = f"{summary.success}, dark 0 % to bright 100 %. Below the count: {to_goal}"
+        return Shading(meaning, lambda group: group.rate.estimate, _count_and_updates)
+    if any(rates):
+        share = _between([_updates(group) for group in tried], is_less_better=True, log=True)
+        meaning = f"{to_goal}, dark most to bright fewest"
+        return Shading(meaning, lambda group: share(_updates(group)), _count_and_updates)
+    scoring = summary.scoring
+    share = _between([group.best for group in tried], not scoring.higher, log=not scoring.higher)
+
+    def score_and_count(group: Group) -> tuple[str, str]:
+        count = f"{group.succeeded} of {group.tried}" if group.goal else ""
+        return wording.score(group.best, scoring), count
+
+    counted = " Below it: how many of the runs succeeded" if rates else ""
+    meaning = f"median of the best held-out {scoring.label}, dark worst to bright best.{counted}"
+    return Shading(meaning.rstrip("."), lambda group: share(group.best), score_and_count)
+
+
+def _updates(group: Group) -> float:
+    return group.crossings[group.goal].median.value if group.goal else math.nan
+
+
+def _count_and_updates(group: Group) -> tuple[str, str]:
+    median = wording.quantile(group.crossings[group.goal].median) if group.goal else ""
+    return f"{group.succeeded} of {group.tried}", median
+
+
+def _between(values: Sequence[float], is_less_better: bool, log: bool) -> Callable[[float], float]:
+    """Where a value lies between the extremes of `values`: 0 at the worst, and beyond it, 1 at the best."""
+
+    def scaled(value: float) -> float:
+        return math.log(value) if log and value > 0 else -math.inf if log else value
+
+    known = [scaled(value) for value in values if math.isfinite(value)]
+    known = [value for value in known if math.isfinite(value)]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+
+    def share(value: float) -> float:
+        if not math.isfinite(value):
+            return 0.0
+        place = 0.5 if low == high else min(1.0, max(0.0, (scaled(value) - low) / (high - low)))
+        return 1 - place if is_less_better else place
+
+    return share
 
 
 def heatmaps(summary: Summary) -> tuple[list[Heatmap], int]:

@@ -104,9 +104,11 @@ def content(
     """Write what the page says; `link` gives the address of a run's folder."""
     parts = [_part(summary, comparison, len(summaries) > 1) for summary in summaries]
     told = headline(loaded)
+    title, _, more = (parts[0].verdict if len(parts) == 1 else told).partition(". ")
     context = {
         "headline": told,
-        "title": parts[0].verdict if len(parts) == 1 else told,
+        "title": f"{title}." if more else title,
+        "more": more,
         "at": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "command": printable(command),
         "warnings": warnings(loaded),
@@ -193,7 +195,7 @@ def _breakable(name: str) -> Markup:
     """Let a long name be folded where its words meet."""
     if len(name) <= _LONG_NAME:
         return escape(name)
-    return Markup(re.sub(r"([_.])(?=[a-z])", r"\1<wbr>", escape(name)))
+    return Markup(re.sub(r"([_.])(?=[a-z])", r"\1<wbr>", str(escape(name))))
 
 
 def _unbroken(sentence: str) -> str:

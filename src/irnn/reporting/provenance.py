@@ -111,7 +111,8 @@ def warnings(loaded: Loaded) -> list[str]:
             )
     dirty = facts.get("dirty", Counter())["true"]
     if dirty:
-        lines.append(f"{dirty} runs were made with uncommitted changes: no commit reproduces them.")
+        were = "1 run was" if dirty == 1 else f"{dirty} runs were"
+        lines.append(f"{were} made with uncommitted changes: no commit reproduces them.")
     recovered = sum(run.restarts > 0 for run in loaded.runs)
     if recovered:
         lines.append(

@@ -4,11 +4,14 @@ import math
 from dataclasses import dataclass
 
 from irnn.reporting import wording
-from irnn.reporting.charts import MOST_BASELINES, RATE, published_points, varying
-from irnn.reporting.heatmap import Heatmap, heatmaps, ramp
+from irnn.reporting.charts import MOST_BASELINES, varying
+from irnn.reporting.contest import counted
+from irnn.reporting.heatmap import Heatmap, Shading, heatmaps, ramp, shading
+from irnn.reporting.length_points import RATE, published_points
 from irnn.reporting.markup import Cell, Column, Row, Table, number, quantile_key, text
+from irnn.reporting.outcomes import median
 from irnn.reporting.settings import SEQ_LEN, show
-from irnn.reporting.summary import DRAWN, Group, Summary, median
+from irnn.reporting.summary import DRAWN, Group, Summary
 from irnn.tasks.published_rows import SOURCES, rows_of
 
 _MOST_AT_ONE = 12  # series that can stand side by side above a single T
@@ -117,9 +120,9 @@ def curves(summary: Summary) -> Curves:
     """Say what the learning curves can show and what of the groups is not drawn at first."""
     later = [run for index in summary.ranked[DRAWN:] for run in summary.groups[index].runs]
     crossed = sum(bool(run.divergences) for run in later)
+    fell = f", {crossed} of which diverged at least once" * bool(crossed)
     more = (
-        f"The best {DRAWN} groups are shown; tick more below ({len(later)} runs, {crossed} of "
-        "which diverged at least once)."
+        f"The best {DRAWN} groups are shown; tick the others above ({counted(len(later), 'run')}{fell})."
     ) * bool(later)
     scoring = summary.scoring
     kinds = {"h": ("held-out loss", True), "t": ("training loss", True), "both": ("both", True)}
@@ -163,15 +166,26 @@ def sides(summary: Summary) -> Sides | None:
     return Sides(options, str(summary.ranked[0]), str(summary.ranked[1]))
 
 
-def survival(summary: Summary) -> dict[str, str]:
-    """What the share of runs against updates can be of; nothing where no run has finished."""
+def survival(summary: Summary) -> tuple[dict[str, str], str]:
+    """What the share of runs against updates can be of, and of what it is at first.
+
+    That is what counts as solved, or where nobody got so far the hardest threshold that some run got past.
+    Nothing where no run has finished.
+    """
     scoring = summary.scoring
     if not any(group.finished for group in summary.groups):
-        return {}
+        return {}, ""
     options = {"goal": "solved"} if any(group.goal for group in summary.groups) else {}
-    return options | {
+    options |= {
         name: f"got to {scoring.label} {scoring.sign} {name}" for name in summary.thresholds
     }
+    if any(run.status == "solved" for run in summary.runs):
+        return options, "goal"
+    hardest_first = reversed(summary.thresholds)
+    past = (
+        name for name in hardest_first if any(g.crossings[name].crossed for g in summary.groups)
+    )
+    return options, next(past, "goal")
 
 
 @dataclass(frozen=True)
@@ -252,10 +266,11 @@ def heat(summary: Summary) -> tuple[list[HeatTable], int]:
     """Grids of two numeric settings as coloured tables, and how many more there were."""
     grids, left = heatmaps(summary)
     numbers = {id(group): index for index, group in enumerate(summary.groups)}
-    return [_heat_table(grid, numbers, summary.mark) for grid in grids], left
+    shade = shading(summary)
+    return [_heat_table(grid, numbers, summary.mark, shade) for grid in grids], left
 
 
-def _heat_table(grid: Heatmap, numbers: dict[int, int], mark: str) -> HeatTable:
+def _heat_table(grid: Heatmap, numbers: dict[int, int], mark: str, shade: Shading) -> HeatTable:
     axes = f"{grid.row_label} (down) by {grid.column_label} (across)"
     rows = []
     for row in grid.rows:
@@ -265,16 +280,14 @@ def _heat_table(grid: Heatmap, numbers: dict[int, int], mark: str) -> HeatTable:
             cells.append(
                 HeatCell("-")
                 if group is None
-                else _heat_cell(group, f"#runs{mark}-{numbers[id(group)]}")
+                else _heat_cell(group, f"#runs{mark}-{numbers[id(group)]}", shade)
             )
         rows.append((show(row), cells))
     caption = f"{grid.title}: {axes}" if grid.title else axes
     return HeatTable(caption, [show(value) for value in grid.columns], rows)
 
 
-def _heat_cell(group: Group, link: str) -> HeatCell:
+def _heat_cell(group: Group, link: str, shade: Shading) -> HeatCell:
     if not group.tried:
         return HeatCell("-")
-    back, ink = ramp(group.rate.estimate)
-    median = wording.quantile(group.crossings[group.goal].median) if group.goal else ""
-    return HeatCell(f"{group.succeeded} of {group.tried}", median, back, ink, link)
+    return HeatCell(*shade.words(group), *ramp(shade.share(group)), link)

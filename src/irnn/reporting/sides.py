@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from irnn.reporting import wording
+from irnn.reporting.outcomes import final_score
 from irnn.reporting.settings import show
 from irnn.reporting.statistics import Interval, fisher_exact, newcombe
-from irnn.reporting.summary import Group, Summary, final_score
+from irnn.reporting.summary import Group, Summary
 
 _MOST = 60
 """Groups of which every pair is tested; of more the page would carry too many sentences."""
@@ -18,8 +19,9 @@ def side_by_side(summary: Summary) -> dict[str, Any]:
     """What the page needs to hold any two groups side by side.
 
     `rows` names the rows, `groups` has each group's cells in their order: words `w`, where it is one the
-    number `n`, and `s` for a setting, which is shown where it differs. `pairs` has for the numbers of two
-    groups, `"0-3"`, what their success rates tell, the second held against the first and the other way round.
+    number `n` with the unit `u` of a difference, and `s` for a setting, which is shown where it differs.
+    `pairs` has for the numbers of two groups, `"0-3"`, what their success rates tell, the second held against
+    the first and the other way round.
     """
     scoring = summary.scoring
     rows = [*summary.labels, "finished runs", summary.success]
@@ -43,7 +45,8 @@ def side_by_side(summary: Summary) -> dict[str, Any]:
 def _cells(group: Group, summary: Summary) -> list[dict[str, Any]]:
     cells: list[dict[str, Any]] = [{"w": show(value), "s": True} for value in group.values]
     cells.append({"w": str(len(group.finished))})
-    cells.append({"w": f"{group.succeeded} of {group.tried}: {wording.rate(group.rate)}"})
+    rate = {"w": f"{group.succeeded} of {group.tried}: {wording.rate(group.rate)}", "u": " points"}
+    cells.append({**rate, "n": _known(100 * group.rate.estimate)})
     for threshold in summary.thresholds:
         crossing = group.crossings[threshold]
         cells.append({"w": wording.quantile(crossing.median), "n": _known(crossing.median.value)})
@@ -60,10 +63,10 @@ def _told(a: Group, b: Group) -> list[str]:
         return ["One of them has no finished run."] * 2
     margins = (b.succeeded, b.tried, a.succeeded, a.tried)
     apart, p = newcombe(*margins), wording.p_value(fisher_exact(*margins))
-    back = Interval(-apart.estimate, -apart.high, -apart.low)
+    back = Interval(0.0 - apart.estimate, 0.0 - apart.high, 0.0 - apart.low)
     return [
-        f"Success rates differ by {100 * each.estimate:+.0f} points (95 % interval {100 * each.low:+.0f} to "
-        f"{100 * each.high:+.0f}; Fisher's exact test: {p})."
+        f"Success rate, second minus first: {100 * each.estimate:+.0f} points (95 % interval "
+        f"{100 * each.low:+.0f} to {100 * each.high:+.0f}; Fisher's exact test: {p})."
         for each in (apart, back)
     ]
 

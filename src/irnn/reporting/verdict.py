@@ -7,10 +7,11 @@ from irnn.reporting import wording
 from irnn.reporting.compare import Comparison
 from irnn.reporting.contenders import contenders
 from irnn.reporting.contest import among, counted, duel, solve, unit_of
+from irnn.reporting.outcomes import median
 from irnn.reporting.run import Run
 from irnn.reporting.settings import SEQ_LEN
 from irnn.reporting.statistics import wilson
-from irnn.reporting.summary import Group, Summary, median
+from irnn.reporting.summary import Group, Summary
 
 _MOST_LENGTHS = 6
 _CAPITALS = ("Which", "Neither", "Seeds", "Runs", "Solved", "Not", "Diverged", "Ended", "A", "No")

@@ -2,9 +2,9 @@
 
 import math
 
+from irnn.reporting.outcomes import Crossing
 from irnn.reporting.scoring import Scoring
 from irnn.reporting.statistics import Interval, Quantile
-from irnn.reporting.summary import Crossing
 
 NOTHING = "-"
 

@@ -76,7 +76,7 @@ async function follow() {
         if (news.version !== version) refresh(news);
         ({ version } = news);
       }
-      told.textContent = "following";
+      told.textContent = "live: new runs and points appear by themselves";
       if (!answer.ok) await pause(2000);
     } catch {
       told.textContent = "the server does not answer; what is shown is from before";

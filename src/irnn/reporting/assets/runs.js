@@ -46,7 +46,7 @@ function grouped(part, chosen, keep) {
   const differs = chosen.map((_, i) => new Set(shown.map((group) => JSON.stringify(group.values[i]))).size > 1);
   for (const group of groups) {
     const words = chosen.map((key, i) => (differs[i] ? `${labelOf(key)}=${shownValue(group.values[i])}` : ""));
-    group.name = words.filter(Boolean).join(", ") || "all runs";
+    group.name = words.filter(Boolean).join(", ") || (part.groups.length === 1 && part.groups[0].runs.length === 1 ? "this run" : "all runs");
   }
   return shown;
 }

@@ -20,7 +20,7 @@ function setupSides(part) {
   function difference(a, b) {
     if (a.n === null || b.n === null || a.n === undefined || b.n === undefined) return "";
     const value = Number((b.n - a.n).toPrecision(3));
-    return value === 0 ? "0" : `${value > 0 ? "+" : "\u2212"}${tick(Math.abs(value))}`;
+    return value === 0 ? "0" : `${value > 0 ? "+" : "\u2212"}${tick(Math.abs(value))}${b.u ?? ""}`;
   }
 
   function draw() {
@@ -32,9 +32,8 @@ function setupSides(part) {
       return left.s && left.w === right.w ? [] : [cells([name, left.w, right.w, difference(left, right)])];
     });
     table.tBodies[0].replaceChildren(...body);
-    const turned = a > b;
     const known = pairs[`${Math.min(a, b)}-${Math.max(a, b)}`];
-    within(part, "sides-told").textContent = a === b ? "Choose two different settings." : known?.[turned ? 1 : 0] ?? "";
+    within(part, "sides-told").textContent = a === b ? "Choose two different settings." : known?.[a > b ? 1 : 0] ?? "";
   }
   for (const each of [one, other]) each.addEventListener("change", draw);
   draw();

@@ -16,4 +16,6 @@ PARTS = DATA.tasks ?? [DATA];
 start();
 addEventListener("hashchange", openTarget);
 openTarget();
+// On paper nothing can be opened.
+addEventListener("beforeprint", () => document.querySelector("details.warnings")?.setAttribute("open", ""));
 if (document.getElementById("live")) follow();

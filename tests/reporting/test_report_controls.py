@@ -1,0 +1,79 @@
+"""Every control of the page in a real browser: it acts, and the keyboard reaches it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from browser import browsing
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium or chrome is installed")
+
+# What must have been pressed for a control to have something to do.
+BEFORE = {
+    "curves-all": "curves-none",
+    "curves-in": "curves-all",
+    "curves-out": "curves-in",
+    "curves-reset": "curves-in",
+}
+INSIDE = Path(__file__).with_name("controls.js")
+
+
+@pytest.fixture(scope="module")
+def page(sweep, tmp_path_factory):
+    """The page of a comparison, opened in a browser."""
+    from irnn.report import main
+
+    out = tmp_path_factory.mktemp("controls")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("irnn.reporting.figures.write_figures", lambda *_: [])
+        patch.delenv("IRNN_RUNS", raising=False)
+        assert main([str(sweep), "--out", str(out), "--compare", "optim=adam", "optim=sgd"]) == 0
+    with browsing(CHROMIUM, out / "profile") as opened:
+        opened.size(1280, 900)
+        opened.open((out / "report.html").as_uri())
+        opened.ask(INSIDE.read_text())
+        yield opened
+
+
+def test_every_table_and_chart_can_be_heard(page):
+    assert page.ask("unheard()") == []
+
+
+def test_the_keyboard_reaches_every_control_and_every_chart(page):
+    wanted = page.ask("listenToFocus()")
+    for _ in range(wanted + 5):
+        page.press("Tab", 9)
+    missed = (
+        "wanted.filter((node) => !reached.has(node)).map((node) => node.outerHTML.slice(0, 90))"
+    )
+    assert page.ask(missed) == []
+
+
+@pytest.mark.parametrize(("width", "height", "phone"), [(390, 844, True), (1280, 900, False)])
+def test_nothing_is_wider_than_the_screen_whatever_is_open(page, width, height, phone):
+    page.size(width, height, phone)
+    page.ask("for (const each of document.querySelectorAll('details')) each.open = true; 1")
+    inside = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    page.until(f"innerWidth === {width}")
+    assert page.ask(inside)
+    assert page.ask("cutOff()") == []
+    page.size(1280, 900)
+
+
+def test_what_is_to_be_read_with_care_is_printed_unfolded(page):
+    page.ask("document.querySelector('details.warnings')?.removeAttribute('open'); 1")
+    page.ask("dispatchEvent(new Event('beforeprint')); 1")
+    assert page.ask("document.querySelectorAll('details.warnings:not([open])').length") == 0
+
+
+def test_every_control_does_something_and_the_console_stays_empty(page):
+    done = page.ask(f"useEveryControl({BEFORE})")
+    assert done["idle"] == []
+    assert done["tried"] > 40
+    assert page.messages == []
+    assert [
+        each for each in page.requests if not each.startswith(("file:", "data:", "blob:"))
+    ] == []
