@@ -61,7 +61,12 @@ def plug_in() -> str:
     return str(block)
 
 
+_IN_A_LINE = re.compile(r"`((?:irnn-(?:train|report|predict)|make) [^`]*)`")
 ALL = [(page, words) for page in PAGES for words in commands(page)]
+ALL += [
+    ("README.md", shlex.split(line))
+    for line in _IN_A_LINE.findall((ROOT / "README.md").read_text())
+]
 ALL += [(page.name, words) for page in OTHERS for words in typed_on(page)]
 
 

@@ -220,7 +220,7 @@ def test_runs_without_newer_settings_stand_beside_runs_with_them(report, tmp_pat
     (folder / "metrics.jsonl").write_text("\n".join(newer))
     status, screen, _ = report(tmp_path, "--out", tmp_path / "out")
     assert status == 0
-    assert "Mixed schema: 1 (1 runs), 2 (1 runs)" in screen
+    assert "Mixed schema: 1 (1 run), 2 (1 run)" in screen
     assert "schedule" in screen
     assert "absent" in screen
 

@@ -146,7 +146,7 @@ def test_published_rows_that_never_solved_say_so():
 @pytest.mark.parametrize(
     ("setting", "fact"),
     [
-        ({"task__marks": "halves"}, "Mixed marks: anywhere (1 runs), halves (1 runs)"),
+        ({"task__marks": "halves"}, "Mixed marks: anywhere (1 run), halves (1 run)"),
         ({"task__data": "fixed"}, "Mixed data"),
         ({"runtime__kernel": "native"}, "Mixed kernel"),
         ({"runtime__device": "cuda"}, "Mixed device"),
@@ -165,9 +165,9 @@ def test_mixing_what_should_not_be_mixed_is_warned_about(tmp_path, setting, fact
     [
         ("result.json", '"schema": 1', '"schema": 2', "Mixed schema"),
         ("provenance.json", "605c4a6d2f", "ffffffffff", "Mixed commit"),
-        ("provenance.json", '"avx2"', '"avx512"', "Mixed instruction set: avx2 (1 runs), avx512"),
-        ("provenance.json", '"dirty": false', '"dirty": true', "1 runs were made with uncommitted"),
-        ("result.json", '"restarts": 0', '"restarts": 2', "1 runs went on after a divergence"),
+        ("provenance.json", '"avx2"', '"avx512"', "Mixed instruction set: avx2 (1 run), avx512"),
+        ("provenance.json", '"dirty": false', '"dirty": true', "1 run was made with uncommitted"),
+        ("result.json", '"restarts": 0', '"restarts": 2', "1 run went on after a divergence"),
     ],
 )
 def test_what_cannot_be_reproduced_is_warned_about(tmp_path, file, old, new, message):
@@ -184,9 +184,9 @@ def test_a_run_that_was_continued_elsewhere_is_warned_about(tmp_path):
     other = {**first, "instruction_set": "avx512", "git": {"commit": "f" * 40, "dirty": True}}
     path.write_text(json.dumps({**first, "sessions": [first, other]}))
     said = warnings(loaded(tmp_path))
-    assert any(line.startswith("Mixed instruction set: avx2 (1 runs), avx512") for line in said)
+    assert any(line.startswith("Mixed instruction set: avx2 (1 run), avx512") for line in said)
     assert any(line.startswith("Mixed commit") for line in said)
-    assert any(line.startswith("1 runs were made with uncommitted") for line in said)
+    assert any(line.startswith("1 run was made with uncommitted") for line in said)
 
 
 def test_skipped_folders_are_named_on_the_page(report, tmp_path):

@@ -96,7 +96,9 @@ def warnings(loaded: Loaded) -> list[str]:
         ):
             values = {value: n for value, n in counts.items() if value != _UNTOLD}
             if len(values) > 1:
-                mix = ", ".join(f"{_short(fact, value)} ({n} runs)" for value, n in values.items())
+                mix = ", ".join(
+                    f"{_short(fact, value)} ({_runs(n)})" for value, n in values.items()
+                )
                 lines.append(f"Mixed {fact.replace('_', ' ')}: {mix}; {reason}.")
     if loaded.sweep is not None and loaded.sweep.schema != str(SWEEP_SCHEMA):
         lines.append(
@@ -107,16 +109,18 @@ def warnings(loaded: Loaded) -> list[str]:
     for reason, count in slow.items():
         if reason and reason != _UNTOLD:
             lines.append(
-                f"{count} runs were slower than they need be: {reason.removeprefix('slow: ')}."
+                f"{_runs(count)} ran slower than necessary: {reason.removeprefix('slow: ')}."
             )
     dirty = facts.get("dirty", Counter())["true"]
     if dirty:
-        were = "1 run was" if dirty == 1 else f"{dirty} runs were"
-        lines.append(f"{were} made with uncommitted changes: no commit reproduces them.")
+        were = "was" if dirty == 1 else "were"
+        lines.append(
+            f"{_runs(dirty)} {were} made with uncommitted changes: no commit reproduces them."
+        )
     recovered = sum(run.restarts > 0 for run in loaded.runs)
     if recovered:
         lines.append(
-            f"{recovered} runs went on after a divergence, rolled back or restarted; "
+            f"{_runs(recovered)} went on after a divergence, rolled back or restarted; "
             "they count by how they ended, not by how they began."
         )
     for skipped in loaded.skipped:
@@ -134,3 +138,7 @@ def _pooled(runs: Sequence[Run], fact: str) -> list[Counter[str]]:
 
 def _short(fact: str, value: str) -> str:
     return value[:10] if fact == "commit" else value
+
+
+def _runs(number: int) -> str:
+    return f"{number} run{'s' * (number != 1)}"
