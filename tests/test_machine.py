@@ -113,10 +113,9 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, int | No
             config = compose_config(["tracker=none", *words.split()])
             jobs.append(Job.__new__(Job))
             jobs[-1].config = replace(config, runtime=replace(config.runtime, threads=None))
-        at_once = launch.fit(jobs, wanted, Silent())  # type: ignore[arg-type]
+        at_once = launch.fit(jobs, wanted, False, Silent())  # type: ignore[arg-type]
         return at_once, jobs[0].config.runtime.threads
 
-    monkeypatch.setattr(launch.pool, "devices", lambda configs: ["cpu" for _ in configs])
     return fit
 
 

@@ -189,7 +189,7 @@ def test_a_configuration_travels_to_a_process_that_has_not_loaded_the_plug_in(la
     folder(lab, {"gain.py": GAIN + "CHANGED = True\n"})
     with pytest.raises(ConfigError, match="has changed since this was asked for"):
         pickle.loads(packed)
-    said = worker._outcome(packed, ["init=my_gain"], print)
+    said = worker.outcome(packed, ["init=my_gain"], print)
     assert said[0] == "failed"
     assert "init=my_gain has changed since this was asked for; give the command again" in said[1]
 

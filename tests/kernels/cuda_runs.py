@@ -14,6 +14,7 @@ from irnn.kernels.cuda import plan
 from irnn.kernels.cuda.plan import Plan
 from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
+from irnn.runs.drawers import Drawers
 from irnn.runs.metrics import read_records
 from irnn.spec.config import Config
 from irnn.training import session, stretch
@@ -60,6 +61,7 @@ def by_the_kernels(machines: Machines) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(session.curve, "draw", lambda *_: None)
+        patch.setattr(Drawers, "draw", lambda *_: None)
         patch.setattr(plan, "why_unavailable", lambda: "")
         patch.setattr(stretch, "of", of)
         yield

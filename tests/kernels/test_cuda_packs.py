@@ -4,6 +4,7 @@ import json
 import math
 import signal
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from cuda_runs import CPU, Machines, Quiet, Small, by_the_kernels, left, togethe
 
 from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
+from irnn.runs.drawers import Drawers
 from irnn.runs.files import StorageError
+from irnn.spec.composition import compose_config
 from irnn.spec.config import Config
 from irnn.tasks.data import TaskData
 from irnn.training import session
@@ -22,6 +25,7 @@ from irnn.training.packed import PackError
 from irnn.training.session import run
 from irnn.training.step import Updater
 
+DRAW = Drawers.draw
 pytestmark = [
     pytest.mark.skipif(COMPILER is None, reason="there is no C++ compiler"),
     pytest.mark.timeout(120),
@@ -188,6 +192,23 @@ def test_a_pack_that_breaks_ends_all_its_runs_with_the_reason_and_begins_no_more
     with pytest.raises(RuntimeError, match="CUDA's driver failed"):
         pack.train(range(3), one, [])
     assert len(became) == 2
+
+
+def test_curves_are_drawn_by_another_process_which_says_what_went_wrong(tmp_path: Path) -> None:
+    result = {"divergences": [], "solved_at": {}, "status": "exhausted"}
+    config = compose_config([])
+    metrics = tmp_path / "metrics.jsonl"
+    drawers = Drawers(2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawers, "draw", partial(DRAW, drawers))
+        patch.setattr("irnn.runs.curve.draw", print)  # nobody here draws
+        drawers.draw(metrics, result, config, config.task, tmp_path / "curve.png")
+        assert (tmp_path / "curve.png").read_bytes()[:4] == b"\x89PNG"
+        with pytest.raises(StorageError, match="cannot write"):
+            drawers.draw(metrics, result, config, config.task, tmp_path / "none" / "curve.png")
+        with pytest.raises(RuntimeError, match="KeyError: 'solved_at'"):
+            drawers.draw(metrics, {}, config, config.task, tmp_path / "curve.png")
+    drawers.close()
 
 
 def test_checkpoints_in_a_pack_are_as_frequent_as_time_allows_and_the_best_is_kept(

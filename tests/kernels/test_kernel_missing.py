@@ -13,6 +13,7 @@ from irnn.spec.composition import compose_config
 from irnn.sweeps import launch, pool
 from irnn.sweeps.job import Job
 from irnn.sweeps.view import View
+from irnn.sweeps.worker import Place
 
 ERROR = "c++: pool.cpp:71:29: error: no type named 'system_error' in namespace 'std'"
 needs_kernel = pytest.mark.skipif(not native.is_available(), reason="the kernel was not built")
@@ -67,7 +68,8 @@ def test_a_run_with_everything_it_can_have_says_nothing_and_keeps_its_compiler(t
 
 
 def test_a_sweep_says_it_once(not_built, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(pool, "devices", lambda configs: ["cpu" for _ in configs])
+    cpu = Place("cpu", "torch")
+    monkeypatch.setattr(pool, "places", lambda configs: ([cpu for _ in configs], 0))
     config = compose_config([*SMALL, f"runs_dir={tmp_path}/runs"])
     jobs = [
         Job((f"seed={seed}",), f"seed={seed}", replace(config, seed=seed), f"run{seed}", Path())
@@ -75,7 +77,7 @@ def test_a_sweep_says_it_once(not_built, tmp_path, monkeypatch, capsys):
     ]
     view = View(live=False)
     for batch in (jobs[:2], jobs[2:]):  # as a search asks for more and more
-        launch.fit(batch, None, view)
+        launch.places_of(batch, view)
     assert capsys.readouterr().out.count(ERROR) == 1
 
 

@@ -72,9 +72,9 @@ def test_a_job_that_told_its_end_but_does_not_end_is_killed(tmp_path: Path) -> N
     )
     stuck = job(tmp_path, "a", LEFT)
     one = pool.Pool([stuck], 1, [], False, Watching())
-    running = pool._Running(stuck, child)  # type: ignore[arg-type]
+    running = pool._Running([stuck], child)  # type: ignore[arg-type]
     one._running.append(running)
-    one._end(running, "stopped", None)
+    one._end(running, stuck, "stopped", None)
     assert done == ["killed"]
     assert stuck.state == STOPPED
 

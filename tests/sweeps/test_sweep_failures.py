@@ -4,6 +4,7 @@ import os
 import pickle
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,9 @@ def test_a_job_whose_memory_ends_all_the_same_leaves_its_traceback_in_its_log(
         raise RuntimeError("[enforce fail at alloc_cpu.cpp] can't allocate memory")
 
     monkeypatch.setattr(session, "run", without_memory)
-    told, why = worker._outcome(pickle.dumps(config), (), lambda message: None)
+    told, why = worker.outcome(
+        pickle.dumps(config), (), partial(worker.JobDisplay, tell=lambda message: None)
+    )
     assert (told, why.partition(" fail")[0]) == ("failed", "RuntimeError: [enforce")
     log = RunDirectory.of(config).log.read_text()
     assert "Traceback" in log

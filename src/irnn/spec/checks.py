@@ -11,6 +11,8 @@ from irnn.spec.config import Config, total_updates
 from irnn.spec.errors import SettingError
 from irnn.spec.options import Choice, Setting, settings
 
+MOST_PACKED = 10_000
+"""Runs in a pack."""
 RELATIONS = {
     "above": operator.gt,
     "at least": operator.ge,
@@ -37,6 +39,7 @@ def check_together(config: Config) -> None:
         raise SettingError("runs_dir", "''", "needs a folder; is the variable IRNN_RUNS empty?")
     if config.runtime.device is Device.mps and config.runtime.dtype is Dtype.float64:
         raise SettingError("runtime.dtype", config.runtime.dtype, "an Apple GPU has float32 only")
+    pack_size(config)
     ends = (*vars(config.budget).values(), goal_of(config))
     if all(end is None for end in ends):
         raise SettingError(
@@ -88,6 +91,22 @@ def check_bounds(setting: Setting) -> None:
     if not finite or not held:
         remedy = f"must be a number {words}" if words else "must be a finite number"
         raise SettingError(setting.key, value, f"{remedy} ({setting.doc})")
+
+
+def pack_size(config: Config) -> int | None:
+    """Say how many runs `sweep.pack` wants to train together: 0 is off; None, as many as are good.
+
+    Raises:
+        SettingError: It is neither auto, off nor such a number.
+    """
+    asked = config.sweep.pack
+    if asked in ("auto", "off", "False"):  # YAML takes a bare off for false
+        return None if asked == "auto" else 0
+    if asked.isascii() and asked.isdigit() and 0 < int(asked) <= MOST_PACKED:
+        return int(asked)
+    raise SettingError(
+        "sweep.pack", asked, f"must be auto, off, or a whole number from 1 to {MOST_PACKED:,}"
+    )
 
 
 def goal_of(config: Config) -> float | None:

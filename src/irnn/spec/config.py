@@ -152,6 +152,7 @@ class Sweep:
     jobs: int | None = option(
         None, "jobs at once; null: as many as there are cores for, one on a GPU", at_least=1
     )
+    pack: str = option("auto", "runs that train together on a GPU: auto, off, or how many at once")
     fail_fast: bool = option(False, "stop all jobs when the first one fails")
 
 

@@ -13,12 +13,14 @@ from irnn.runs.layout import SWEEP
 from irnn.spec.command import flags_of
 from irnn.spec.composition import Composer
 from irnn.spec.config import Config, ConfigError
-from irnn.sweeps import pool, record
+from irnn.sweeps import packs, pool, record
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import FAILED, LEFT, Job
 from irnn.sweeps.naming import in_sweep, sweep_folder
+from irnn.sweeps.packs import Pack
 from irnn.sweeps.telling import telling
 from irnn.sweeps.view import View, tally
+from irnn.sweeps.worker import Place
 from irnn.system.machine import asked_threads, available_cores, available_memory
 from irnn.training import memory
 
@@ -78,17 +80,33 @@ class Here:
     def __init__(self, wanted: int | None, command: Sequence[str]) -> None:
         self._wanted, self._command = wanted, command
         self._at_once = 0
+        self._packs: list[Pack] = []
 
     def prepare(self, to_do: Sequence[Job], view: View) -> str:
-        """Find out how many fit."""
-        self._at_once = fit(to_do, self._wanted, view)
-        threads = to_do[0].config.runtime.threads
-        return f"{self._at_once} at a time, {threads} thread{'s' if threads != 1 else ''} each"
+        """Find out which train together on a GPU, and how many of the others fit."""
+        places, gpus = places_of(to_do, view)
+        self._packs = packs.deal(to_do, places, gpus)
+        for job in (job for pack in self._packs for job in pack.jobs):
+            _give_threads(job, 1)
+        packed = {job.run_id for pack in self._packs for job in pack.jobs}
+        others = [
+            (job, at) for job, at in zip(to_do, places, strict=True) if job.run_id not in packed
+        ]
+        said = [packs.described(self._packs)] if self._packs else []
+        if others:
+            left, where = zip(*others, strict=True)
+            on_gpu = any(place.device != "cpu" for place in where)
+            self._at_once = fit(left, self._wanted, on_gpu, view)
+            threads = left[0].config.runtime.threads
+            each = f"{self._at_once} at a time, {threads} thread{'s' if threads != 1 else ''} each"
+            said.append(f"then {len(left)} others, {each}" if said else each)
+        self._at_once = max(1, self._at_once)  # also for jobs that another process leaves
+        return "; ".join(said)
 
     def run(self, jobs: Sequence[Job], watcher: pool.Watcher) -> int | None:
         """Train them."""
         fail_fast = jobs[0].config.sweep.fail_fast
-        return pool.Pool(jobs, self._at_once, self._command, fail_fast, watcher).run()
+        return pool.Pool(jobs, self._at_once, self._command, fail_fast, watcher, self._packs).run()
 
 
 def train(jobs: Sequence[Job], engine: Engine, command: Sequence[str], view: View) -> None:
@@ -159,21 +177,30 @@ def announce(jobs: Sequence[Job], distinct: Sequence[Job], where: str | None, vi
         view.say(f"  {where}")
 
 
-def fit(jobs: Sequence[Job], wanted: int | None, view: View) -> int:
+def places_of(jobs: Sequence[Job], view: View) -> tuple[list[Place], int]:
+    """Say where each job would train, and how many GPUs there are; tell what is slow there.
+
+    Raises:
+        ConfigError: One of them cannot train on this machine.
+    """
+    kinds = [
+        (c.runtime, c.model.name, c.model.num_layers, c.batch_size, c.optim.name, packs.key_of(c))
+        for c in (job.config for job in jobs)
+    ]
+    examples = {kind: job.config for kind, job in zip(kinds, jobs, strict=True)}
+    found, gpus = pool.places(list(examples.values()))
+    at = dict(zip(examples, found, strict=True))
+    for kind, config in examples.items():
+        view.slow(slow.reasons(config, at[kind].device))
+    return [at[kind] for kind in kinds], gpus
+
+
+def fit(jobs: Sequence[Job], wanted: int | None, on_gpu: bool, view: View) -> int:
     """Decide how many jobs to train at a time, and give each its threads: never more than cores.
 
     Raises:
-        ConfigError: One job alone wants more threads than there are cores, more memory than there is, or a
-            device that is not here.
+        ConfigError: One job alone wants more threads than there are cores, or more memory than there is.
     """
-    kinds = {
-        (job.config.runtime, job.config.model.name, job.config.model.num_layers): job.config
-        for job in jobs
-    }
-    devices = pool.devices(list(kinds.values()))
-    on_gpu = any(device != "cpu" for device in devices)
-    for config, device in zip(kinds.values(), devices, strict=True):
-        view.slow(slow.reasons(config, device))
     if wanted is None and on_gpu:
         wanted = 1
     cores = available_cores()
@@ -192,11 +219,14 @@ def fit(jobs: Sequence[Job], wanted: int | None, view: View) -> int:
         )
     at_once = _fitting(jobs, min(wanted or places, places), on_gpu, view)
     for job in jobs:
-        runtime = job.config.runtime
-        job.config = replace(
-            job.config, runtime=replace(runtime, threads=runtime.threads or threads)
-        )
+        _give_threads(job, threads)
     return at_once
+
+
+def _give_threads(job: Job, threads: int) -> None:
+    """Let a job have so many threads, unless it was given some."""
+    runtime = job.config.runtime
+    job.config = replace(job.config, runtime=replace(runtime, threads=runtime.threads or threads))
 
 
 def _fitting(jobs: Sequence[Job], at_once: int, on_gpu: bool, view: View) -> int:

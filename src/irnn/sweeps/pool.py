@@ -6,15 +6,16 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from types import FrameType
 from typing import Any, Protocol
 
 from irnn.spec.config import Config, ConfigError
-from irnn.sweeps import forking, worker
+from irnn.sweeps import forking, pack_worker, packs, worker
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, STOPPED, Job
+from irnn.sweeps.packs import Pack
 from irnn.system.helpers import HelperError
 
 _LOOK_SECONDS = 0.25
@@ -40,19 +41,26 @@ class Watcher(Protocol):
 
 @dataclass
 class _Running:
-    job: Job
+    """A process, the jobs that it was given, and those of them that have not ended."""
+
+    jobs: Sequence[Job]
     child: forking.Child
+    pack: Pack | None = None
+
+    def __post_init__(self) -> None:
+        self.open = list(self.jobs)
 
 
 class Pool:
-    """Train jobs, `at_once` of them at a time.
+    """Train jobs: first those of packs, each pack in a process; then others, `at_once` of them at a time.
 
     Args:
         jobs: what to train; their states are kept up to date.
-        at_once: jobs at a time.
+        at_once: jobs at a time that are in no pack.
         command: the words of this command, for the runs' provenance.
         fail_fast: end all jobs when one fails.
         watcher: told what happens.
+        packed: some of the jobs.
     """
 
     def __init__(
@@ -62,7 +70,9 @@ class Pool:
         command: Sequence[str],
         fail_fast: bool,
         watcher: Watcher,
+        packed: Sequence[Pack] = (),
     ) -> None:
+        self._packs = list(packed)
         self._jobs = jobs
         self._to_start = iter(jobs)
         self._at_once = at_once
@@ -87,7 +97,7 @@ class Pool:
                     self._listen()
                     self._look_elsewhere()
                     self._heed_signals()
-                    self._watcher.refresh(self._jobs, self._at_once)
+                    self._watcher.refresh(self._jobs, self._now_at_once())
             finally:
                 self._kill()
             return self._signals[0] if self._signals else None
@@ -95,8 +105,16 @@ class Pool:
     def _is_waiting(self) -> bool:
         return not self._stopping and any(job.state == ELSEWHERE for job in self._jobs)
 
+    def _now_at_once(self) -> int:
+        if any(running.pack for running in self._running):
+            return max(1, sum(job.state == RUNNING for job in self._jobs))
+        return self._at_once
+
     def _fill_places(self) -> None:
-        """Start jobs; last those that another process had."""
+        """Start packs, then jobs; last those that another process had."""
+        self._start_packs()
+        if self._packs or any(running.pack for running in self._running):
+            return  # what is trained beside a pack would slow both
         while not self._stopping and len(self._running) < self._at_once:
             job = next((job for job in self._to_start if job.state == LEFT), None)
             if job is not None:
@@ -106,9 +124,29 @@ class Pool:
             job.begin()
             self._launch(job)
 
+    def _start_packs(self) -> None:
+        """Start a pack on every GPU that has none."""
+        for pack in [] if self._stopping else list(self._packs):
+            if pack.gpu in {each.pack.gpu for each in self._running if each.pack}:
+                continue
+            self._packs.remove(pack)
+            given = [
+                (pickle.dumps(job.config), without_bookkeeping(job.overrides)) for job in pack.jobs
+            ]
+            log = packs.log_of(pack)
+            try:
+                words = (given, self._command, pack.gpu, pack.seats, log)
+                child = forking.fork(pack_worker.work, *words)
+            except HelperError as error:
+                for job in pack.jobs:
+                    job.end(FAILED, error=str(error))
+                    self._ended(job)
+            else:
+                self._running.append(_Running(pack.jobs, child, pack))
+
     def _retry(self) -> Job | None:
         """A job that another process trained when last asked, and may have left since."""
-        busy = {running.job.run_id for running in self._running}
+        busy = {job.run_id for running in self._running for job in running.open}
         now = time.monotonic()
         for job in self._jobs:
             if job.state != ELSEWHERE or job.run_id in busy or now < self._next_look[job.run_id]:
@@ -126,7 +164,7 @@ class Pool:
             job.end(FAILED, error=str(error))
             self._ended(job)
         else:
-            self._running.append(_Running(job, child))
+            self._running.append(_Running([job], child))
 
     def _listen(self) -> None:
         """Take in what the jobs tell, or wait a moment."""
@@ -139,21 +177,46 @@ class Pool:
     def _hear(self, running: _Running) -> None:
         try:
             while running.child.connection.poll():
-                kind, content = running.child.connection.recv()
-                if kind != "progress":
-                    return self._end(running, kind, content)
-                running.job.state = RUNNING
-                running.job.progress.update(content)
+                kind, content, *place = running.child.connection.recv()
+                job = running.jobs[place[0] if place else 0]
+                if kind == "begun":
+                    job.begin()
+                if kind not in ("begun", "progress"):
+                    self._end(running, job, kind, content)
+                    if not running.open:
+                        return
+                    continue
+                job.state = RUNNING
+                if content is not None:
+                    job.progress.update(content)
         except (EOFError, OSError):
-            self._end(running, "died", None)
+            self._died(running)
 
-    def _end(self, running: _Running, kind: str, content: Any) -> None:
-        self._running.remove(running)
-        running.child.connection.close()
+    def _died(self, running: _Running) -> None:
+        """End the jobs of a process that told no end of theirs; those it had not begun are packed again."""
+        begun = [job for job in running.open if job.state != LEFT]
+        waiting = [job for job in running.open if job.state == LEFT]
+        if running.pack and waiting and (begun or len(waiting) < len(running.jobs)):
+            self._packs.append(replace(running.pack, jobs=waiting))
+            running.open = begun
+        for job in list(running.open):
+            self._end(running, job, "died", None)
+        if not running.open:
+            self._let_go(running)
+
+    def _let_go(self, running: _Running) -> None:
+        """See a process end that has nothing to do any more."""
+        if running in self._running:
+            self._running.remove(running)
+            running.child.connection.close()
         if not running.child.join(_END_SECONDS):
             running.child.kill()
             running.child.join(_END_SECONDS)
-        job = running.job
+
+    def _end(self, running: _Running, job: Job, kind: str, content: Any) -> None:
+        running.open.remove(job)
+        if not running.open or kind == "died":
+            self._let_go(running)
         if kind == "result":
             job.finish(content)
         elif kind == "busy":
@@ -177,7 +240,9 @@ class Pool:
     def _look_elsewhere(self) -> None:
         """Take in results of other processes."""
         for job in self._jobs:
-            if job.state != ELSEWHERE or any(job is running.job for running in self._running):
+            if job.state != ELSEWHERE or any(
+                job is each for running in self._running for each in running.open
+            ):
                 continue
             if job.look_up():
                 self._ended(job)
@@ -203,8 +268,8 @@ class Pool:
             running.child.kill()
 
 
-def devices(configs: Sequence[Config]) -> list[str]:
-    """Give the kinds of device, cpu, cuda or mps, that these runs would train on here.
+def places(configs: Sequence[Config]) -> tuple[list[worker.Place], int]:
+    """Say where these runs would train here, and how many GPUs there are.
 
     Asks a process of its own, so that this one need not import torch.
 
@@ -221,7 +286,8 @@ def devices(configs: Sequence[Config]) -> list[str]:
             raise HelperError(f"the process that looks for devices {child.how_it_died()}") from None
     if isinstance(answer, ConfigError):
         raise answer
-    return list(answer)
+    found, gpus = answer
+    return list(found), gpus
 
 
 @contextmanager

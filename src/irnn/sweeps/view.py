@@ -1,7 +1,7 @@
 """What a sweep says: one live view over all its jobs on a terminal, plain lines elsewhere."""
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from irnn.training.display import fitting, shown
 
 _LINE_SECONDS = 30.0  # between plain lines about all jobs
 _DRAW_SECONDS = 0.25
+_SPEED_SECONDS = 10.0
 _BAR_WIDTH = 40
 _LABEL_WIDTH = 24  # the least, where it is longer
 _HEADS = ("running", "update", "train", "held-out", "updates/s", "left at most")
@@ -39,6 +40,7 @@ class View:
         self._began = time.monotonic()
         self._why: str | None = None
         self._slow: set[str] = set()
+        self._speed = _Speed()
 
     def __enter__(self) -> "View":
         if self._live:
@@ -86,6 +88,7 @@ class View:
         now = time.monotonic()
         if now < self._next:
             return
+        self._speed.note(jobs, now)
         if self._screen is None:
             self._next = now + _LINE_SECONDS
             running = [job for job in jobs if job.state == RUNNING]
@@ -129,7 +132,38 @@ class View:
         if self._why:
             return f"  {elapsed}, stopping"
         left = seconds_left(jobs, at_once)
-        return f"  {elapsed}" + (f", about {_shown(left)} left" if left is not None else "")
+        shown = f"  {elapsed}" + (f", about {_shown(left)} left" if left is not None else "")
+        speed = self._speed.updates_a_second()
+        return f"{shown}, {speed:,.0f} run-updates/s" if speed else shown
+
+
+class _Speed:
+    """How many updates all runs of a sweep make in a second, together with all else that they do."""
+
+    def __init__(self) -> None:
+        self._began: dict[str, int] = {}
+        self._totals: deque[tuple[float, int]] = deque()
+
+    def note(self, jobs: Sequence[Job], now: float) -> None:
+        """Take in how far they are."""
+        total = 0
+        for job in jobs:
+            step = job.progress.get("step")
+            if step is None:
+                continue
+            if job.done and job.result is not None:
+                step = max(step, job.result["steps"])
+            total += step - self._began.setdefault(job.run_id, step)
+        self._totals.append((now, total))
+        while len(self._totals) > 2 and self._totals[1][0] <= now - _SPEED_SECONDS:
+            self._totals.popleft()
+
+    def updates_a_second(self) -> float | None:
+        """Give the speed of the last seconds; None while it is not known."""
+        if len(self._totals) < 2:
+            return None
+        (begun, before), (now, after) = self._totals[0], self._totals[-1]
+        return (after - before) / (now - begun) if after > before and now > begun else None
 
 
 def tally(jobs: Sequence[Job], more: int = 0) -> str:

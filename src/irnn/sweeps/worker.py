@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -30,6 +31,7 @@ from irnn.training.display import Display
 
 if TYPE_CHECKING:
     from irnn.tasks.base import Task
+    from irnn.training.company import Company
 
 RESEND_SECONDS = 5.0
 """Between the signals to a job that is to end: one may fall into the moment before it listens."""
@@ -37,8 +39,8 @@ RESEND_SECONDS = 5.0
 _TICK_SECONDS = 0.5
 
 Message = tuple[str, Any]
-"""What a job tells: ("progress", numbers), and last of all ("result", result), ("busy", why),
-("failed", why) or ("stopped", None)."""
+"""What a job tells, in a pack with its place there: ("progress", numbers), and last of all
+("result", result), ("busy", why), ("failed", why) or ("stopped", None)."""
 
 
 def work(
@@ -49,30 +51,45 @@ def work(
     command: list[str],
 ) -> None:
     """Train one run, whose configuration is pickled; entry point of a job's process."""
-    _follow_parent(alive)
+    follow_parent(alive)
     sys.argv[:] = ["irnn-train", *command]  # not how this process was really begun
     with Path(os.devnull).open("w") as nowhere:
-        _redirect(nowhere.fileno())
+        redirect(nowhere.fileno())
     tell = partial(_tell, connection)
-    tell(_outcome(packed, overrides, tell))
+    tell(outcome(packed, overrides, partial(JobDisplay, tell=tell)))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run would train: the kind of device, and the kernel."""
+
+    device: str
+    kernel: str
 
 
 def probe(connection: "Connection[Any, Any]", _: int, configs: Sequence[Config]) -> None:
-    """Tell on which kind of device each of these would train here, or the ConfigError; entry point."""
+    """Tell where each of these would train, and how many GPUs there are, or the ConfigError; entry point."""
+    import torch
+
     from irnn.training.hardware import choose_device
     from irnn.training.session import kernel_name
 
     try:
         devices = [choose_device(config) for config in configs]
-        for config, device in zip(configs, devices, strict=True):
-            kernel_name(config, device)
+        places = [
+            Place(device.type, kernel_name(config, device))
+            for config, device in zip(configs, devices, strict=True)
+        ]
     except ConfigError as error:
         connection.send(error)
     else:
-        connection.send([device.type for device in devices])
+        connection.send((places, torch.cuda.device_count()))
 
 
-def _outcome(packed: bytes, overrides: Sequence[str], tell: Any) -> Message:
+def outcome(
+    packed: bytes, overrides: Sequence[str], display: Any, company: "Company | None" = None
+) -> Message:
+    """Train one run, whose configuration is pickled, and give what is told last; nothing is raised."""
     from irnn.training.loop import Interrupted
     from irnn.training.session import run
 
@@ -81,7 +98,7 @@ def _outcome(packed: bytes, overrides: Sequence[str], tell: Any) -> Message:
     except ConfigError as error:
         return "failed", str(error)
     try:
-        return "result", run(config, overrides, partial(JobDisplay, tell=tell))
+        return "result", run(config, overrides, display, company=company)
     except BusyError as error:
         return "busy", str(error)
     except Interrupted:
@@ -93,18 +110,13 @@ def _outcome(packed: bytes, overrides: Sequence[str], tell: Any) -> Message:
         return "failed", f"{type(error).__name__}: {error}"
 
 
-class JobDisplay(Display):
-    """Show a run in its log only, and tell its numbers; whatever else the process prints is logged too."""
+class ToldDisplay(Display):
+    """Show a run in its log only, and tell its numbers."""
 
     def __init__(self, log: Path, total: int | None, task: "Task", *, tell: Any) -> None:
         super().__init__(log, total, task, live=False)
         self._tell, self._total_updates = tell, total
         self._next_tell = 0.0
-        _redirect(self._log.fileno())
-        faulthandler.enable(self._log)
-        # From here on the session takes the first SIGTERM; more of them, from a process group's end and
-        # from the parent, must not cut the checkpoint short that it writes.
-        signal.signal(signal.SIGTERM, lambda *_: None)
 
     def _show(self, text: str) -> None:
         """Show nothing: the sweep has the screen."""
@@ -124,12 +136,24 @@ class JobDisplay(Display):
         self._tell(("progress", {**told, "total": self._total_updates}))
 
 
+class JobDisplay(ToldDisplay):
+    """Log whatever else the process prints, too."""
+
+    def __init__(self, log: Path, total: int | None, task: "Task", *, tell: Any) -> None:
+        super().__init__(log, total, task, tell=tell)
+        redirect(self._log.fileno())
+        faulthandler.enable(self._log)
+        # From here on the session takes the first SIGTERM; more of them, from a process group's end and
+        # from the parent, must not cut the checkpoint short that it writes.
+        signal.signal(signal.SIGTERM, lambda *_: None)
+
+
 def _tell(connection: "Connection[Message, Any]", message: Message) -> None:
-    with contextlib.suppress(OSError):  # the parent is gone, which `_follow_parent` sees to
+    with contextlib.suppress(OSError):  # the parent is gone, which `follow_parent` sees to
         connection.send(message)
 
 
-def _follow_parent(alive: int) -> None:
+def follow_parent(alive: int) -> None:
     """End, with a checkpoint, when the parent ends, however that ends."""
 
     def follow() -> None:
@@ -141,7 +165,8 @@ def _follow_parent(alive: int) -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
-def _redirect(descriptor: int) -> None:
+def redirect(descriptor: int) -> None:
+    """Write to a file what this process prints."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()

@@ -1,11 +1,12 @@
 """What the runs of a pack share: one process, its signals, and a GPU that is not to wait for files."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from irnn.runs import checkpoint
+from irnn.runs import checkpoint, curve
 from irnn.runs.directory import RunDirectory
 from irnn.training import stretch
 
@@ -21,12 +22,14 @@ class Company:
         in_stretches: makes what makes the run's updates together with theirs.
         signals: that came to the process; the first ends every run of it with a checkpoint.
         seats: runs that are trained at once.
+        draw: draws a curve without holding them up.
         save_seconds: between two checkpoints of the run at least, but where one is needed.
     """
 
     in_stretches: stretch.Maker
     signals: list[int]
     seats: int
+    draw: Callable[..., None] = curve.draw
     save_seconds: float = SAVE_SECONDS
 
 

@@ -1,11 +1,13 @@
 """Held-out error of a network, and how far its recurrence has moved from where it started."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from irnn.kernels.threads import one_thread
 from irnn.models.heads import Classification
 from irnn.models.layer import KernelLayer
 from irnn.models.network import Network
@@ -89,7 +91,9 @@ def recurrence_of(model: Network) -> Recurrence:
     if not torch.isfinite(matrix).all():
         return Recurrence(None, None)
     distance = torch.linalg.matrix_norm(matrix - torch.eye(len(matrix), dtype=matrix.dtype))
-    return Recurrence(spectral_radius(matrix), float(distance))
+    # Trained on a GPU, a run is to leave the same numbers however many threads the processor gives it.
+    with one_thread() if found.is_cuda else nullcontext():
+        return Recurrence(spectral_radius(matrix), float(distance))
 
 
 def spectral_radius(matrix: Tensor) -> float:

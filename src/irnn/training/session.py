@@ -178,7 +178,8 @@ def _train(
             head = {"run_id": name, "schema": SCHEMA}
             result = {**head, **trainer.result(status), "config": plain(config)}
             try:
-                curve.draw(directory.metrics, result, config, trainer.task, directory.curve)
+                draw = curve.draw if company is None else company.draw
+                draw(directory.metrics, result, config, trainer.task, directory.curve)
             except StorageError:
                 raise
             except Exception as error:  # a picture is no reason to lose a result

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from torch import Tensor
 from irnn.kernels.cuda.pack import Machine, Pack
 from irnn.kernels.cuda.plan import Plan, choose
 from irnn.models.network import build
+from irnn.runs.drawers import Drawers
 from irnn.seeding import generator
 from irnn.spec.config import Config
 from irnn.system.helpers import HelperError
@@ -60,7 +61,8 @@ class Together:
             slots=slots_of(inputs), device=device,
         )  # fmt: skip
         self.seats = seats
-        self.driver = Driver(pack, device, busy=min(_MOST_BUSY, available_cores()))
+        busy = min(_MOST_BUSY, available_cores())
+        self.driver, self._drawers = Driver(pack, device, busy), Drawers(busy)
 
     def train(
         self, jobs: Sequence[T], train_one: Callable[[T, Company], None], signals: list[int]
@@ -79,7 +81,7 @@ class Together:
         waiting, there, broken = deque(jobs), [0], threading.Event()
 
         def sit(run: int) -> None:
-            company = Company(partial(self._stretch, run), signals, self.seats)
+            company = Company(partial(self._stretch, run), signals, self.seats, self._draw)
             try:
                 with self._stream(), self.driver.working:
                     while not (signals or broken.is_set()):
@@ -110,6 +112,15 @@ class Together:
             broken.set()
             for thread in threads:
                 thread.join()
+            self._drawers.close()
+
+    def _draw(self, *arguments: Any) -> None:
+        """Draw a run's curve elsewhere, and let others work meanwhile."""
+        self.driver.working.release()
+        try:
+            self._drawers.draw(*arguments)
+        finally:
+            self.driver.working.acquire()
 
     def _stretch(self, run: int, updater: Updater) -> stretch.Stretch | None:
         """Seat a run; one that turns out to be of another shape is trained beside the others."""

@@ -1,0 +1,129 @@
+"""What runs in the process of a pack: many jobs of one shape, on one GPU. It tells its parent of each.
+
+A job is trained by a thread; whatever becomes of it, the others go on. What ends the process ends those that
+are under way, and each continues from its checkpoint.
+"""
+
+import contextlib
+import faulthandler
+import os
+import pickle
+import resource
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from irnn.spec.config import Config, ConfigError
+from irnn.sweeps.worker import Message, ToldDisplay, follow_parent, outcome, redirect
+
+if TYPE_CHECKING:
+    from irnn.training.company import Company
+    from irnn.training.together import Together
+
+FILES_EACH = 12
+"""Descriptors that a run has open at most: its lock, log, metrics, and what its tracker's process reads."""
+
+Open = Callable[[Config, int], "Together"]
+"""Makes a pack for runs like this one, of which there are so many."""
+
+
+def work(
+    connection: "Connection[Any, Any]",
+    alive: int,
+    jobs: Sequence[tuple[bytes, Sequence[str]]],
+    command: Sequence[str],
+    gpu: int,
+    seats: int | None,
+    log: Path,
+) -> None:
+    """Train jobs together, given as pickled configurations and overrides; entry point of a process."""
+    signals: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: signals.append(number))
+    follow_parent(alive)
+    sys.argv[:] = ["irnn-train", *command]  # not how this process was really begun
+    os.environ["CUDA_VISIBLE_DEVICES"] = _visible(gpu)
+    with log.open("a", encoding="utf-8", errors="backslashreplace") as errors:
+        redirect(errors.fileno())
+        faulthandler.enable(errors)
+        serve(connection, jobs, partial(_open, seats=seats), signals)
+
+
+def serve(
+    connection: "Connection[Any, Any]",
+    jobs: Sequence[tuple[bytes, Sequence[str]]],
+    open_pack: Open,
+    signals: list[int],
+) -> None:
+    """Train jobs in a pack, and tell ("begun", None) and then `worker.Message` of each, with its place."""
+    lock = threading.Lock()
+
+    def tell(place: int, message: Message) -> None:
+        with (
+            lock,
+            contextlib.suppress(OSError),
+        ):  # the parent is gone, which `follow_parent` sees to
+            connection.send((*message, place))
+
+    def one(place: int, company: "Company") -> None:
+        packed, overrides = jobs[place]
+        own = partial(tell, place)
+        own(("begun", None))
+        own(outcome(packed, overrides, partial(ToldDisplay, tell=own), company))
+
+    try:
+        pack = open_pack(_first(jobs), len(jobs))
+    except Exception as error:
+        why = f"no pack could be made ({type(error).__name__}: {error}); sweep.pack=off trains without"
+        for place in range(len(jobs)):
+            tell(place, ("failed", why))
+        return
+    pack.train(range(len(jobs)), one, signals)
+
+
+def _open(first: Config, jobs: int, seats: int | None) -> "Together":
+    """Make a pack on this process's one GPU."""
+    import torch
+
+    from irnn.kernels.cuda import gpu
+    from irnn.training import hardware
+    from irnn.training.together import Together, seats_on
+
+    device = torch.device("cuda", 0)
+    hardware.set_up(first.runtime, device)
+    most = min(seats or seats_on(first, device), jobs, _allowed_files() // FILES_EACH)
+    return Together(first, max(1, most), device, partial(gpu.machine, device=device))
+
+
+def _first(jobs: Sequence[tuple[bytes, Sequence[str]]]) -> Config:
+    """Give the configuration of a job: one whose plug-in changed meanwhile is no example."""
+    error: ConfigError | None = None
+    for packed, _ in jobs:
+        try:
+            config: Config = pickle.loads(packed)
+        except ConfigError as refused:
+            error = refused
+        else:
+            return config
+    assert error is not None
+    raise error
+
+
+def _allowed_files() -> int:
+    """Allow this process as many open files as it may have, and say how many that is."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = 1 << 16 if hard == resource.RLIM_INFINITY else hard
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft
+
+
+def _visible(gpu: int) -> str:
+    """Name a GPU among those that this process may use."""
+    given = [word.strip() for word in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    return given[gpu] if any(given) and gpu < len(given) else str(gpu)

@@ -1,0 +1,230 @@
+"""Sweeps whose jobs train in packs, as on a machine with a GPU: processes are threads, the GPU the shim."""
+
+import multiprocessing
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from cuda_on_cpu import COMPILER
+from cuda_runs import CPU, Machines, by_the_kernels
+from tests.conftest import SMALL
+
+from irnn import train
+from irnn.runs import checkpoint
+from irnn.runs.files import StorageError
+from irnn.spec.composition import compose_config
+from irnn.spec.errors import ConfigError
+from irnn.sweeps import forking, pack_worker, packs, pool, worker
+from irnn.sweeps.job import Job
+from irnn.system.helpers import HelperError
+from irnn.training.together import Together
+
+pytestmark = [
+    pytest.mark.skipif(COMPILER is None, reason="there is no C++ compiler"),
+    pytest.mark.timeout(120),
+]
+ON_GPU, ON_CPU = worker.Place("cuda", "cuda"), worker.Place("cpu", "native")
+
+
+class Child:
+    """A process of a pack, in the form of a thread."""
+
+    made: ClassVar[list["Child"]] = []
+
+    def __init__(self, jobs: Any, seats: int, machines: Machines) -> None:
+        self.connection, theirs = multiprocessing.Pipe(duplex=False)
+        self.signals: list[int] = []
+        self.jobs = jobs
+
+        def work() -> None:
+            with theirs:
+                pack_worker.serve(theirs, jobs, opened, self.signals)
+
+        def opened(first: Any, count: int) -> Together:
+            return Together(first, min(seats, count), CPU, machines)
+
+        self._thread = threading.Thread(target=work)
+        self._thread.start()
+        self.made.append(self)
+
+    def join(self, seconds: float) -> bool:
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def terminate(self) -> None:
+        self.signals.append(15)
+
+    def kill(self) -> None:
+        self.terminate()
+
+    def how_it_died(self) -> str:
+        return "ended without a result"
+
+
+Asked = list[Any]
+
+
+@pytest.fixture
+def gpu(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Let this machine have a GPU; gives the list of processes that were begun for packs."""
+    machines = Machines(tmp_path_factory.getbasetemp().parent / "cuda_on_cpu")
+    Child.made = []
+
+    def forked(function: Callable[..., Any], *arguments: Any) -> Any:
+        if function is not pack_worker.work:
+            assert all(child.join(0) for child in Child.made), "a pack has the GPU for itself"
+            raise HelperError(f"a process of its own, after {len(Child.made)} pack")
+        jobs, _, _, seats, _ = arguments
+        return Child(jobs, seats or 3, machines)
+
+    def places(configs: Any) -> Any:
+        return [ON_CPU if "lstm" in c.model.name else ON_GPU for c in configs], 1
+
+    monkeypatch.setattr(forking, "fork", forked)
+    monkeypatch.setattr(pool, "places", places)
+    with by_the_kernels(machines):
+        yield Child.made
+
+
+def sweep(tmp_path: Path, *words: str) -> int:
+    return train.main(["-m", *SMALL, f"runs_dir={tmp_path}/runs", *words])
+
+
+def test_a_sweep_on_a_gpu_trains_in_a_pack_what_fits_and_then_the_rest_as_ever(
+    tmp_path: Path, gpu: Asked, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("seed=0,1", "budget.updates=10", "init=pytorch")
+    assert sweep(tmp_path, "model=irnn,lstm", *words) == 1  # no process trains the LSTMs here
+    said = capsys.readouterr()
+    assert "2 jobs in packs on 1 GPU; then 2 others" in said.out
+    assert "4 jobs: 2 done (0 solved), 0 running, 2 failed, 0 left" in said.out
+    assert "FAILED model=lstm seed=0: a process of its own, after 1 pack" in said.err
+    assert [len(child.jobs) for child in gpu] == [2]
+    assert sweep(tmp_path, "model=irnn", *words) == 0
+    assert "2 of them finished before" in capsys.readouterr().out
+    assert len(gpu) == 1, "what is finished is not packed again"
+
+
+def test_an_error_in_a_pack_fails_its_job_and_the_sweep_says_so(
+    tmp_path: Path, gpu: Asked, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = checkpoint.save
+
+    def full(path: Path, *arguments: Any) -> None:
+        if "-s1-" in path.parts[-3]:
+            raise StorageError(f"cannot write {path}")
+        save(path, *arguments)
+
+    monkeypatch.setattr(checkpoint, "save", full)
+    assert sweep(tmp_path, "seed=range(4)", "sweep.pack=2", "budget.updates=20") == 1
+    said = capsys.readouterr()
+    assert "up to 2 at a time" in said.out
+    assert "4 jobs: 3 done (0 solved), 0 running, 1 failed, 0 left" in said.out
+    assert "FAILED seed=1: cannot write" in said.err
+
+
+def test_a_process_of_a_pack_that_dies_fails_what_it_had_begun_and_the_rest_is_packed_again(
+    tmp_path: Path, gpu: Asked, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_all = Together.train
+
+    outcome = pack_worker.outcome
+    calls: list[int] = []
+
+    def half(*arguments: Any) -> Any:
+        calls.append(1)
+        return ("begun", None) if len(calls) <= 2 else outcome(*arguments)
+
+    def two(self: Any, jobs: Any, train_one: Any, signals: Any) -> None:
+        train_all(self, jobs[:2] if len(jobs) == 5 else jobs, train_one, signals)
+
+    monkeypatch.setattr(pack_worker, "outcome", half)
+    monkeypatch.setattr(Together, "train", two)
+    assert sweep(tmp_path, "seed=range(5)", "budget.updates=20") == 1
+    said = capsys.readouterr()
+    assert "5 jobs: 3 done (0 solved), 0 running, 2 failed, 0 left" in said.out
+    assert "ended without a result" in said.err
+    assert [len(child.jobs) for child in gpu] == [5, 3]
+
+
+def test_a_pack_that_cannot_be_made_says_what_trains_without(
+    tmp_path: Path, gpu: Asked, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_memory(self: Any, *arguments: Any) -> None:
+        raise RuntimeError("CUDA out of memory")
+
+    monkeypatch.setattr(Together, "__init__", out_of_memory)
+    assert sweep(tmp_path, "seed=0,1") == 1
+    assert "CUDA out of memory); sweep.pack=off trains without" in capsys.readouterr().err
+
+
+def test_fail_fast_and_signals_end_a_pack_with_checkpoints(
+    tmp_path: Path, gpu: Asked, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_LOOK_SECONDS", 0.01)
+    save = checkpoint.save
+
+    def full(path: Path, *arguments: Any) -> None:
+        if "-s0-" in path.parts[-3]:
+            raise StorageError(f"cannot write {path}")
+        save(path, *arguments)
+
+    monkeypatch.setattr(checkpoint, "save", full)
+    words = (
+        "seed=range(3)",
+        "budget.updates=20,100000",
+        "sweep.fail_fast=true",
+        "evaluate.every=5",
+    )
+    assert sweep(tmp_path, *words) == 1
+    assert gpu[0].signals, "it was told to end"
+    said = capsys.readouterr()
+    assert "sweep.fail_fast=true: running jobs write their checkpoints and end" in said.out
+    assert [*(tmp_path / "runs").glob("*/checkpoints/last.pt")]
+
+
+def test_a_number_is_refused_where_there_is_no_gpu_and_off_and_auto_are_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "places", lambda configs: ([ON_CPU for _ in configs], 0))
+    assert sweep(tmp_path, "seed=0,1", "sweep.pack=8") == 2
+    assert (
+        "sweep.pack=8: runs train together on a GPU, and PyTorch sees no CUDA device here; use"
+        in (capsys.readouterr().err)
+    )
+    assert not (tmp_path / "runs").exists()
+    for wrong in ("0", "-3", "many", "2.5", "null"):
+        with pytest.raises(ConfigError, match=rf"sweep\.pack={wrong}: must be"):
+            compose_config([f"sweep.pack={wrong}"])
+
+
+def job(*words: str) -> Job:
+    config = compose_config(["sweep.name=x", *words])
+    return Job((), "", config, str(words), Path("x"))
+
+
+def test_what_shares_a_shape_shares_a_pack_whatever_else_differs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(packs.plan, "why_unavailable", lambda: "")
+    alike = [
+        job(*words)
+        for words in (
+            (), ("seed=7",), ("optim=sgd", "optim.lr=0.1"), ("clip=10",), ("init=gaussian",),
+            ("divergence.policy=restart", "budget.updates=7", "evaluate.every=3"), ("task.train_size=50",),
+        )
+    ]  # fmt: skip
+    longer, alone = [job("seq_len=200", f"seed={seed}") for seed in range(3)], job("batch_size=8")
+    without = [job("budget.seconds=5"), job("model.num_layers=2", "init=pytorch")]
+    jobs = [*alike, *longer, alone, *without]
+    dealt = packs.deal(jobs, [ON_GPU] * len(jobs), 2)
+    assert [(pack.gpu, len(pack.jobs)) for pack in dealt] == [(0, 4), (1, 3), (0, 2), (1, 1)]
+    assert sorted(j.run_id for pack in dealt for j in pack.jobs) == sorted(
+        j.run_id for j in (*alike, *longer)
+    )
+    on_cpu = packs.deal(jobs, [ON_CPU] * len(jobs), 2)
+    off = packs.deal([job("sweep.pack=off")] * 2, [ON_GPU] * 2, 1)
+    assert (on_cpu, off) == ([], [])
+    assert packs.deal([job("sweep.pack=1")], [ON_GPU], 1)[0].seats == 1
