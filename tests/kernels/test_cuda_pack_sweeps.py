@@ -3,6 +3,7 @@
 import multiprocessing
 import threading
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from tests.conftest import SMALL
 from irnn import train
 from irnn.runs import checkpoint
 from irnn.runs.files import StorageError
-from irnn.spec.composition import compose_config
+from irnn.spec.composition import Composer
 from irnn.spec.errors import ConfigError
 from irnn.sweeps import forking, pack_worker, packs, pool, worker
 from irnn.sweeps.job import Job
@@ -196,12 +197,15 @@ def test_a_number_is_refused_where_there_is_no_gpu_and_off_and_auto_are_not(
     )
     assert not (tmp_path / "runs").exists()
     for wrong in ("0", "-3", "many", "2.5", "null"):
-        with pytest.raises(ConfigError, match=rf"sweep\.pack={wrong}: must be"):
-            compose_config([f"sweep.pack={wrong}"])
+        with pytest.raises(ConfigError, match=rf"sweep\.pack={wrong}: must"):
+            composer().compose([f"sweep.pack={wrong}"])
+
+
+composer = cache(Composer)
 
 
 def job(*words: str) -> Job:
-    config = compose_config(["sweep.name=x", *words])
+    config = composer().compose(["sweep.name=x", *words])
     return Job((), "", config, str(words), Path("x"))
 
 
