@@ -87,7 +87,7 @@ def test_a_job_whose_memory_ends_all_the_same_leaves_its_traceback_in_its_log(
 ) -> None:
     config = small()
 
-    def without_memory(*_: object) -> None:
+    def without_memory(*_: object, **__: object) -> None:
         RunDirectory.of(config).path.mkdir(parents=True)
         raise RuntimeError("[enforce fail at alloc_cpu.cpp] can't allocate memory")
 
