@@ -37,6 +37,17 @@ AGREEING = {
         "divergence.grace=40",
     ),
 }  # fmt: skip
+RUNS = 132
+PACKED = ("task.seq_len=150", "tracker=none", "runtime.device=cuda")
+PACKS = {  # the seeds come first
+    "132 seeds of the default recipe": (f"seed=range({RUNS})",),
+    "132 seeds, 4 000 updates": (
+        f"seed=range({RUNS})",
+        "budget.updates=4000",
+        "stop.test_mse=null",
+    ),
+    "528 seeds, 4 000 updates": ("seed=range(528)", "budget.updates=4000", "stop.test_mse=null"),
+}
 DIVERGED = 3  # exit status
 RATES_WITHIN = 62  # seconds, after which no further kind of run is begun
 CLOCKS = ("seconds", "steps_per_second")
@@ -147,6 +158,71 @@ def resumed(out: Path) -> dict[str, object]:
     return rows
 
 
+def packed(out: Path) -> dict[str, object]:
+    """Time the command that trains many runs together, then hold a few of them to the same runs alone."""
+    rows: dict[str, object] = {}
+    for name, words in PACKS.items():
+        place = out / name.replace(" ", "_").replace(",", "")
+        wall, said = sweep(place, *words)
+        results = [json.loads(path.read_text()) for path in place.rglob("result.json")]
+        updates = sum(each["steps"] for each in results)
+        rows[name] = {
+            "process s": wall,
+            "runs": len(results),
+            "solved": sum(each["status"] == "solved" for each in results),
+            "run-updates": updates,
+            "run-updates/s, process start to all results": updates / wall,
+            "run-updates/s, later records": steady_together(place),
+            "packed with": sorted({each["pack"] for each in sessions(place)}),
+        }
+        print(name, json.dumps(rows[name]), said[-400:], flush=True)
+    place = out / next(iter(PACKS)).replace(" ", "_").replace(",", "")
+    same = [same_alone(place, out / "alone", seed) for seed in (0, RUNS - 1)]
+    rows["the same bits as alone"] = same
+    print("packed runs and the same runs alone:", same, flush=True)
+    return rows
+
+
+def sweep(out: Path, *words: str) -> tuple[float, str]:
+    """Give the seconds of a whole sweep's process, and what it said."""
+    command = [sys.executable, "-m", "irnn.train", "-m", *PACKED, f'runs_dir="{out}"', *words]
+    begun = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=150)
+    wall = time.perf_counter() - begun
+    if done.returncode != 0:
+        logs = [path.read_text()[-1500:] for path in out.rglob("pack-*.log")]
+        raise RuntimeError("\n".join([done.stdout[-1000:], done.stderr[-1000:], *logs]))
+    return wall, done.stdout
+
+
+def sessions(place: Path) -> list[dict]:
+    found = (json.loads(path.read_text()) for path in place.rglob("provenance.json"))
+    return [each for provenance in found for each in provenance["sessions"]]
+
+
+def steady_together(place: Path) -> float:
+    """Add up what all runs made in a second, evaluations and files included, over the later half of each."""
+    total = 0.0
+    for folder in (path.parent for path in place.rglob("result.json")):
+        later = records(folder, ())
+        later = later[len(later) // 2 :]
+        if len(later) > 1:
+            seconds = later[-1]["seconds"] - later[0]["seconds"]
+            total += (later[-1]["step"] - later[0]["step"]) / seconds
+    return total
+
+
+def same_alone(place: Path, out: Path, seed: int) -> dict[str, object]:
+    """Train one of the runs by itself, and compare weights and records bitwise."""
+    words = [*PACKED, f"seed={seed}", *next(iter(PACKS.values()))[1:]]
+    command = [sys.executable, "-m", "irnn.train", *words, f'runs_dir="{out}"']
+    subprocess.run(command, capture_output=True, text=True, timeout=120)
+    (alone,) = [path.parent for path in out.glob(f"*-s{seed}-*/result.json")]
+    together = place / alone.name
+    equal = all(torch.equal(x, weights(together)[k]) for k, x in weights(alone).items())
+    return {"seed": seed, "weights": equal, "records": records(alone) == records(together)}
+
+
 def _lines(place: Path) -> int:
     return sum(len(path.read_text().splitlines()) for path in place.rglob("metrics.jsonl"))
 
@@ -185,12 +261,13 @@ def agrees(out: Path) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("results"))
-    parser.add_argument("stages", nargs="*", default=["rates", "agrees", "resumed"])
+    parser.add_argument("stages", nargs="*", default=["rates", "agrees", "resumed", "packed"])
     chosen = parser.parse_args()
     out = chosen.out
     out.mkdir(parents=True, exist_ok=True)
     report: dict[str, object] = {"gpu": torch.cuda.get_device_name()}
-    for stage in [{"rates": rates, "agrees": agrees, "resumed": resumed}[s] for s in chosen.stages]:
+    stages = {"rates": rates, "agrees": agrees, "resumed": resumed, "packed": packed}
+    for stage in [stages[name] for name in chosen.stages]:
         begun = time.perf_counter()
         try:
             report[stage.__name__] = stage(out / "runs" / stage.__name__)

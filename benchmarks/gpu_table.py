@@ -26,6 +26,9 @@ def main() -> None:
     rates = folder / "gpu_runs_rates.json"
     if rates.exists():
         runs(json.loads(rates.read_text())["rates"])
+    together = folder / "gpu_runs_packed.json"
+    if together.exists():
+        packed(json.loads(together.read_text())["packed"])
 
 
 def table(head: tuple[str, ...], rows: Rows) -> None:
@@ -93,6 +96,16 @@ def runs(found: Any) -> None:
         ("`irnn-train`, T = 150, B = 16", "us an update, warm", "ms an evaluation with checkpoint",
          "us an update, start included", "us with all else", "s the process"), rows,
     )  # fmt: skip
+
+
+def packed(found: Any) -> None:
+    keys = ("process s", "solved", "run-updates/s, process start to all results")
+    keys = (*keys, "run-updates/s, later records")
+    rows: Rows = [
+        (name, *map(each.get, keys)) for name, each in found.items() if isinstance(each, dict)
+    ]
+    table(("`irnn-train -m` in a pack, T = 150", *keys), rows)
+    print(f"\nPacked and alone: {found['the same bits as alone']}")
 
 
 if __name__ == "__main__":
