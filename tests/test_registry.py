@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from irnn.extend import Initialization, Task, initialization, option, task
-from irnn.spec import registry
+from irnn.spec import help, registry
 from irnn.spec.composition import Composer, compose_config
+from irnn.spec.errors import RegistrationError
 from irnn.spec.known import known_settings
 from irnn.spec.options import plain, settings
-from irnn.spec.registry import RegistrationError
 
 
 @pytest.fixture(autouse=True)
@@ -127,3 +127,45 @@ def test_a_list_of_texts_may_be_a_default_and_no_two_share_it() -> None:
     assert known_settings()["init.parts"].value == ["a", "b"]
     Listed().parts.append("c")
     assert Listed().parts == ["a", "b"]
+
+
+def test_options_are_listed_in_one_order_whatever_was_imported_first() -> None:
+    """In a process of its own, which asks for a plug-in's and for our last before it asks for all."""
+    lines = [
+        "import irnn.models.antisymmetric, irnn.tasks.pixels, irnn.optimizers.torch",
+        "from irnn.spec import registry",
+        "print([list(registry.classes(group)) for group in registry.GROUPS])",
+    ]
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", "\n".join(each)], capture_output=True, text=True
+        ).stdout
+        for each in (lines, lines[1:])
+    ]
+    assert printed[0] == printed[1] != ""
+    define("zeta")
+    define("alpha")
+    assert [*registry.classes("init")][-2:] == ["alpha", "zeta"]
+
+
+def test_help_says_what_each_option_means_by_a_name_that_several_use() -> None:
+    """A plug-in's init.gain is not ours, with our words and our default."""
+
+    @initialization("noisy")
+    class Noisy(Initialization):
+        """Noise around a matrix."""
+
+        gain: int = option(3, "how loud the noise is", at_least=1)
+
+        def recurrent(self, shape: Any, generator: Any) -> Any: ...
+
+    meant = {
+        each.only: help.remarks(each) for each in help.all_settings() if each.key == "init.gain"
+    }
+    assert meant[("noisy",)] == "only noisy; at least 1"
+    [(ours, told)] = [(only, told) for only, told in meant.items() if "identity" in only]
+    assert "noisy" not in told
+    assert "noisy" not in ours
+    lines = [line for line in help.text().splitlines() if "init.gain" in line]
+    assert any("how loud the noise is (only noisy" in line and "[" not in line for line in lines)
+    assert any("noise" not in line for line in lines)

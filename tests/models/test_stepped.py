@@ -26,7 +26,7 @@ from irnn.seeding import generator
 from irnn.spec import registry
 from irnn.spec.composition import Composer
 from irnn.spec.config import Config, ConfigError
-from irnn.spec.registry import RegistrationError
+from irnn.spec.errors import RegistrationError
 from irnn.spec.saved import load_config
 from irnn.training import stretch
 from irnn.training.evaluate import held_out_scores, recurrence_of

@@ -25,7 +25,7 @@ from irnn.seeding import generator
 from irnn.spec import registry
 from irnn.spec.composition import Composer
 from irnn.spec.config import Config, ConfigError
-from irnn.spec.registry import RegistrationError
+from irnn.spec.errors import RegistrationError
 from irnn.training.session import run
 from irnn.training.step import Updater
 from irnn.training.trainer import Trainer

@@ -12,6 +12,10 @@ class PluginError(ConfigError):
     """A plug-in that cannot be used; the message names file and line."""
 
 
+class RegistrationError(ConfigError):
+    """A class that cannot be an option of its group; the message says why."""
+
+
 class PublishedError(ConfigError):
     """A table of published rows that cannot be read; the message names file, line, column and value."""
 

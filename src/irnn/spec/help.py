@@ -3,13 +3,14 @@
 import textwrap
 from dataclasses import MISSING, replace
 from pathlib import Path
+from typing import Any
 
 from irnn.spec import registry
 from irnn.spec.composition import compose_config
 from irnn.spec.groups import NUMERIC_GROUPS, Groups
 from irnn.spec.hydra_composition import OURS
 from irnn.spec.kinds import names_of
-from irnn.spec.known import known_settings
+from irnn.spec.known import all_variants
 from irnn.spec.options import Setting, plain, settings
 
 GROUPS = (
@@ -65,11 +66,15 @@ def text(groups: Groups = OURS) -> str:
 
 def all_settings(groups: Groups = OURS) -> list[Setting]:
     """Give every setting that any option has, with its value in the default run where it is in that."""
-    values = {setting.key: setting.value for setting in settings(compose_config([], groups))}
-    return [
-        replace(setting, value=values.get(key, MISSING))
-        for key, setting in known_settings().items()
-    ]
+    config = compose_config([], groups)
+    values = {setting.key: setting.value for setting in settings(config)}
+
+    def value(setting: Setting) -> Any:
+        chosen = getattr(getattr(config, setting.key.partition(".")[0]), "name", "")
+        is_meant = not setting.only or chosen in setting.only
+        return values.get(setting.key, MISSING) if is_meant else MISSING
+
+    return [replace(setting, value=value(setting)) for setting in all_variants()]
 
 
 def group(name: str, groups: Groups = OURS) -> tuple[str, dict[str, str]]:

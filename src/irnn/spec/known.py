@@ -1,5 +1,6 @@
 """Every setting that there is: those of all runs, and those of every option of a group."""
 
+from dataclasses import replace
 from enum import Enum
 from functools import cache
 from typing import Any
@@ -13,6 +14,11 @@ from irnn.spec.options import Setting, default_of, fields_of, settings
 def known_settings() -> dict[str, Setting]:
     """Give every setting by its full key, in the order of a configuration."""
     return _first_ones(registry.version())
+
+
+def all_variants() -> list[Setting]:
+    """Give every setting, once for each thing that options mean by its name."""
+    return [each for variants in _variants(registry.version()).values() for each in variants]
 
 
 def wrong_as(key: str, value: Any) -> tuple[str, str | None] | None:
@@ -34,7 +40,7 @@ def _first_ones(version: int) -> dict[str, Setting]:
 
 @cache
 def _variants(version: int) -> dict[str, tuple[Setting, ...]]:
-    """Gather the settings: several of a key where options have one of the same name and another type."""
+    """Gather the settings: several of a key where options mean different things by the same name."""
     found: dict[str, tuple[Setting, ...]] = {}
     for setting in settings(Config()):
         section, _, rest = setting.key.partition(".")
@@ -51,14 +57,26 @@ def _of_group(group: str, name: Setting) -> dict[str, tuple[Setting, ...]]:
     found: dict[str, tuple[Setting, ...]] = {
         name.key: (Setting(name.key, names, names[name.value], name.doc),)
     }
-    base = next(item.type for item in fields_of(Config) if item.name == group)
+    base: Any = next(item.type for item in fields_of(Config) if item.name == group)
     shared = [item.name for item in fields_of(base)]
-    for cls in classes.values():
+    owners: dict[str, list[tuple[Setting, list[str]]]] = {}
+    for cls in (base, *classes.values()):
         for item in fields_of(cls):
-            key = f"{group}.{item.name}"
-            only = () if item.name in shared else registry.owners(group, item.name)
-            new = Setting(key, item.type, default_of(item), **item.metadata, only=only)
-            before = found.get(key, ())
-            if all((new.type, new.bounds) != (each.type, each.bounds) for each in before):
-                found[key] = (*before, new)
+            new = Setting(f"{group}.{item.name}", item.type, default_of(item), **item.metadata)
+            known = owners.setdefault(new.key, [])
+            alike = [names for each, names in known if _means_the_same(each, new)]
+            if alike:
+                alike[0].append(cls.name)
+            else:
+                known.append((new, [cls.name]))
+    for key, variants in owners.items():
+        is_shared = key.partition(".")[2] in shared
+        found[key] = tuple(
+            replace(each, only=() if is_shared and place == 0 else tuple(names))
+            for place, (each, names) in enumerate(variants)
+        )
     return found
+
+
+def _means_the_same(one: Setting, other: Setting) -> bool:
+    return (one.type, one.bounds, one.doc) == (other.type, other.bounds, other.doc)

@@ -14,6 +14,7 @@ import yaml
 from irnn.spec import registry
 from irnn.spec.errors import PluginError
 from irnn.spec.groups import conf_dir
+from irnn.spec.registration import decorator_of
 
 _LEFT_OUT = re.compile(r"_.*|test_.*|.*_test|conftest|setup")
 
@@ -112,6 +113,6 @@ def check_yaml(conf: Path | None, name: str) -> None:
         if named not in registry.classes(group):
             known = ", ".join(registry.classes(group))
             raise PluginError(
-                f"{where}: name: {named} is no class; one needs @{registry.decorator_of(group)}({named!r}). "
+                f"{where}: name: {named} is no class; one needs @{decorator_of(group)}({named!r}). "
                 f"There are {known}"
             )

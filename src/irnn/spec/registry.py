@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import re
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from irnn.spec import kinds, source_code
-from irnn.spec.errors import ConfigError
+from irnn.spec import registration, source_code
+from irnn.spec.errors import ConfigError, RegistrationError
 from irnn.spec.options import Choice, default_of, fields_of
 from irnn.spec.source_code import Source
 
@@ -45,13 +43,6 @@ OURS = (
     "irnn.optimizers.torch",
 )
 """Where our own options are, in the order in which refusals list them."""
-
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
-_RESERVED = ("name", "source")
-
-
-class RegistrationError(ConfigError):
-    """A class that cannot be an option of its group; the message says why."""
 
 
 @dataclass
@@ -207,12 +198,13 @@ def _registered(group: str, name: str) -> Callable[[type[C]], type[C]]:
     def register(cls: type[C]) -> type[C]:
         if not cls.__module__.startswith("irnn."):
             _load_ours()
-        _check(cls, group, name)
+        registration.check(cls, group, name, _registry.classes[group].get(name))
         summary = next(iter((inspect.getdoc(cls) or "").splitlines()), "")
         made = dataclass(frozen=True, kw_only=True)(cls)
         made.name, made.summary = name, summary if "__doc__" in vars(cls) else ""
-        _resolve_types(made)
-        _registry.classes[group][name] = made
+        registration.resolve_types(made)
+        known: dict[str, type[Choice]] = {**_registry.classes[group], name: made}
+        _registry.classes[group] = dict(sorted(known.items(), key=_place))
         _registry.version += 1
         if _registry.registering is not None:
             _registry.registering.append(made)
@@ -221,6 +213,12 @@ def _registered(group: str, name: str) -> Callable[[type[C]], type[C]]:
         return made
 
     return register
+
+
+def _place(option: tuple[str, type[Choice]]) -> tuple[int, str]:
+    """Order options, whatever was imported first: ours as `OURS` has them, then others by name."""
+    name, cls = option
+    return (OURS.index(cls.__module__), "") if cls.__module__ in OURS else (len(OURS), name)
 
 
 def _find_source(cls: type[Choice]) -> None:
@@ -232,79 +230,6 @@ def _find_source(cls: type[Choice]) -> None:
             f"{cls.__qualname__}: its source is nowhere to be read ({error}), so a run could not be told "
             "from one of other code; put it into a file"
         ) from error
-
-
-def _check(cls: type[Any], group: str, name: str) -> None:
-    """Refuse what cannot be an option.
-
-    Raises:
-        RegistrationError: The message says why.
-    """
-    what = f"@{decorator_of(group)}({name!r}) of {cls.__module__}.{cls.__qualname__}"
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise RegistrationError(f"{what}: a name is small letters, digits and _, as in my_{group}")
-    if not (isinstance(cls, type) and getattr(cls, "group", None) == group):
-        base = {"task": "Task", "model": "Cell", "init": "Initialization", "optim": "Optimizer"}
-        raise RegistrationError(f"{what}: the class must be derived from irnn.extend.{base[group]}")
-    taken = _registry.classes[group].get(name)
-    if taken is not None and not _is_again(cls, taken):
-        raise RegistrationError(
-            f"{what}: {group}={name} is {taken.__module__}.{taken.__qualname__} already; take another name"
-        )
-    if "__dataclass_fields__" in vars(cls):
-        raise RegistrationError(f"{what}: the class is registered already, as {cls.name}")
-    if lacking := cls.lacking():
-        raise RegistrationError(f"{what}: the class lacks {', '.join(lacking)}")
-    for setting in inspect.get_annotations(cls):
-        inherited = any(setting in vars(base) for base in cls.__mro__[1:])
-        is_setting = any(
-            setting in getattr(base, "__dataclass_fields__", {}) for base in cls.__mro__[1:]
-        )
-        is_class_variable = "ClassVar" in str(inspect.get_annotations(cls)[setting])
-        if setting in _RESERVED or (inherited and not is_setting and not is_class_variable):
-            raise RegistrationError(
-                f"{what}: a setting cannot be called {setting}, which is something else already"
-            )
-
-
-def decorator_of(group: str) -> str:
-    """Name the decorator of a group."""
-    return {"task": "task", "model": "cell", "init": "initialization", "optim": "optimizer"}[group]
-
-
-def _is_again(cls: type[Any], taken: type[Any]) -> bool:
-    """Whether it is the same class once more: a notebook's cell run again, a module that is reloaded."""
-    return cls.__qualname__ == taken.__qualname__ and _file(cls) == _file(taken)
-
-
-def _file(cls: type[Any]) -> str:
-    return getattr(sys.modules.get(cls.__module__), "__file__", None) or cls.__module__
-
-
-def _resolve_types(cls: type[Any]) -> None:
-    """Give each setting its type, also where annotations are text (`from __future__ import annotations`).
-
-    Raises:
-        RegistrationError: It is of a type that no command line can give.
-    """
-    for item in fields_of(cls):
-        owner = next(base for base in cls.__mro__ if item.name in inspect.get_annotations(base))
-        if isinstance(item.type, str):
-            try:
-                item.type = eval(item.type, vars(sys.modules[owner.__module__]))
-            except NameError as error:
-                raise RegistrationError(
-                    f"{owner.__qualname__}.{item.name}: its type is not known when the class is made "
-                    f"({error}); import it outside of TYPE_CHECKING"
-                ) from error
-        if not item.metadata.get("doc"):  # of a plain annotation: its name says what it is
-            named: Any = {**item.metadata, "doc": item.name.replace("_", " ")}
-            item.metadata = named
-        if not kinds.is_supported(item.type):
-            raise RegistrationError(
-                f"{owner.__qualname__}.{item.name}: a setting is an int, float, bool, str, an Enum or "
-                f"list[str], or one of these or None, not {item.type}"
-            )
 
 
 def default(group: str, name: str) -> Any:
