@@ -25,6 +25,10 @@ _FREE = ("IRNN_RUNS", "COLUMNS", "TERM", "PYTEST_", "WANDB_", "HOME", "IRNN_NATI
 """Variables that nothing reads before a command begins."""
 
 
+_BEFORE = dict(os.environ)
+"""The environment before any test changed it: what is forked from must not be one test's."""
+
+
 class Started:
     """A command that was started: what tests need of `subprocess.Popen`."""
 
@@ -80,12 +84,13 @@ class _Parent:
     """The process that forks."""
 
     def __init__(self) -> None:
-        self.environment = dict(os.environ)
+        self.environment = _BEFORE
         self.socket, theirs = socket.socketpair()
         script = f"from tests.warm import serve; serve({theirs.fileno()})"
         self.process = subprocess.Popen(
             [sys.executable, "-c", script],
             cwd=Path(__file__).parent.parent,
+            env=_BEFORE,
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
         )
