@@ -3,6 +3,7 @@
 from typing import Any
 
 from irnn.tasks.published_rows import rows_of
+from tests.record_scripts import RECORDS, script
 from tests.verdicts import RUNS, claims, text_of
 
 Runs = list[dict[str, Any]]
@@ -38,6 +39,11 @@ def test_the_verdict_on_temporal_order_is_that_of_its_records() -> None:
     assert all(run["best_value"] < 0.3 for run in guessing)
     long = [run for n in (400, 1000) for run in runs["split identity", n]]
     exploded = [run["steps"] for run in long if run["status"] == "diverged"]
+    (steps,) = [run["steps"] for run in runs["LSTM", 100] if run["status"] == "solved"]
+    assert (steps, len(runs["LSTM", 100])) == (3000, 3)  # "1 of 3 seeds"
+    slow = "split identity, Adam 0.001"
+    assert f"is done with {solved(runs[slow, 400])} of 3 seeds at T = 400 and explodes" in PAGE
+    assert [run["status"] for run in runs[slow, 1000]] == ["diverged"] * 3
     said = f"explodes, at T = 400 and 1 000 in {len(exploded)} of {len(long)} runs, by update"
     assert f"{said} {max(exploded)}" in PAGE
 
@@ -46,11 +52,38 @@ def test_the_verdict_on_copy_memory_is_that_of_its_records() -> None:
     runs = by("copy", "contender")
     assert not any(solved(each) for each in runs.values())
     trivial = RUNS["copy"][0]["metric"]["baseline"]
-    identity, split = (
-        sorted(run["best_value"] for run in runs[(who,)]) for who in ("identity", "split identity")
+    identity, split, lstm = (
+        [run["best_value"] for run in runs[(who,)]]
+        for who in ("identity", "split identity", "LSTM")
     )
-    assert max(identity) < 0.9 * trivial
+    assert max(*identity, *split) < 0.9 * trivial
     assert max(split) < min(identity)
+    assert max(identity) < min(lstm)
+
+
+def test_the_verdict_on_pixels_is_that_of_its_records() -> None:
+    runs = by("pixels", "task.permutation", "contender")
+    for order, words in ((None, "{:.1f} to {:.1f} % of them in order"), (0, "{:.1f} to {:.1f} %")):
+        shares = sorted(100 * run["best_value"] for run in runs[order, "identity"])
+        assert words.format(shares[0], shares[-1]) in PAGE
+    split = runs[None, "split identity"] + runs[0, "split identity"]
+    stuck = [run for run in split if run["best_value"] == 0.126]
+    assert f"{len(stuck)} of its {len(split)} runs say one digit" in PAGE
+    assert [run["status"] for run in split].count("diverged") == 1
+    assert f"one comes to {100 * max(run['best_value'] for run in split):.1f} %" in PAGE
+
+
+def test_the_search_says_what_the_page_says_of_it() -> None:
+    runs = script("tables").read(RECORDS / "2026-11-28-suite-search" / "results.jsonl")
+    assert {run["seed"] for run in runs} == {100}
+    assert max(run["steps"] for run in runs) <= 2500
+    images = [run for run in runs if run["task"] == "pixels"]
+    best = {
+        start: max(r["best_value"] for r in images if r["config"]["init"]["name"] == start)
+        for start in ("identity", "split_identity")
+    }
+    assert best["split_identity"] < 0.34  # "a third right at most"
+    assert best["identity"] > 1.8 * best["split_identity"]  # "half of what an identity does"
 
 
 def test_the_verdict_on_the_protocol_of_keller_et_al_is_that_of_its_records() -> None:
