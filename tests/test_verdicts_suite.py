@@ -41,6 +41,9 @@ def test_the_verdict_on_temporal_order_is_that_of_its_records() -> None:
     exploded = [run["steps"] for run in long if run["status"] == "diverged"]
     (steps,) = [run["steps"] for run in runs["LSTM", 100] if run["status"] == "solved"]
     assert (steps, len(runs["LSTM", 100])) == (3000, 3)  # "1 of 3 seeds"
+    for who in ("GRU", "orthogonal"):
+        assert [run["status"] for run in runs[who, 100]] == ["exhausted"] * 3
+    assert all(run["best_value"] < 0.3 for run in runs["orthogonal", 100])
     slow = "split identity, Adam 0.001"
     assert f"is done with {solved(runs[slow, 400])} of 3 seeds at T = 400 and explodes" in PAGE
     assert [run["status"] for run in runs[slow, 1000]] == ["diverged"] * 3
@@ -70,6 +73,8 @@ def test_the_verdict_on_pixels_is_that_of_its_records() -> None:
     stuck = [run for run in split if run["best_value"] == 0.126]
     assert f"{len(stuck)} of its {len(split)} runs say one digit" in PAGE
     assert [run["status"] for run in split].count("diverged") == 1
+    tanh = runs[None, "tanh RNN"]
+    assert [(run["best_value"], run["steps"]) for run in tanh] == [(0.126, 1500)] * 3
     assert f"one comes to {100 * max(run['best_value'] for run in split):.1f} %" in PAGE
 
 
