@@ -173,7 +173,7 @@ def packed(out: Path) -> dict[str, object]:
             "run-updates": updates,
             "run-updates/s, process start to all results": updates / wall,
             "run-updates/s, later records": steady_together(place),
-            "packed with": sorted({each["pack"] for each in sessions(place)}),
+            "packed with": sorted({each.get("pack", 0) for each in sessions(place)}),
         }
         print(name, json.dumps(rows[name]), said[-400:], flush=True)
     place = out / next(iter(PACKS)).replace(" ", "_").replace(",", "")

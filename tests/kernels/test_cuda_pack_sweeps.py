@@ -1,15 +1,18 @@
 """Sweeps whose jobs train in packs, as on a machine with a GPU: processes are threads, the GPU the shim."""
 
 import multiprocessing
+import pickle
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from cuda_on_cpu import COMPILER
-from cuda_runs import CPU, Machines, by_the_kernels
+from cuda_runs import CPU, Machines, Quiet, by_the_kernels, left
 from tests.conftest import SMALL
 
 from irnn import train
@@ -20,6 +23,7 @@ from irnn.spec.errors import ConfigError
 from irnn.sweeps import forking, pack_worker, packs, pool, worker
 from irnn.sweeps.job import Job
 from irnn.system.helpers import HelperError
+from irnn.training.session import run
 from irnn.training.together import Together
 
 pytestmark = [
@@ -204,6 +208,15 @@ def test_a_number_is_refused_where_there_is_no_gpu_and_off_and_auto_are_not(
 composer = cache(Composer)
 
 
+@pytest.mark.parametrize("launcher", ["slurm", "basic"])
+def test_a_launcher_that_makes_no_packs_refuses_a_number_of_them(
+    launcher: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sweep(tmp_path, f"hydra/launcher={launcher}", "seed=0,1", "sweep.pack=8") == 2
+    assert "sweep.pack=8: hydra/launcher=local alone makes packs" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
 def job(*words: str) -> Job:
     config = composer().compose(["sweep.name=x", *words])
     return Job((), "", config, str(words), Path("x"))
@@ -232,3 +245,57 @@ def test_what_shares_a_shape_shares_a_pack_whatever_else_differs(
     off = packs.deal([job("sweep.pack=off")] * 2, [ON_GPU] * 2, 1)
     assert (on_cpu, off) == ([], [])
     assert packs.deal([job("sweep.pack=1")], [ON_GPU], 1)[0].seats == 1
+
+
+def in_a_process(connection: Any, alive: int, jobs: Any, log: Path, folder: Path) -> None:
+    """Do what a pack's process does, with the shim for its GPU."""
+    machines = Machines(folder)
+
+    def opened(first: Any, count: int, seats: int | None) -> Together:
+        return Together(first, 2, CPU, machines)
+
+    pack_worker._open = opened
+    with by_the_kernels(machines):
+        pack_worker.work(connection, alive, jobs, ["-m"], 0, None, log)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_pack_s_process_that_is_killed_or_told_to_end_goes_on_to_the_bits_of_runs_alone(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.getbasetemp().parent / "cuda_on_cpu"
+    base = [*SMALL, f"runs_dir={tmp_path}/runs", "budget.updates=400", "evaluate.every=20"]
+    configs = [composer().compose([*base, f"seed={seed}"]) for seed in range(3)]
+    jobs = [(pickle.dumps(config), [f"seed={config.seed}"]) for config in configs]
+
+    def begun() -> Any:
+        return forking.fork(in_a_process, jobs, tmp_path / "pack.log", folder)
+
+    def told(child: Any, until: Callable[[list[Any]], bool]) -> list[Any]:
+        messages: list[Any] = []
+        with suppress(EOFError):
+            while not until(messages):
+                messages.append(child.connection.recv())
+        return messages
+
+    def evaluated(messages: list[Any]) -> bool:
+        return sum(kind == "progress" and "test_loss" in what for kind, what, _ in messages) >= 2
+
+    killed = begun()
+    told(killed, evaluated)
+    killed.kill()
+    assert killed.join(30)
+    ended = begun()
+    told(ended, evaluated)
+    ended.terminate()
+    assert "stopped" in {kind for kind, _, _ in told(ended, lambda _: False)}
+    assert ended.join(30)
+    last = told(begun(), lambda _: False)
+    assert sorted(place for kind, _, place in last if kind == "result") == [0, 1, 2]
+    with by_the_kernels(Machines(folder)):
+        for config in configs:
+            own = replace(config, runs_dir=f"{tmp_path}/alone")
+            run(own, (), Quiet)
+            assert left(own) == left(config)
+    assert (tmp_path / "pack.log").exists()

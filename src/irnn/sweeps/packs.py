@@ -82,6 +82,18 @@ def deal(jobs: Sequence[Job], places: Sequence[Place], gpus: int) -> list[Pack]:
     return packs
 
 
+def refuse_number(config: Config) -> None:
+    """Refuse `sweep.pack=N` for launchers that make a process, or a job, of each run.
+
+    Raises:
+        ConfigError: It is a number.
+    """
+    if pack_size(config):
+        raise ConfigError(
+            f"sweep.pack={config.sweep.pack}: hydra/launcher=local alone makes packs; use sweep.pack=auto"
+        )
+
+
 def described(packs: Sequence[Pack]) -> str:
     """Say in a few words what trains together."""
     jobs, gpus = sum(len(pack.jobs) for pack in packs), len({pack.gpu for pack in packs})

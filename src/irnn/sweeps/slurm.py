@@ -18,6 +18,7 @@ from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
 from irnn.spec.choices import Device
 from irnn.spec.config import ConfigError, total_updates
+from irnn.sweeps import packs
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, STOPPED, Job
 from irnn.sweeps.pool import Watcher, received_signals
@@ -68,6 +69,7 @@ class Slurm:
         Raises:
             ConfigError: There is no Slurm here, or it does not take them.
         """
+        packs.refuse_number(to_do[0].config)
         cpus = self._params.get("cpus_per_task") or 1
         for job in to_do:
             threads = job.config.runtime.threads or cpus

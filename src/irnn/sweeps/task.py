@@ -19,6 +19,7 @@ from irnn.runs.ownership import BusyError
 from irnn.spec.composition import Composer, to_config
 from irnn.spec.config import ConfigError
 from irnn.spec.plugins import load
+from irnn.sweeps import packs
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import FAILED, Job, objective
 from irnn.sweeps.launch import (
@@ -129,6 +130,7 @@ class SweepTask:
         if not getattr(launcher, "keeps_record", False):  # one that comes back to `run_on`
             with self.refusing():
                 jobs = make_jobs(batch, self.composer, self.shared)
+                packs.refuse_number(jobs[0].config)
                 note(jobs, self.command)
         returns = launcher.launch(batch, initial_job_idx=first)
         if len(self.jobs) == first:
