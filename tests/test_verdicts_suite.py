@@ -62,6 +62,9 @@ def test_the_verdict_on_copy_memory_is_that_of_its_records() -> None:
     assert max(*identity, *split) < 0.9 * trivial
     assert max(split) < min(identity)
     assert max(identity) < min(lstm)
+    (gru,) = runs[("GRU",)]
+    assert (gru["status"], gru["steps"] // 1000) == ("unfinished", 3)  # "half way" of 6 000
+    assert abs(gru["best_value"] - min(split)) < 0.005
 
 
 def test_the_verdict_on_pixels_is_that_of_its_records() -> None:
