@@ -75,7 +75,7 @@ CLAIMS = {
         "divergence.policy", "task.seq_len", explosions=True,
     ),
     "models-adam": Claim(
-        "2026-11-24-models-adam", ("task.seq_len", "model.name"), "task.seq_len", "model.name"
+        "2026-11-28-models-adam", ("task.seq_len", "model.name"), "task.seq_len", "model.name"
     ),
     "models-paper": Claim(
         "2026-11-24-models-paper", ("task.seq_len", "model.name"), "task.seq_len", "model.name"
