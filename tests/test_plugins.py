@@ -386,3 +386,29 @@ def test_a_sweep_trains_a_plug_in_in_processes_of_its_own(lab: Path) -> None:
     for job in json.loads(record.read_text())["jobs"]:
         alone = read_command(job["overrides"])
         assert run_id(compose_config(alone.overrides, alone.groups)) == job["run_id"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("gain: float", "group: str", "a setting cannot be called group"),
+        ("gain: float", "summary: str", "a setting cannot be called summary"),
+        ("gain: float", "größe: float", "a setting called größe could not be typed"),
+        ("option(1,", "option('three',", "its default, three, must be a whole number"),
+        ('int = option(1, "how often", at_least=1)', "list[str] = ['a']", "is written option([...])"),
+        ('@initialization("my_gain")', "@initialization", '@initialization: needs a name, as in @init'),
+        ("class MyGain", "@dataclass(frozen=True)\nclass MyGain", "leave @dataclass out"),
+    ],
+)  # fmt: skip
+def test_a_class_that_cannot_be_an_option_is_refused_with_its_remedy(
+    lab: Path, old: str, new: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = GAIN.replace(old, new)
+    if "@dataclass" in new:
+        text = "from dataclasses import dataclass\n" + text
+    folder(lab, {"gain.py": text})
+    assert main(["plugins=my_lab", "init=my_gain", *SMALL]) == REFUSED
+    shown = capsys.readouterr().err
+    assert "gain.py, line " in shown
+    assert said in shown
+    assert not (lab.parent / "runs").exists()

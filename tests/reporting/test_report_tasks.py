@@ -265,3 +265,14 @@ def test_a_task_of_a_plug_in_has_published_rows_where_it_is_named(tmp_path, repo
     status, _, said = report("runs", "--plugins", "lab")
     assert status == 2
     assert "easy.csv, line 2: value=1.2 % must be a number of at least 0" in said
+
+
+def test_runs_without_a_goal_are_not_said_to_have_missed_it(tmp_path, section):
+    tree = config(seq_len=50)
+    tree["stop"] = {"test_mse": None}
+    write_run(tmp_path, tree, "exhausted")
+    write_run(tmp_path, seq_len=60)
+    shown = section(loaded(tmp_path).runs, "overview")
+    assert "no goal" in shown
+    assert "1 of 1" in shown
+    assert "0 of 1" not in shown

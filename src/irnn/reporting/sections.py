@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from irnn.reporting import wording
 from irnn.reporting.charts import MOST_BASELINES, varying
 from irnn.reporting.contest import counted
+from irnn.reporting.goals import goal_of
 from irnn.reporting.heatmap import Heatmap, Shading, heatmaps, ramp, shading
 from irnn.reporting.length_points import RATE, published_points
 from irnn.reporting.markup import Cell, Column, Row, Table, number, quantile_key, text
@@ -47,7 +48,8 @@ def key_figures(summary: Summary) -> tuple[Table, int]:
 
 def _key_row(index: int, group: Group, level: str | None, summary: Summary) -> Row:
     link = f"#runs{summary.mark}-{index}"
-    share = f"{group.succeeded} of {group.tried}"
+    has_goal = summary.asked or any(goal_of(run.settings, run.scoring) for run in group.runs)
+    share = f"{group.succeeded} of {group.tried}" if has_goal else "no goal"
     going = len(group.runs) - len(group.finished)
     cells = [text(summary.name(group), swatch=summary.styles[index])]
     cells.append(number(f"{share}\n+ {going} going" if going else share, group.rate.estimate, link))

@@ -3,14 +3,16 @@
 import inspect
 import re
 import sys
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from typing import Any
 
 from irnn.spec import kinds
 from irnn.spec.errors import RegistrationError
-from irnn.spec.options import fields_of
+from irnn.spec.options import Setting, default_of, fields_of
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_RESERVED = ("name", "source")
+_SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_RESERVED = ("name", "source", "group", "summary")
 
 
 def check(cls: type[Any], group: str, name: str, taken: type[Any] | None) -> None:
@@ -28,6 +30,7 @@ def check(cls: type[Any], group: str, name: str, taken: type[Any] | None) -> Non
     what = f"@{decorator_of(group)}({name!r}) of {cls.__module__}.{cls.__qualname__}"
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise RegistrationError(f"{what}: a name is small letters, digits and _, as in my_{group}")
+    _check_settings(cls, what)
     if not (isinstance(cls, type) and getattr(cls, "group", None) == group):
         base = {"task": "Task", "model": "Cell", "init": "Initialization", "optim": "Optimizer"}
         raise RegistrationError(f"{what}: the class must be derived from irnn.extend.{base[group]}")
@@ -36,19 +39,53 @@ def check(cls: type[Any], group: str, name: str, taken: type[Any] | None) -> Non
             f"{what}: {group}={name} is {taken.__module__}.{taken.__qualname__} already; take another name"
         )
     if "__dataclass_fields__" in vars(cls):
-        raise RegistrationError(f"{what}: the class is registered already, as {cls.name}")
+        raise RegistrationError(
+            f"{what}: the class is registered already, as {cls.name}"
+            if cls.name
+            else f"{what}: the class is a dataclass already; leave @dataclass out"
+        )
     if lacking := cls.lacking():
         raise RegistrationError(f"{what}: the class lacks {', '.join(lacking)}")
-    for setting in inspect.get_annotations(cls):
-        inherited = any(setting in vars(base) for base in cls.__mro__[1:])
+
+
+def _check_settings(cls: type[Any], what: str) -> None:
+    """Refuse settings that a command line cannot name, or whose names mean something else."""
+    for setting, kind in getattr(cls, "__annotations__", {}).items():
+        if "ClassVar" in str(kind) and setting not in _RESERVED:
+            continue
+        bases = cls.__mro__[1:]
+        is_known = any(setting in {**vars(each), **_annotations(each)} for each in bases)
         is_setting = any(
-            setting in getattr(base, "__dataclass_fields__", {}) for base in cls.__mro__[1:]
+            setting == item.name for each in bases if is_dataclass(each) for item in fields(each)
         )
-        is_class_variable = "ClassVar" in str(inspect.get_annotations(cls)[setting])
-        if setting in _RESERVED or (inherited and not is_setting and not is_class_variable):
+        if setting in _RESERVED or (is_known and not is_setting):
             raise RegistrationError(
-                f"{what}: a setting cannot be called {setting}, which is something else already"
+                f"{what}: a setting cannot be called {setting}, which is something else already; without a "
+                "type it is none"
             )
+        if not _SETTING.fullmatch(setting):
+            raise RegistrationError(
+                f"{what}: a setting called {setting} could not be typed; use a-z, 0-9 and _"
+            )
+
+
+def _annotations(cls: type[Any]) -> dict[str, Any]:
+    found: dict[str, Any] = inspect.get_annotations(cls)
+    return found
+
+
+def made_dataclass(cls: type[Any]) -> type[Any]:
+    """Make a class the frozen dataclass that an option is.
+
+    Raises:
+        RegistrationError: A default is none that a setting can have.
+    """
+    try:
+        return dataclass(frozen=True, kw_only=True)(cls)
+    except (TypeError, ValueError) as error:
+        raise RegistrationError(
+            f"{cls.__qualname__}: {error}; a default that is a list is written option([...])"
+        ) from error
 
 
 def decorator_of(group: str) -> str:
@@ -89,3 +126,13 @@ def resolve_types(cls: type[Any]) -> None:
                 f"{owner.__qualname__}.{item.name}: a setting is an int, float, bool, str, an Enum or "
                 f"list[str], or one of these or None, not {item.type}"
             )
+        _check_default(item, f"{owner.__qualname__}.{item.name}")
+
+
+def _check_default(item: Field[Any], where: str) -> None:
+    default = default_of(item)
+    if default is MISSING or (default is None and "None" in str(item.type)):
+        return
+    setting = Setting(item.name, item.type, default, **item.metadata)
+    if (fault := kinds.wrong_value(setting, default)) is not None:
+        raise RegistrationError(f"{where}: its default, {default}, {fault[0]}")

@@ -195,12 +195,17 @@ def _load_ours() -> None:
 
 
 def _registered(group: str, name: str) -> Callable[[type[C]], type[C]]:
+    given: object = name  # without brackets behind the decorator, the class
+    if not isinstance(given, str):
+        decorator = registration.decorator_of(group)
+        raise RegistrationError(f'@{decorator}: needs a name, as in @{decorator}("my_{group}")')
+
     def register(cls: type[C]) -> type[C]:
         if not cls.__module__.startswith("irnn."):
             _load_ours()
         registration.check(cls, group, name, _registry.classes[group].get(name))
         summary = next(iter((inspect.getdoc(cls) or "").splitlines()), "")
-        made = dataclass(frozen=True, kw_only=True)(cls)
+        made = registration.made_dataclass(cls)
         made.name, made.summary = name, summary if "__doc__" in vars(cls) else ""
         registration.resolve_types(made)
         known: dict[str, type[Choice]] = {**_registry.classes[group], name: made}

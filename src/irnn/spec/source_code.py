@@ -8,6 +8,7 @@ import sysconfig
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class Source:
     name: str
     files: dict[str, bytes] = field(repr=False)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Hash paths and what the code does: no comment, docstring or layout of it."""
         whole = hashlib.sha256()
