@@ -204,6 +204,24 @@ def test_the_presets_need_less_than_a_gigabyte() -> None:
         assert sum(part.size for part in parts(compose_config(words))) < 1e9, preset
 
 
+@pytest.mark.parametrize("model", ["irnn", "lstm"])
+def test_a_batch_of_one_takes_the_memory_of_the_eight_rows_that_the_kernel_walks(
+    model: str,
+) -> None:
+    words = [f"model={model}", "init=pytorch", "seq_len=1000000", "runtime.threads=1"]
+    room = {
+        rows: next(
+            part.size
+            for part in parts(compose_config([*words, f"batch_size={rows}"]))
+            if part.name == "states for backward"
+        )
+        for rows in (1, 8)
+    }
+    assert room[1] == room[8]
+    if model == "lstm":  # what the kernel asked for, measured
+        assert 21.5e9 <= room[1] <= 2 * 21.5e9
+
+
 def test_without_a_limit_nothing_is_refused() -> None:
     check_memory(compose_config(["model.hidden_size=100000"]), 10**15)
 

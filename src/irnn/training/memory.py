@@ -15,6 +15,7 @@ FORKED = 100_000_000
 _KEPT = 1 << 26  # sequence steps, as in `irnn.tasks.data`
 _CHUNK = 1 << 18
 _HELD_OUT_STATES = 1 << 24  # as in `irnn.training.evaluate`
+_BLOCK = 8  # rows that the compiled kernel walks at a time, also where a batch has fewer
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,11 @@ def parts(config: Config, native: bool = True) -> list[Part]:
     kernel = config.runtime.kernel
     fused = native and model.has_kernel and gates == 1 and layers == 1
     if fused and kernel in (KernelName.auto, KernelName.native):
-        rows = min(batch, 8 * (config.runtime.threads or 16))
+        rows = max(_BLOCK, min(batch, _BLOCK * (config.runtime.threads or 16)))
         backward = steps * rows * (hidden + 32) * element
     else:
-        backward = steps * batch * hidden * layers * element * (5 if gates == 1 else 10)
+        rows = max(_BLOCK, batch) if native and model.has_kernel else batch
+        backward = steps * rows * hidden * layers * element * (5 if gates == 1 else 10)
     at_once = max(_CHUNK, steps * batch)
     sets = [task.test_size] + ([task.train_size] if task.data is Data.fixed else [])
     kept = sum(count * steps * 4 for count in sets if count * steps <= _KEPT)
