@@ -63,10 +63,19 @@ def test_nothing_is_wider_than_the_screen_whatever_is_open(page, width, height, 
     page.size(1280, 900)
 
 
-def test_what_is_to_be_read_with_care_is_printed_unfolded(page):
-    page.ask("document.querySelector('details.warnings')?.removeAttribute('open'); 1")
+def test_warnings_settings_and_sources_are_printed_unfolded(page):
+    assert page.ask("document.querySelectorAll('details.printed').length") >= 2
+    page.ask("document.querySelectorAll('details').forEach((each) => { each.open = false; }); 1")
     page.ask("dispatchEvent(new Event('beforeprint')); 1")
-    assert page.ask("document.querySelectorAll('details.warnings:not([open])').length") == 0
+    assert page.ask("document.querySelectorAll('details.printed:not([open])').length") == 0
+
+
+def test_the_legend_names_the_groups_in_the_order_of_the_key_figures(page):
+    names = "[...document.querySelectorAll('[id^=curves-legend] label')].map((each) => each.innerText.trim())"
+    rows = "[...document.querySelectorAll('.split tbody tr')].map((row) => row.cells[0].innerText)"
+    wanted = page.ask(rows)
+    assert len(wanted) >= 2
+    assert [name.split(" (")[0] for name in page.ask(names)][: len(wanted)] == wanted
 
 
 def test_every_control_does_something_and_the_console_stays_empty(page):

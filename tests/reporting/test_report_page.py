@@ -265,6 +265,13 @@ def test_the_page_says_what_became_of_the_groups_that_are_not_drawn(tmp_path, se
     assert "tick the others" not in few
 
 
+def test_the_first_screen_names_the_task_and_what_solved_means(report, tmp_path):
+    write_run(tmp_path / "runs")
+    text, _ = page_of(report, tmp_path / "runs", tmp_path / "out")
+    about = re.search('<p class="dim">(.*?)[.] ', text).group(1)
+    assert about == "Task adding, T = 150; solved: held-out MSE below 0.001"
+
+
 def test_the_heading_is_the_first_sentence_and_what_would_tell_stands_below(report, tmp_path):
     for seed, optim in itertools.product(range(3), ("adam", "sgd")):
         write_run(tmp_path / "runs", config(seed, optim=optim), "solved", 5000 + 100 * seed)

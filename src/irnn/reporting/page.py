@@ -109,6 +109,7 @@ def content(
         "headline": told,
         "title": f"{title}." if more else title,
         "more": more,
+        "about": _about(summaries[0]) if len(summaries) == 1 else "",
         "at": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "command": printable(command),
         "warnings": warnings(loaded),
@@ -166,6 +167,14 @@ def _files(written: Sequence[str]) -> list[tuple[str, list[tuple[str, str]]]]:
         name, _, format_ = path.rpartition(".")
         formats.setdefault(name.removeprefix("figures/"), []).append((format_.upper(), quote(path)))
     return list(formats.items())
+
+
+def _about(summary: Summary) -> str:
+    """Say of runs of one task which it is, how long its sequences are, and when a run has solved it."""
+    scoring, length = summary.scoring, summary.constant.get("task.seq_len")
+    told = f"Task {scoring.task}" + (f", T = {show(length)}" if length is not None else "")
+    level = summary.asked or summary.goal
+    return f"{told}; solved: held-out {scoring.label} {scoring.past} {level}" if level else told
 
 
 def _part(summary: Summary, comparison: Comparison | None, several: bool) -> Part:

@@ -278,7 +278,8 @@ function setupCurves(part) {
   }
 
   function fillLegend() {
-    legend.replaceChildren(...groups.map((group) => {
+    const inOrder = [...groups].sort((a, b) => a.index - b.index);  // as the key figures
+    legend.replaceChildren(...inOrder.map((group) => {
       const label = document.createElement("label");
       const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: isShown(group) });
       box.addEventListener("change", () => {

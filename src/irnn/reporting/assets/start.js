@@ -17,5 +17,5 @@ start();
 addEventListener("hashchange", openTarget);
 openTarget();
 // On paper nothing can be opened.
-addEventListener("beforeprint", () => document.querySelector("details.warnings")?.setAttribute("open", ""));
+addEventListener("beforeprint", () => document.querySelectorAll("details.printed").forEach((part) => part.setAttribute("open", "")));
 if (document.getElementById("live")) follow();
