@@ -21,7 +21,16 @@ from functools import cache
 from pathlib import Path
 from typing import IO, NoReturn
 
-_FREE = ("IRNN_RUNS", "COLUMNS", "TERM", "PYTEST_", "WANDB_", "HOME", "IRNN_NATIVE_ISA")
+_FREE = (
+    "IRNN_RUNS",
+    "COLUMNS",
+    "TERM",
+    "PYTEST_",
+    "WANDB_",
+    "HOME",
+    "IRNN_NATIVE_ISA",
+    "TORCHINDUCTOR_",
+)
 """Variables that nothing reads before a command begins."""
 
 
