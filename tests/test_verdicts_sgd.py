@@ -174,6 +174,7 @@ def test_no_run_was_ended_by_one_held_out_loss_and_those_that_were_are_made_agai
     reasons = {
         event["reason"].split(" is ")[0]
         for name in RUNS
+        if claims.CLAIMS[name].page == "reproduction"
         for run in RUNS[name]
         for event in run["divergences"]
     }

@@ -14,6 +14,7 @@ from irnn.sweeps.launch import make_jobs
 from irnn.sweeps.naming import in_sweep
 from irnn.sweeps.request import forgotten_multirun, read_request
 from irnn.sweeps.task import SweepTask
+from tests.tasks.idx_files import SIDE, write_files
 
 SWEEPS = sorted(path.stem for path in (conf_dir() / "sweep").glob("*.yaml"))
 
@@ -23,11 +24,15 @@ def name(*overrides: str) -> str:
 
 
 @pytest.mark.parametrize("sweep", SWEEPS)
-def test_every_job_of_every_file_of_a_sweep_can_work(sweep: str) -> None:
+def test_every_job_of_every_file_of_a_sweep_can_work(
+    sweep: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("optuna")
-    assert read_request([f"sweep={sweep}", "seq_len=200"], Composer()).name.split("-")[0] == (
-        sweep if sweep != "none" else "none"
-    )
+    words = [f"sweep={sweep}", "seq_len=200"]
+    if "pixels" in sweep:  # of images whose pixels are as many
+        monkeypatch.setenv("IRNN_DATA", str(write_files(tmp_path, 96, 64, rows=200 // SIDE)))
+        words += ["task.train_size=96", "task.test_size=64"]
+    assert read_request(words, Composer()).name.split("-")[0] == sweep
 
 
 @pytest.mark.parametrize(
