@@ -186,7 +186,7 @@ def test_sequences_of_a_file_are_answered_alike_however_few_go_through_at_once(
     rows = [f"{n},0.{n},{int(k in (n, 9))}\n" for n in range(1, 9) for k in range(10 + n % 3)]
     (tmp_path / "x.csv").write_text(HEADER + "".join(rows))
     ask("--input", "x.csv", "--output", "whole.csv")
-    monkeypatch.setattr("irnn.predict.CHUNK_STEPS", 24)
+    monkeypatch.setattr("irnn.prediction.sequence_files.CHUNK_STEPS", 24)
     ask("--input", "x.csv", "--output", "parts.csv")
     names = [line.split(",")[0] for line in (tmp_path / "whole.csv").read_text().splitlines()]
     assert names == ["sequence", *"12345678"]

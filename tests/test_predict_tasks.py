@@ -78,11 +78,3 @@ def test_longer_sequences_are_held_against_those_of_training(trained: Any, capsy
     folder = trained("temporal_order")
     assert main([str(folder), "--seq-len", "24"]) == 0
     assert "task.seq_len is 2 times that of training: accuracy" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("task", ["temporal_order", "copy_memory"])
-def test_files_of_marks_are_refused_by_the_name_of_the_task(
-    trained: Any, capsys: Any, task: str
-) -> None:
-    assert main([str(trained(task)), "--input", "x.csv"]) == 2
-    assert f"task={task}" in capsys.readouterr().err

@@ -21,7 +21,7 @@ from irnn.prediction.answers import (
     writing,
 )
 from irnn.prediction.command import parse
-from irnn.prediction.drawn import CHUNK_STEPS, check_drawn, chunks
+from irnn.prediction.drawn import check_drawn, chunks
 from irnn.prediction.trained import load_run
 from irnn.system import screen
 from irnn.system.machine import forget_binding
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from irnn.models.network import Network
     from irnn.spec.config import Config
     from irnn.tasks.adding import Adding
+    from irnn.tasks.base import Task
 
     Places = list[int]
     Blocks = Iterator[tuple[list[str], Iterable[tuple[Places, Tensor]]]]
@@ -79,23 +80,19 @@ def _predict(arguments: argparse.Namespace) -> None:
     folder = find_run(arguments.run)
     with_plugins(arguments.plugins, Groups())
     config, model = load_run(folder, changed_code=arguments.changed_code)
-    config = _with_data(config, arguments.data)
+    if arguments.data is not None or not arguments.input:
+        config = _with_data(config, arguments.data)
     task = config.task
     if not isinstance(task, Adding):
-        if arguments.input:
-            raise InputError(
-                f"--input: {folder} learned task={config.task.name}, whose sequences are no files of "
-                "(value, mask); leave --input out, and they are drawn"
-            )
-        _show(folder, config, model, arguments)
+        (_answer_file if arguments.input else _show)(folder, config, model, arguments)
         return
     notes: list[str] = []
     if arguments.input:
-        from irnn.prediction.sequence_files import read_sequences
+        from irnn.prediction.sequence_files import by_length
 
-        names, sequences, notes = read_sequences(arguments.input, _largest(model))
+        names, sequences, notes = _read(arguments.input, task, model)
         longest = max(map(len, sequences))
-        blocks: Blocks = iter([(names, _by_length(sequences))])
+        blocks: Blocks = iter([(names, by_length(sequences))])
     else:
         longest, samples = check_drawn(config, arguments)
         blocks = _drawn(config, arguments.seed, samples, longest)
@@ -131,8 +128,49 @@ def _with_data(config: "Config", folder: str | None) -> "Config":
     return config
 
 
+def _read(
+    path: Path, task: "Task", model: "Network"
+) -> tuple[list[str], list["Tensor"], list[str]]:
+    """Read a file as its task describes it: names, sequences (T, F) for the network, and notes."""
+    from irnn.prediction.sequence_files import read_sequences
+
+    names, sequences, notes = read_sequences(path, _largest(model), task.input_file)
+    try:
+        return names, task.from_file(sequences), notes
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _answer_file(
+    folder: Path, config: "Config", model: "Network", arguments: argparse.Namespace
+) -> None:
+    """Show what a network answers to the sequences of a file, in their order."""
+    from irnn.prediction import file_answers
+    from irnn.prediction.sequence_files import by_length
+
+    task, output = config.task, arguments.output
+    names, sequences, notes = _read(arguments.input, task, model)
+    _check_memory(model, max(map(len, sequences)))
+    file_answers.refuse_short(task, names, sequences)
+    found: dict[int, file_answers.FileAnswer] = {}
+    with writing(output, file_answers.fields_of(task)) if output else nullcontext() as write:
+        for places, some in by_length(sequences):
+            called = [names[place] for place in places]
+            given = file_answers.answered(task, called, len(some), _outputs(model, some))
+            found.update(zip(places, given, strict=True))
+        answers = [found[place] for place in range(len(names))]
+        if write is not None:
+            for each in answers:
+                write([*each.rows(task)])
+    screen.say(f"{folder.absolute().name}: trained on T = {config.task.seq_len}\n")
+    for line in file_answers.screen_lines(task, answers):
+        screen.say(line)
+    for note in [*notes, *file_answers.longer(task, answers)]:
+        screen.say(f"note: {note}")
+
+
 def _show(folder: Path, config: "Config", model: "Network", arguments: argparse.Namespace) -> None:
-    """Show what a network answers to sequences of a task without marks."""
+    """Show what a network answers to drawn sequences of a task without marks."""
     from irnn.prediction import shown_answers
 
     steps, samples = check_drawn(config, arguments)
@@ -227,22 +265,8 @@ def _drawn(config: "Config", seed: int, samples: int, steps: int) -> "Blocks":
         yield names, [([*range(len(names))], inputs)]
 
 
-def _by_length(sequences: Sequence["Tensor"]) -> Iterator[tuple["Places", "Tensor"]]:
-    """Put some sequences (T, 2) of one length together at a time: their places, and (T, N, 2)."""
-    import torch
-
-    lengths: dict[int, list[int]] = {}
-    for place, sequence in enumerate(sequences):
-        lengths.setdefault(len(sequence), []).append(place)
-    for steps, places in lengths.items():
-        rows = max(1, CHUNK_STEPS // steps)
-        for start in range(0, len(places), rows):
-            some = places[start : start + rows]
-            yield some, torch.stack([sequences[place] for place in some], dim=1)
-
-
 def _outputs(model: "Network", sequences: "Tensor") -> "Tensor":
-    """Answer sequences (T, N, 2): (N,), some at a time."""
+    """Answer sequences (T, N, F) as the head does, (N, ...) or (K, N, ...), some at a time."""
     import torch
 
     hidden = model.recurrent.hidden_size * model.recurrent.num_layers
@@ -252,13 +276,16 @@ def _outputs(model: "Network", sequences: "Tensor") -> "Tensor":
         blocks = [
             sequences[:, start : start + rows] for start in range(0, sequences.shape[1], rows)
         ]
-        return torch.cat([model(block.contiguous()) for block in blocks])
+        axis = 0 if model.head.last == 1 else 1
+        return torch.cat([model(block.contiguous()) for block in blocks], dim=axis)
 
 
 def predict(model: "Network", sequences: Sequence["Tensor"]) -> list[float]:
     """Answer for each sequence (T, 2); sequences of one length go through the network together."""
+    from irnn.prediction.sequence_files import by_length
+
     answers = [0.0] * len(sequences)
-    for places, some in _by_length(sequences):
+    for places, some in by_length(sequences):
         for place, answer in zip(places, _outputs(model, some).tolist(), strict=True):
             answers[place] = answer
     return answers

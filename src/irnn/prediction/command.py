@@ -9,12 +9,15 @@ from irnn.version import ShowVersion
 
 DESCRIPTION = """\
 Show what a trained network answers: sequences of its task with the right answer and the network's.
-Sequences are drawn from a stream that training never saw. Those of (value, mask), as of the adding
-problem, can be read from a file."""
+Sequences are drawn from a stream that training never saw, or read from a file (--input)."""
 FORMAT = """\
 A CSV file has one row per step and the columns sequence,value,mask, and step where the rows are in
 another order; a sequence is known by any name; sequences may differ in length. Commas, semicolons or
-tabs part the columns. An NPY file holds an array (N, T, 2) of (value, mask). A pipe will do for both."""
+tabs part the columns. An NPY file holds an array (N, T, 2) of (value, mask). A pipe will do for both.
+So it is for adding and multiplication. Other tasks have other columns: temporal_order (A B c d e f) and
+copy_memory (0 to 7, "." for a blank, delimiter) have sequence,symbol, or an array (N, T, F) of zeros and
+one 1 a step; pixels has sequence,pixel, or (N, T), of grey values 0 to 255, row by row; a task of your
+own has sequence,x1,x2,..., or (N, T, F), unless its input_file says otherwise."""
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -58,7 +61,9 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="answer although the code of the run's task or model is another than it was trained with",
     )
-    parser.add_argument("--input", type=Path, metavar="FILE", help="answer these: CSV or NPY")
+    parser.add_argument(
+        "--input", type=Path, metavar="FILE", help="answer the sequences of a file: CSV or NPY"
+    )
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="write all answers to a CSV file"
     )

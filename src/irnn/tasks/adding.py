@@ -12,6 +12,7 @@ from irnn.spec.choices import Marks
 from irnn.spec.options import option
 from irnn.spec.registry import task
 from irnn.tasks.base import Task
+from irnn.tasks.input_file import MARKED, InputFile
 from irnn.tasks.metric import Metric, squared_error
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ class Adding(Task):
         from irnn.models.heads import Regression
 
         return Regression()
+
+    @property
+    def input_file(self) -> InputFile:
+        """Name the two numbers of a step."""
+        return MARKED
 
     def draw(self, key: StreamKey, positions: Tensor) -> Drawn:
         """Make the sequences at `positions` (N,): values (N, T) and marks (N, 2)."""

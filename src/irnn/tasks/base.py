@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from irnn.spec.choices import Data
 from irnn.spec.options import Choice, option
+from irnn.tasks.input_file import InputFile
 from irnn.tasks.published_rows import PublishedRow, read, table_of
 
 if TYPE_CHECKING:
@@ -147,6 +148,19 @@ class Task(Choice, ABC):
     def spell(self, classes: Sequence[int]) -> str:
         """Write classes as a reader knows them: of one sequence, the last `spelled` that are answered."""
         return " ".join(map(str, classes))
+
+    @property
+    def input_file(self) -> InputFile:
+        """Say what files of sequences hold that predictions read: F numbers a step, columns x1 to xF."""
+        return InputFile(tuple(f"x{number}" for number in range(1, self.input_size + 1)))
+
+    def from_file(self, sequences: Sequence[Tensor]) -> list[Tensor]:
+        """Turn sequences (T, F) of a file into what the network reads, (T, F) in the same order.
+
+        Raises:
+            ValueError: They are not what `input_file` says; the message has the remedy.
+        """
+        return list(sequences)
 
     def draws_in_place(self, positions: Tensor) -> bool:
         """Say whether `draw` needs no more memory than what it gives, so that a set is made in one go."""

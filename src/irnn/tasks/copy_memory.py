@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from irnn.spec.registry import task
 from irnn.tasks.base import Task
+from irnn.tasks.input_file import InputFile
 from irnn.tasks.metric import Metric, cross_entropy
 
 if TYPE_CHECKING:
@@ -71,6 +72,11 @@ class CopyMemory(Task):
     def spell(self, classes: Sequence[int]) -> str:
         """Write symbols as digits, a blank as a point."""
         return "".join("." if each == BLANK else str(each) for each in classes)
+
+    @property
+    def input_file(self) -> InputFile:
+        """Name the symbols: 0 to 7, `.` for a blank, and the delimiter after which they are repeated."""
+        return InputFile((*map(str, range(SYMBOLS)), ".", "delimiter"), one_hot=True)
 
     def encode(self, drawn: Drawn, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Lay sequences out: inputs (T + 20, N, 10), one of ten at each step; targets (N, T + 20)."""

@@ -19,9 +19,12 @@ from irnn.spec.options import option
 from irnn.spec.registry import task
 from irnn.tasks import idx
 from irnn.tasks.base import Task
+from irnn.tasks.input_file import InputFile
 from irnn.tasks.metric import Metric, accuracy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
     from torch import Tensor
 
@@ -180,6 +183,22 @@ class Pixels(Task):
     def describe(self, drawn: Drawn) -> list[dict[str, str | float | int | None]]:
         """Say which image of its file it is, from 0."""
         return [{"image": row} for row in drawn[2].tolist()]
+
+    @property
+    def input_file(self) -> InputFile:
+        """Say that files hold whole images, row by row, in the grey values that image files have."""
+        meaning = "grey values 0 to 255, row by row"
+        return InputFile(("pixel",), bounds=(0, 255), steps=self.seq_len, meaning=meaning)
+
+    def from_file(self, sequences: Sequence[Tensor]) -> list[Tensor]:
+        """Scale grey values to [0, 1] and put them into the order in which pixels are read."""
+        largest = max(float(each.max()) for each in sequences)
+        if 0 < largest <= 1:
+            raise ValueError(
+                f"no pixel is above {largest:.3g}; grey values go from 0 to 255: multiply scaled ones by 255"
+            )
+        order = self._order()
+        return [(each if order is None else each[list(order)]) / 255 for each in sequences]
 
     def _order(self) -> tuple[int, ...] | None:
         """Give the order in which pixels are read; None is row by row."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from irnn.spec.options import option
 from irnn.spec.registry import task
 from irnn.tasks.base import Task
+from irnn.tasks.input_file import InputFile
 from irnn.tasks.metric import Metric, accuracy
 
 if TYPE_CHECKING:
@@ -97,6 +98,11 @@ class TemporalOrder(Task):
         return (
             " ".join(format(each, digits) for each in classes).replace("0", "A").replace("1", "B")
         )
+
+    @property
+    def input_file(self) -> InputFile:
+        """Name the symbols: A and B, which count, and the distractors."""
+        return InputFile(("A", "B", "c", "d", "e", "f"), one_hot=True)
 
     def encode(self, drawn: Drawn, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Lay sequences out: inputs (T, N, 6), one-hot; targets (N,), the first symbol counting most."""

@@ -1,0 +1,298 @@
+"""Files of sequences are answered for every task, as it describes them, or refused by row and column."""
+
+import csv
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from irnn.models.heads import EVERY, Regression
+from irnn.predict import main
+from irnn.prediction import file_answers
+from irnn.prediction.answers import InputError
+from irnn.prediction.sequence_files import SequenceFileError, read_sequences
+from irnn.prediction.trained import load_run
+from irnn.runs.directory import RunDirectory
+from irnn.seeding import stream_key
+from irnn.spec.composition import compose_config
+from irnn.tasks.base import Task
+from irnn.tasks.copy_memory import CopyMemory
+from irnn.tasks.input_file import InputFile
+from irnn.tasks.metric import squared_error
+from irnn.tasks.pixels import Pixels
+from irnn.tasks.temporal_order import TemporalOrder
+from irnn.training.session import run
+from tests.conftest import SMALL
+from tests.tasks.idx_files import SIDE, write_files
+
+Ask = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A run of each task whose answers are classes, read only; the images of pixels are gone."""
+    place = tmp_path_factory.mktemp("runs")
+    folders = {}
+    for task in ("temporal_order", "copy_memory"):
+        config = compose_config(
+            [*SMALL, f"task={task}", "budget.updates=5", f"runs_dir={place}/runs"]
+        )
+        run(config)
+        folders[task] = RunDirectory.of(config).path
+    images = write_files(place / "images")
+    words = ["task=pixels", *SMALL, f"task.seq_len={SIDE * SIDE}", "task.test_size=40"]
+    words += [f"task.root={images}", "task.permutation=3", "budget.updates=5"]
+    config = compose_config([*words, f"runs_dir={place}/runs"])
+    run(config)
+    task = config.task
+    held_out = task.draw(stream_key(0, "test"), torch.arange(40))
+    inputs, _ = task.encode(held_out, torch.float32)
+    np.save(place / "inputs.npy", inputs.numpy())
+    shutil.copy(images / "t10k-images-idx3-ubyte", place / "images.idx")
+    shutil.rmtree(images)
+    folders["pixels"] = RunDirectory.of(config).path
+    return folders
+
+
+@pytest.fixture
+def ask(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    monkeypatch.chdir(tmp_path)
+
+    def run_it(*words: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        return main([*map(str, words)]), *capsys.readouterr()
+
+    return run_it
+
+
+def drawn(folder: Path, count: int) -> tuple[Any, Any, torch.Tensor, torch.Tensor]:
+    """The run's task and network, and inputs (T, N, F) with what the network gives for them."""
+    config, model = load_run(folder)
+    task = config.task
+    inputs, _ = task.encode(
+        task.draw(stream_key(0, "predict"), torch.arange(count)), model.readout.weight.dtype
+    )
+    with torch.no_grad():
+        return task, model, inputs, model(inputs)
+
+
+def table(task: Task, inputs: torch.Tensor) -> str:
+    names = task.input_file.features
+    lines = [
+        f"s{n},{step},{names[int(inputs[step, n].argmax())]}\n"
+        for n in range(inputs.shape[1])
+        for step in range(inputs.shape[0])
+    ]
+    return "sequence,step,symbol\n" + "".join(lines)
+
+
+def answers(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def test_orders_of_a_file_are_answered_as_by_the_network(
+    runs: dict[str, Path], ask: Ask, tmp_path: Path
+) -> None:
+    """From names of symbols and from an array of zeros and ones, to the same bytes but for the names."""
+    task, _, inputs, given = drawn(runs["temporal_order"], 3)
+    (tmp_path / "x.csv").write_text(table(task, inputs))
+    np.save(tmp_path / "x.npy", inputs.transpose(0, 1).numpy())
+    for name in ("x.csv", "x.npy"):
+        status, shown, errors = ask(
+            runs["temporal_order"], "--input", name, "--output", f"{name}.out.csv"
+        )
+        assert (status, errors) == (0, "")
+        assert "probability" in shown
+    rows = answers(tmp_path / "x.csv.out.csv")
+    assert [row["predicted"] for row in rows] == [
+        task.spell([each]) for each in given.argmax(1).tolist()
+    ]
+    assert [row["sequence"] for row in rows] == ["s0", "s1", "s2"]
+    assert [float(row["probability"]) for row in rows] == pytest.approx(
+        given.double().softmax(1).max(1).values.tolist(), rel=1e-5
+    )
+    others = answers(tmp_path / "x.npy.out.csv")
+    assert [{**row, "sequence": ""} for row in rows] == [{**row, "sequence": ""} for row in others]
+
+
+def test_answers_at_every_step_are_written_and_the_last_are_shown(
+    runs: dict[str, Path], ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, _, inputs, given = drawn(runs["copy_memory"], 2)
+    (tmp_path / "x.csv").write_text(table(task, inputs))
+    monkeypatch.setattr("irnn.predict._STATES", 1)  # one sequence at a time
+    status, shown, _ = ask(runs["copy_memory"], "--input", "x.csv", "--output", "y.csv")
+    assert status == 0
+    rows, classes = answers(tmp_path / "y.csv"), given.argmax(2).T.tolist()
+    assert [row["predicted"] for row in rows] == [task.spell([c]) for each in classes for c in each]
+    assert [int(row["step"]) for row in rows] == [*range(task.steps)] * 2
+    for number, each in enumerate(classes):
+        assert re.search(rf"s{number} +{task.steps} +{re.escape(task.spell(each[-10:]))}\n", shown)
+
+
+def test_lengths_of_a_file_may_differ_and_longer_ones_are_told(
+    runs: dict[str, Path], ask: Ask, tmp_path: Path
+) -> None:
+    rows = [*("a,c\n" for _ in range(24)), "b,A\n", "b,B\n", "c,B\n", "c,A\n"]
+    (tmp_path / "x.csv").write_text("sequence,symbol\n" + "".join(rows))
+    _, shown, _ = ask(runs["temporal_order"], "--input", "x.csv")
+    assert re.findall(r"^ +([abc]) +(\d+) ", shown, re.MULTILINE) == [
+        ("a", "24"),
+        ("b", "2"),
+        ("c", "2"),
+    ]
+    assert "1 of them are longer than the 12 steps of training, up to 24 or 2 times" in shown
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("sequence,symbol\na,c\na,Z\n", "x.csv, row 3, column symbol: 'Z' is none of A B c d e f"),
+        ("sequence,symbol\na,a\n", "row 2, column symbol: 'a' is none of A B c d e f"),
+        ("sequence,symbol\n", "holds no sequence"),
+        ("", "no column sequence, symbol; the header must name sequence, symbol, and is empty"),
+        ("sequence,value,mask\na,1,1\n", "no column symbol; the header must name sequence, symbol"),
+        ("sequence,symbol\na,c,d\n", "row 2: not 2 columns as in the header"),
+    ],
+)
+def test_a_wrong_file_of_symbols_is_refused_and_nothing_is_written(
+    runs: dict[str, Path], ask: Ask, tmp_path: Path, content: str, message: str
+) -> None:
+    (tmp_path / "x.csv").write_text(content)
+    status, shown, errors = ask(runs["temporal_order"], "--input", "x.csv", "--output", "y.csv")
+    assert (status, shown) == (2, "")
+    assert message in errors
+    assert not (tmp_path / "y.csv").exists()
+
+
+def test_images_of_a_file_are_grey_values_row_by_row_whatever_the_order_of_reading(
+    runs: dict[str, Path], ask: Ask, tmp_path: Path
+) -> None:
+    """The bytes of an image file, permuted and scaled by the task; the run's own images are not needed."""
+    folder, place = runs["pixels"], runs["pixels"].parent.parent
+    grey = np.frombuffer((place / "images.idx").read_bytes()[16:], np.uint8).reshape(40, -1)
+    np.save(tmp_path / "x.npy", grey)
+    lines = [f"{n},{value}\n" for n, image in enumerate(grey) for value in image]
+    (tmp_path / "x.csv").write_text("sequence,pixel\n" + "".join(lines))
+    config, model = load_run(folder)
+    inputs = torch.from_numpy(np.load(place / "inputs.npy"))
+    read = config.task.from_file([torch.tensor(image)[:, None].double() for image in grey])
+    assert torch.equal(torch.stack(read, dim=1).float(), inputs)
+    with torch.no_grad():
+        given = model(inputs)
+    for name in ("x.npy", "x.csv"):
+        assert ask(folder, "--input", name, "--output", f"{name}.out.csv")[::2] == (0, "")
+        rows = answers(tmp_path / f"{name}.out.csv")
+        assert [int(row["predicted"]) for row in rows] == given.argmax(1).tolist()
+        assert [float(row["probability"]) for row in rows] == pytest.approx(
+            given.double().softmax(1).max(1).values.tolist(), rel=1e-5
+        )
+
+
+def test_scaled_pixels_are_refused_with_the_remedy(
+    runs: dict[str, Path], ask: Ask, tmp_path: Path
+) -> None:
+    """They would be answered as images that are all but black."""
+    np.save(tmp_path / "x.npy", np.full((2, SIDE * SIDE), 0.9))
+    status, _, errors = ask(runs["pixels"], "--input", "x.npy")
+    assert status == 2
+    assert "x.npy: no pixel is above 0.9; grey values go from 0 to 255: multiply scaled" in errors
+
+
+class Numbers(Task):
+    """A task of a user's own that says nothing of files."""
+
+    name: ClassVar[str] = "numbers"
+    input_size = 3
+    metric: Any = squared_error(1, "answering 0")
+    head: Any = Regression()
+    draw: Any = None
+    encode: Any = None
+
+
+def steps_of(task: Task, path: Path) -> Any:
+    return [each.tolist() for each in read_sequences(path, 3.4e38, task.input_file)[1]]
+
+
+def test_a_task_of_ones_own_has_a_column_for_each_feature(tmp_path: Path) -> None:
+    for name, text in (
+        ("x.csv", "sequence,step,x1,X2,x3\na,1,4,5,6e-1\na,0,-1,2,3\n"),
+        ("y.csv", "sequence;x3;x2;x1\na;3,0;2;-1\na;0,6;5;4\n"),
+    ):
+        (tmp_path / name).write_text(text)
+        assert steps_of(Numbers(), tmp_path / name) == [[[-1, 2, 3], [4, 5, 0.6]]]
+    np.save(tmp_path / "x.npy", [[[-1, 2, 3], [4, 5, 0.6]]])
+    assert steps_of(Numbers(), tmp_path / "x.npy") == [[[-1, 2, 3], [4, 5, 0.6]]]
+
+
+class Weather(Numbers):
+    input_file = InputFile(("Wind", "Rain", "Sun"))
+
+
+def test_features_that_a_task_names_are_columns_in_any_case(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("Sequence;RAIN;wind;Sun\na;1,5;2;3\n")
+    assert steps_of(Weather(), tmp_path / "x.csv") == [[[2, 1.5, 3]]]
+    (tmp_path / "x.csv").write_text("sequence,Rain,Sun\na,1,2\n")
+    with pytest.raises(
+        SequenceFileError, match="no column Wind; the header must name sequence, Wind"
+    ):
+        steps_of(Weather(), tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("task", "array", "message"),
+    [
+        (Numbers(), np.ones((2, 4, 2)), "shape (2, 4, 2) and type float64; it must be (N, T, 3) numbers"),
+        (Numbers(), np.full((2, 4, 3), np.nan), "row 0, step 0, column 0 (x1): nan is not finite"),
+        (Numbers(), np.full((2, 4, 3), 1e39), "row 0, step 0, column 0 (x1): 1e+39 is too large"),
+        (Numbers(), np.ones((0, 4, 3)), "holds no sequence"),
+        (Numbers(), np.ones((2, 0, 3)), "its sequences have no steps"),
+        (TemporalOrder(), np.full((1, 4, 6), 0.5), "row 0, step 0, column 0 (A): 0.5 is neither 0 nor 1"),
+        (TemporalOrder(), np.ones((1, 4, 6)), "row 0, step 0: 6 features are 1; a step has one"),
+        (CopyMemory(), np.ones((1, 4, 9)), "it must be (N, T, 10) one 1 a step, for its symbol"),
+        (Pixels(seq_len=9), np.ones((1, 8)), "sequence 0: has 8 steps; each has to have 9 of"),
+        (Pixels(seq_len=9), np.full((1, 9), 256), "column 0 (pixel): 256.0 is not between 0 and 255"),
+    ],
+)  # fmt: skip
+def test_an_array_that_is_not_the_tasks_is_refused(
+    tmp_path: Path, task: Task, array: Any, message: str
+) -> None:
+    np.save(tmp_path / "x.npy", array)
+    with pytest.raises(SequenceFileError, match=re.escape(message)):
+        steps_of(task, tmp_path / "x.npy")
+
+
+class NumbersAtEveryStep(Numbers):
+    head: Any = Regression(EVERY)
+
+
+class LastNumbers(Numbers):
+    head: Any = Regression(3)
+
+
+def test_numbers_are_answered_once_or_for_each_step() -> None:
+    once, each = Numbers(), NumbersAtEveryStep()
+    [answer] = file_answers.answered(once, ["a"], 4, torch.tensor([0.5]))
+    assert [*answer.rows(once)] == [{"sequence": "a", "steps": 4, "predicted": 0.5}]
+    assert file_answers.fields_of(once) == ("sequence", "steps", "predicted")
+    answers = file_answers.answered(each, ["a", "b"], 2, torch.tensor([[0.5, 1.0], [0.25, 2.0]]))
+    assert [[*row.values()] for row in answers[1].rows(each)] == [
+        ["b", 2, 0, 1.0],
+        ["b", 2, 1, 2.0],
+    ]
+    assert next(answers[1].rows(each)).keys() == {*file_answers.fields_of(each)}
+    assert [*file_answers.screen_lines(each, answers)][2].split() == ["b", "2", "2.0000"]
+
+
+def test_what_has_no_answer_is_refused_by_the_name_of_its_sequence() -> None:
+    given = torch.tensor([0.5, torch.nan])
+    with pytest.raises(InputError, match=r"sequence b of 4 steps: the network overflows"):
+        file_answers.answered(Numbers(), ["a", "b"], 4, given)
+    some = [torch.zeros(3, 3), torch.zeros(2, 3)]
+    with pytest.raises(InputError, match=r"sequence b has 2 steps; it needs 3 at least"):
+        file_answers.refuse_short(LastNumbers(), ["a", "b"], some)
