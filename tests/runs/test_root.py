@@ -36,6 +36,37 @@ def test_a_name_that_is_no_folder_s_is_refused(
             place()
 
 
+def test_a_folder_that_another_process_makes_meanwhile_is_as_good(
+    small: Callable[..., Config],
+) -> None:
+    config = small()
+    root, look = Path(config.runs_dir), Path.stat
+    with pytest.MonkeyPatch.context() as patch:
+
+        def late(path: Path, **how: bool) -> os.stat_result:
+            try:
+                return look(path, **how)
+            finally:
+                if path == root:
+                    patch.undo()
+                    root.mkdir(parents=True)
+
+        patch.setattr(Path, "stat", late)
+        assert RunDirectory.of(config).path.parent == root
+    assert root.is_dir()
+
+
+def test_a_link_that_leads_nowhere_is_refused_and_said_to_be_so_once(
+    small: Callable[..., Config], tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to("nowhere")
+    config = small()
+    object.__setattr__(config, "runs_dir", str(tmp_path / "link"))
+    with pytest.raises(ConfigError, match="is not a folder") as refused:
+        RunDirectory.of(config)
+    assert str(refused.value).count("runs_dir=") == 2, "what is wrong, and what to give"
+
+
 @pytest.mark.parametrize("words", [[], ["-m", "seed=0,1"]], ids=["run", "sweep"])
 @pytest.mark.parametrize("name", ["~nosuchuser/runs", "x" * 300])
 def test_the_command_says_it_without_a_traceback(

@@ -1,5 +1,6 @@
 """The folder that all runs are in."""
 
+import stat
 from pathlib import Path
 
 from irnn.spec.config import Config, ConfigError
@@ -18,11 +19,12 @@ def runs_root(config: Config) -> Path:
         user = config.runs_dir.partition("/")[0]
         raise ConfigError(f"{said}: no home folder is known for {user}; write it out") from error
     try:
-        if not root.is_dir() and root.lstat():
-            raise ConfigError(f"{said}: is not a folder; give runs_dir= or IRNN_RUNS one")
+        found: int | None = root.stat().st_mode  # asked once: another process may make it meanwhile
     except FileNotFoundError:
-        pass  # it will be made
+        found = 0 if root.is_symlink() else None  # None: it will be made
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise ConfigError(f"{said}: {why}; give runs_dir= or IRNN_RUNS another folder") from error
+    if found is not None and not stat.S_ISDIR(found):
+        raise ConfigError(f"{said}: is not a folder; give runs_dir= or IRNN_RUNS one")
     return root
