@@ -1,15 +1,17 @@
 """The sentence at the top: which is better and how sure that is, or what would tell."""
 
 import itertools
+import math
 import re
 
+import numpy as np
 import pytest
 from synthetic_runs import config, write_run
 
 from irnn.reporting.compare import compare
 from irnn.reporting.find import find_folders
 from irnn.reporting.load import load_runs
-from irnn.reporting.statistics import holm, runs_to_tell_order, runs_to_tell_rates
+from irnn.reporting.statistics import against_the_best, runs_to_tell_order, runs_to_tell_rates
 from irnn.reporting.summary import summarise
 from irnn.reporting.verdict import verdict
 
@@ -175,10 +177,32 @@ def test_numbers_of_runs_agree_with_the_published_tables():
     assert runs_to_tell_order(3, 1, 0) == 21  # Noether 1987: (1.96 + 0.84)^2 / (6 * 0.25^2)
 
 
-def test_holm_adjusts_upwards_and_keeps_the_order():
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([]) == []
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
+def test_p_values_of_the_best_are_adjusted_upwards_and_keep_their_order():
+    assert against_the_best([0.03], 2) == [0.03]
+    assert against_the_best([0.01, 0.004, 0.3], 4) == pytest.approx([0.05, 0.024, 0.3])
+    assert against_the_best([0.01, 0.004, 0.03], 4) == pytest.approx([0.03, 0.024, 0.03])
+    assert against_the_best([], 1) == []
+    assert against_the_best([0.9, 0.8], 3) == [0.9, 0.9]
+
+
+@pytest.mark.parametrize(("settings", "alike"), [(2, 2), (3, 3), (9, 9), (3, 2), (9, 2)])
+def test_of_settings_that_are_alike_one_is_told_from_another_in_five_reports_of_a_hundred(
+    settings, alike
+):
+    generator, reports, seeds = np.random.default_rng(0), 2000, 30
+    told = 0
+    for _ in range(reports):
+        runs = generator.random((settings, seeds))
+        runs[alike:] += 10  # these are worse
+        best, *others = sorted(runs, key=np.median)
+        p_values = []
+        for other in others:  # by the normal approximation of Mann and Whitney's test
+            wins, mean = (best[:, None] < other).sum(), seeds * seeds / 2
+            z = (abs(wins - mean) - 0.5) / math.sqrt(seeds * seeds * (2 * seeds + 1) / 12)
+            p_values.append(math.erfc(z / math.sqrt(2)))
+        told += min(against_the_best(p_values, settings)[: alike - 1]) < 0.05
+    sampling_error = math.sqrt(reports * 0.05 * 0.95)
+    assert told <= 0.05 * reports + 3 * sampling_error
 
 
 def write_grid(root, seeds=3):

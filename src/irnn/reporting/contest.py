@@ -9,7 +9,12 @@ from irnn.reporting.contenders import Contender, contending_keys
 from irnn.reporting.factors import factors
 from irnn.reporting.finding import MOST_CONTENDERS, find, is_worse, lead
 from irnn.reporting.run import Run
-from irnn.reporting.statistics import FEWEST, holm, runs_to_tell_order, runs_to_tell_rates
+from irnn.reporting.statistics import (
+    FEWEST,
+    against_the_best,
+    runs_to_tell_order,
+    runs_to_tell_rates,
+)
 from irnn.reporting.summary import Summary
 
 
@@ -77,7 +82,7 @@ def among(rivals: Sequence[Contender], summary: Summary) -> str:
     if len(held) == 1:
         return duel(held[0], summary)
     tests, head = _standing(best, rivals, held, summary)
-    adjusted = holm(tests)
+    adjusted = against_the_best(tests, len(rivals))
     unsure = [each for each, p in zip(held, adjusted, strict=True) if p >= SIGNIFICANT]
     if not unsure:
         how_sure = wording.p_value(max(adjusted))

@@ -6,7 +6,7 @@ from irnn.reporting import wording
 from irnn.reporting.compare import SIGNIFICANT, hold
 from irnn.reporting.contenders import Contender, contenders, contending_keys
 from irnn.reporting.finding import MOST_CONTENDERS, lead
-from irnn.reporting.statistics import holm
+from irnn.reporting.statistics import against_the_best
 from irnn.reporting.summary import Summary
 
 
@@ -52,9 +52,10 @@ def _told(factor: Factor) -> str:
 def _factor(key: str, best: Contender, summary: Summary, tests: int) -> Factor | None:
     """Hold the best value of a setting against its others; None where that cannot be done.
 
-    p-values are adjusted for the number of others, and of settings looked at (`tests`).
+    p-values are adjusted for having chosen the best, and for the number of settings looked at (`tests`).
     """
-    first, *others = contenders(summary, (key,))[:MOST_CONTENDERS]
+    values = contenders(summary, (key,))
+    first, *others = values[:MOST_CONTENDERS]
     level = None if summary.asked is None else float(summary.asked)
     try:
         held = [
@@ -62,7 +63,8 @@ def _factor(key: str, best: Contender, summary: Summary, tests: int) -> Factor |
         ]
     except ValueError:
         return None
-    adjusted = [min(1.0, tests * p) for p in holm([lead(each) for each in held])]
+    leads = against_the_best([lead(each) for each in held], len(values))
+    adjusted = [min(1.0, tests * p) for p in leads]
     of_best = first.runs[0].settings.get(key) == best.runs[0].settings.get(key)
     beyond = [p for p in adjusted if p < SIGNIFICANT] if of_best else []
     label = dict(zip(summary.keys, summary.labels, strict=True))[key]
