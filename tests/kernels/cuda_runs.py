@@ -15,6 +15,7 @@ from irnn.kernels.cuda.plan import Plan
 from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
 from irnn.runs.drawers import Drawers
+from irnn.runs.files import StorageError
 from irnn.runs.metrics import read_records
 from irnn.spec.config import Config
 from irnn.training import session, stretch
@@ -82,6 +83,18 @@ def together(
     pack = Together(configs[0], seats, CPU, machines)
     pack.train(range(len(configs)), one, [] if signals is None else signals)
     return became
+
+
+def fill_the_disk_of(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no checkpoint of this run be written."""
+    save = checkpoint.save
+
+    def full(path: Path, *arguments: Any) -> None:
+        if f"-s{seed}-" in path.parts[-3]:
+            raise StorageError(f"cannot write {path}")
+        save(path, *arguments)
+
+    monkeypatch.setattr(checkpoint, "save", full)
 
 
 def left(config: Config) -> str:

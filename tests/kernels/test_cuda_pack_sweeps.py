@@ -12,16 +12,13 @@ from typing import Any, ClassVar
 
 import pytest
 from cuda_on_cpu import COMPILER
-from cuda_runs import CPU, Machines, Quiet, by_the_kernels, left
+from cuda_runs import CPU, Machines, Quiet, by_the_kernels, fill_the_disk_of, left
 from tests.conftest import SMALL
 
 from irnn import train
-from irnn.runs import checkpoint
-from irnn.runs.files import StorageError
 from irnn.spec.composition import Composer
-from irnn.spec.errors import ConfigError
-from irnn.sweeps import forking, pack_worker, packs, pool, worker
-from irnn.sweeps.job import Job
+from irnn.sweeps import forking, launch, pack_worker, pool
+from irnn.sweeps.places import Place
 from irnn.system.helpers import HelperError
 from irnn.training.session import run
 from irnn.training.together import Together
@@ -30,7 +27,7 @@ pytestmark = [
     pytest.mark.skipif(COMPILER is None, reason="there is no C++ compiler"),
     pytest.mark.timeout(120),
 ]
-ON_GPU, ON_CPU = worker.Place("cuda", "cuda"), worker.Place("cpu", "native")
+ON_GPU, ON_CPU = Place("cuda", "cuda"), Place("cpu", "native")
 
 
 class Child:
@@ -88,7 +85,7 @@ def gpu(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatc
         return [ON_CPU if "lstm" in c.model.name else ON_GPU for c in configs], 1
 
     monkeypatch.setattr(forking, "fork", forked)
-    monkeypatch.setattr(pool, "places", places)
+    monkeypatch.setattr(launch, "find_places", places)
     with by_the_kernels(machines):
         yield Child.made
 
@@ -115,14 +112,7 @@ def test_a_sweep_on_a_gpu_trains_in_a_pack_what_fits_and_then_the_rest_as_ever(
 def test_an_error_in_a_pack_fails_its_job_and_the_sweep_says_so(
     tmp_path: Path, gpu: Asked, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save = checkpoint.save
-
-    def full(path: Path, *arguments: Any) -> None:
-        if "-s1-" in path.parts[-3]:
-            raise StorageError(f"cannot write {path}")
-        save(path, *arguments)
-
-    monkeypatch.setattr(checkpoint, "save", full)
+    fill_the_disk_of(1, monkeypatch)
     assert sweep(tmp_path, "seed=range(4)", "sweep.pack=2", "budget.updates=20") == 1
     said = capsys.readouterr()
     assert "up to 2 at a time" in said.out
@@ -169,14 +159,7 @@ def test_fail_fast_and_signals_end_a_pack_with_checkpoints(
     tmp_path: Path, gpu: Asked, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "_LOOK_SECONDS", 0.01)
-    save = checkpoint.save
-
-    def full(path: Path, *arguments: Any) -> None:
-        if "-s0-" in path.parts[-3]:
-            raise StorageError(f"cannot write {path}")
-        save(path, *arguments)
-
-    monkeypatch.setattr(checkpoint, "save", full)
+    fill_the_disk_of(0, monkeypatch)
     words = (
         "seed=range(3)",
         "budget.updates=20,100000",
@@ -190,61 +173,7 @@ def test_fail_fast_and_signals_end_a_pack_with_checkpoints(
     assert [*(tmp_path / "runs").glob("*/checkpoints/last.pt")]
 
 
-def test_a_number_is_refused_where_there_is_no_gpu_and_off_and_auto_are_not(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pool, "places", lambda configs: ([ON_CPU for _ in configs], 0))
-    assert sweep(tmp_path, "seed=0,1", "sweep.pack=8") == 2
-    assert (
-        "sweep.pack=8: runs train together on a GPU, and PyTorch sees no CUDA device here; use"
-        in (capsys.readouterr().err)
-    )
-    assert not (tmp_path / "runs").exists()
-    for wrong in ("0", "-3", "many", "2.5", "null"):
-        with pytest.raises(ConfigError, match=rf"sweep\.pack={wrong}: must"):
-            composer().compose([f"sweep.pack={wrong}"])
-
-
 composer = cache(Composer)
-
-
-@pytest.mark.parametrize("launcher", ["slurm", "basic"])
-def test_a_launcher_that_makes_no_packs_refuses_a_number_of_them(
-    launcher: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert sweep(tmp_path, f"hydra/launcher={launcher}", "seed=0,1", "sweep.pack=8") == 2
-    assert "sweep.pack=8: hydra/launcher=local alone makes packs" in capsys.readouterr().err
-    assert not (tmp_path / "runs").exists()
-
-
-def job(*words: str) -> Job:
-    config = composer().compose(["sweep.name=x", *words])
-    return Job((), "", config, str(words), Path("x"))
-
-
-def test_what_shares_a_shape_shares_a_pack_whatever_else_differs(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(packs.plan, "why_unavailable", lambda: "")
-    alike = [
-        job(*words)
-        for words in (
-            (), ("seed=7",), ("optim=sgd", "optim.lr=0.1"), ("clip=10",), ("init=gaussian",),
-            ("divergence.policy=restart", "budget.updates=7", "evaluate.every=3"), ("task.train_size=50",),
-        )
-    ]  # fmt: skip
-    longer, alone = [job("seq_len=200", f"seed={seed}") for seed in range(3)], job("batch_size=8")
-    without = [job("budget.seconds=5"), job("model.num_layers=2", "init=pytorch")]
-    jobs = [*alike, *longer, alone, *without]
-    dealt = packs.deal(jobs, [ON_GPU] * len(jobs), 2)
-    assert [(pack.gpu, len(pack.jobs)) for pack in dealt] == [(0, 4), (1, 3), (0, 2), (1, 1)]
-    assert sorted(j.run_id for pack in dealt for j in pack.jobs) == sorted(
-        j.run_id for j in (*alike, *longer)
-    )
-    on_cpu = packs.deal(jobs, [ON_CPU] * len(jobs), 2)
-    off = packs.deal([job("sweep.pack=off")] * 2, [ON_GPU] * 2, 1)
-    assert (on_cpu, off) == ([], [])
-    assert packs.deal([job("sweep.pack=1")], [ON_GPU], 1)[0].seats == 1
 
 
 def in_a_process(connection: Any, alive: int, jobs: Any, log: Path, folder: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from cuda_on_cpu import COMPILER
-from cuda_runs import CPU, Machines, Quiet, Small, by_the_kernels, left, together
+from cuda_runs import CPU, Machines, Quiet, Small, by_the_kernels, fill_the_disk_of, left, together
 
 from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
@@ -132,7 +132,7 @@ def test_a_run_that_was_killed_in_a_pack_goes_on_from_its_last_checkpoint(
         """What no code of a run expects, as it does not expect to be killed."""
 
     configs = [small("evaluate.every=5", "checkpoint.every=5", f"seed={seed}") for seed in (0, 1)]
-    monkeypatch.setattr("irnn.training.company.Saver.is_time", lambda self: True)
+    monkeypatch.setattr("irnn.training.saving.Saver.is_time", lambda self: True)
     with monkeypatch.context() as patch:
         several = Updater.several
 
@@ -154,14 +154,7 @@ def test_a_run_that_was_killed_in_a_pack_goes_on_from_its_last_checkpoint(
 def test_an_error_of_one_run_is_told_of_that_run_and_its_seat_is_taken_by_the_next(
     small: Small, machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save = checkpoint.save
-
-    def full(path: Path, *arguments: Any) -> None:
-        if "-s1-" in path.parts[-3]:
-            raise StorageError(f"cannot write {path}")
-        save(path, *arguments)
-
-    monkeypatch.setattr(checkpoint, "save", full)
+    fill_the_disk_of(1, monkeypatch)
     became = together([small(f"seed={seed}") for seed in range(4)], 2, machines)
     assert isinstance(became[1], StorageError)
     assert [type(became[place]) for place in (0, 2, 3)] == [dict, dict, dict]

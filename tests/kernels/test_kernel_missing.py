@@ -10,10 +10,10 @@ from tests.conftest import SMALL
 from irnn import predict, report, train
 from irnn.kernels import compiled, loading, missing, native, slow
 from irnn.spec.composition import compose_config
-from irnn.sweeps import launch, pool
+from irnn.sweeps import launch
 from irnn.sweeps.job import Job
+from irnn.sweeps.places import Place
 from irnn.sweeps.view import View
-from irnn.sweeps.worker import Place
 
 ERROR = "c++: pool.cpp:71:29: error: no type named 'system_error' in namespace 'std'"
 needs_kernel = pytest.mark.skipif(not native.is_available(), reason="the kernel was not built")
@@ -69,7 +69,7 @@ def test_a_run_with_everything_it_can_have_says_nothing_and_keeps_its_compiler(t
 
 def test_a_sweep_says_it_once(not_built, tmp_path, monkeypatch, capsys):
     cpu = Place("cpu", "torch")
-    monkeypatch.setattr(pool, "places", lambda configs: ([cpu for _ in configs], 0))
+    monkeypatch.setattr(launch, "find_places", lambda configs: ([cpu for _ in configs], 0))
     config = compose_config([*SMALL, f"runs_dir={tmp_path}/runs"])
     jobs = [
         Job((f"seed={seed}",), f"seed={seed}", replace(config, seed=seed), f"run{seed}", Path())

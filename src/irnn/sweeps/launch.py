@@ -18,9 +18,9 @@ from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import FAILED, LEFT, Job
 from irnn.sweeps.naming import in_sweep, sweep_folder
 from irnn.sweeps.packs import Pack
+from irnn.sweeps.places import Place, find_places
 from irnn.sweeps.telling import telling
 from irnn.sweeps.view import View, tally
-from irnn.sweeps.worker import Place
 from irnn.system.machine import asked_threads, available_cores, available_memory
 from irnn.training import memory
 
@@ -188,7 +188,7 @@ def places_of(jobs: Sequence[Job], view: View) -> tuple[list[Place], int]:
         for c in (job.config for job in jobs)
     ]
     examples = {kind: job.config for kind, job in zip(kinds, jobs, strict=True)}
-    found, gpus = pool.places(list(examples.values()))
+    found, gpus = find_places(list(examples.values()))
     at = dict(zip(examples, found, strict=True))
     for kind, config in examples.items():
         view.slow(slow.reasons(config, at[kind].device))

@@ -11,7 +11,7 @@ from irnn.spec.config import Config, ConfigError
 from irnn.spec.options import plain
 from irnn.sweeps.job import Job
 from irnn.sweeps.naming import sweep_folder
-from irnn.sweeps.worker import Place
+from irnn.sweeps.places import Place
 
 
 @dataclass(frozen=True)

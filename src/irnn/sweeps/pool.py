@@ -2,20 +2,17 @@
 
 import pickle
 import signal
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
-from types import FrameType
 from typing import Any, Protocol
 
-from irnn.spec.config import Config, ConfigError
 from irnn.sweeps import forking, pack_worker, packs, worker
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, STOPPED, Job
 from irnn.sweeps.packs import Pack
+from irnn.sweeps.signals import received_signals
 from irnn.system.helpers import HelperError
 
 _LOOK_SECONDS = 0.25
@@ -199,23 +196,21 @@ class Pool:
         if running.pack and waiting and (begun or len(waiting) < len(running.jobs)):
             self._packs.append(replace(running.pack, jobs=waiting))
             running.open = begun
+        self._let_go(running)
         for job in list(running.open):
             self._end(running, job, "died", None)
-        if not running.open:
-            self._let_go(running)
 
     def _let_go(self, running: _Running) -> None:
         """See a process end that has nothing to do any more."""
-        if running in self._running:
-            self._running.remove(running)
-            running.child.connection.close()
+        self._running.remove(running)
+        running.child.connection.close()
         if not running.child.join(_END_SECONDS):
             running.child.kill()
             running.child.join(_END_SECONDS)
 
     def _end(self, running: _Running, job: Job, kind: str, content: Any) -> None:
         running.open.remove(job)
-        if not running.open or kind == "died":
+        if not running.open and kind != "died":
             self._let_go(running)
         if kind == "result":
             job.finish(content)
@@ -266,54 +261,3 @@ class Pool:
     def _kill(self) -> None:
         for running in self._running:
             running.child.kill()
-
-
-def places(configs: Sequence[Config]) -> tuple[list[worker.Place], int]:
-    """Say where these runs would train here, and how many GPUs there are.
-
-    Asks a process of its own, so that this one need not import torch.
-
-    Raises:
-        ConfigError: One of them cannot train on this machine.
-        HelperError: There is no such process.
-    """
-    child = forking.fork(worker.probe, list(configs))
-    with child.connection as connection:
-        try:
-            answer = connection.recv()
-        except EOFError:
-            child.join(_END_SECONDS)
-            raise HelperError(f"the process that looks for devices {child.how_it_died()}") from None
-    if isinstance(answer, ConfigError):
-        raise answer
-    found, gpus = answer
-    return list(found), gpus
-
-
-@contextmanager
-def received_signals() -> Iterator[list[int]]:
-    """Collect SIGINT, SIGTERM and SIGHUP while the context lasts.
-
-    Of SIGHUP only what comes first counts: of a terminal that goes, the kernel and the shell both tell.
-    """
-    received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield received
-        return
-
-    def remember(number: int, _: FrameType | None) -> None:
-        if number != signal.SIGHUP or not received:
-            received.append(number)
-
-    before: dict[signal.Signals, Any] = {}
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        handler = signal.getsignal(number)
-        if handler not in (signal.SIG_IGN, None):
-            before[number] = handler
-    try:
-        for number in before:
-            signal.signal(number, remember)
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

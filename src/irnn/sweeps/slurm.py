@@ -21,7 +21,8 @@ from irnn.spec.config import ConfigError, total_updates
 from irnn.sweeps import packs
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, STOPPED, Job
-from irnn.sweeps.pool import Watcher, received_signals
+from irnn.sweeps.pool import Watcher
+from irnn.sweeps.signals import received_signals
 from irnn.sweeps.slurm_job import SlurmJob
 from irnn.sweeps.view import View
 from irnn.tasks.metric import losses

@@ -14,7 +14,6 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -57,33 +56,6 @@ def work(
         redirect(nowhere.fileno())
     tell = partial(_tell, connection)
     tell(outcome(packed, overrides, partial(JobDisplay, tell=tell)))
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a run would train: the kind of device, and the kernel."""
-
-    device: str
-    kernel: str
-
-
-def probe(connection: "Connection[Any, Any]", _: int, configs: Sequence[Config]) -> None:
-    """Tell where each of these would train, and how many GPUs there are, or the ConfigError; entry point."""
-    import torch
-
-    from irnn.training.hardware import choose_device
-    from irnn.training.session import kernel_name
-
-    try:
-        devices = [choose_device(config) for config in configs]
-        places = [
-            Place(device.type, kernel_name(config, device))
-            for config, device in zip(configs, devices, strict=True)
-        ]
-    except ConfigError as error:
-        connection.send(error)
-    else:
-        connection.send((places, torch.cuda.device_count()))
 
 
 def outcome(

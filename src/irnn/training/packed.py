@@ -24,7 +24,9 @@ from irnn.training.stretch import Batch
 GRAPHS = (64, 16, 4, 1)  # updates of each
 _ASK_SECONDS = 0.01  # between looks at who has learned all; each costs a wait for the GPU
 _LEAST, _MOST = 8, 64  # updates between such looks
-_LOOK_SECONDS = 0.1  # of a driver that has nothing to do, at signals
+_LOOK_SECONDS = (
+    0.1  # between looks of a driver that has nothing to do, at signals and at who is left
+)
 _SEAT_BYTES = 1 << 24  # of the inputs of a seat
 _MOST_SLOTS = 256
 
@@ -96,11 +98,6 @@ class Driver:
         if request.error is not None:
             raise PackError(f"{type(request.error).__name__}: {request.error}") from request.error
         return request.made
-
-    def wake(self) -> None:
-        """Let the driver ask again whether all has ended."""
-        with self._changed:
-            self._changed.notify()
 
     def drive(self, ended: Callable[[], bool]) -> None:
         """Launch updates until `ended` says that no run will come again; in the thread that has signals."""

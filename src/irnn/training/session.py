@@ -28,6 +28,7 @@ from irnn.training.company import Company
 from irnn.training.display import Display, summary
 from irnn.training.divergence import Event
 from irnn.training.loop import Interrupted, fit
+from irnn.training.result import result_of
 from irnn.training.trainer import Trainer
 from irnn.training.trying import try_out
 
@@ -176,7 +177,7 @@ def _train(
                 display.say(f"  {display.request}{without} continues")
                 raise
             head = {"run_id": name, "schema": SCHEMA}
-            result = {**head, **trainer.result(status), "config": plain(config)}
+            result = {**head, **result_of(trainer, status), "config": plain(config)}
             try:
                 draw = curve.draw if company is None else company.draw
                 draw(directory.metrics, result, config, trainer.task, directory.curve)

@@ -78,36 +78,30 @@ class Together:
             HelperError: There are no threads to be had.
             Exception: What ended the pack; every run that was under way has failed with it.
         """
-        waiting, there, broken = deque(jobs), [0], threading.Event()
+        waiting, broken = deque(jobs), threading.Event()
 
         def sit(run: int) -> None:
             company = Company(partial(self._stretch, run), signals, self.seats, self._draw)
-            try:
-                with self._stream(), self.driver.working:
-                    while not (signals or broken.is_set()):
-                        try:
-                            job = waiting.popleft()
-                        except IndexError:
-                            break
-                        train_one(job, company)
-            finally:
-                there[0] -= 1
-                self.driver.wake()
+            with self._stream(), self.driver.working:
+                while not (signals or broken.is_set()):
+                    try:
+                        job = waiting.popleft()
+                    except IndexError:
+                        break
+                    train_one(job, company)
 
-        threads = []
+        threads: list[threading.Thread] = []
         try:
             for run in range(min(self.seats, len(jobs))):
-                there[0] += 1
                 thread = threading.Thread(target=sit, args=(run,), name=f"run {run}", daemon=True)
                 thread.start()
                 threads.append(thread)
         except RuntimeError as error:  # this user may have no more: fewer seats are used
-            there[0] -= 1
             if not threads:
                 raise HelperError(f"{error}; see `ulimit -u`") from error
         try:
             with hardware.subnormals_flushed():
-                self.driver.drive(lambda: there[0] == 0)
+                self.driver.drive(lambda: not any(thread.is_alive() for thread in threads))
         finally:
             broken.set()
             for thread in threads:

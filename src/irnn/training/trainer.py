@@ -11,7 +11,7 @@ from irnn.models.network import DTYPES, Network, build
 from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
 from irnn.runs.layout import DIVERGED, EXHAUSTED, SOLVED
-from irnn.runs.metrics import MetricsFile, read_records
+from irnn.runs.metrics import MetricsFile
 from irnn.runs.schemas import DamagedError
 from irnn.seeding import generator
 from irnn.spec.checks import goal_of
@@ -19,7 +19,7 @@ from irnn.spec.choices import Policy
 from irnn.spec.config import Config, total_updates
 from irnn.tasks.data import TaskData
 from irnn.training import longer
-from irnn.training.company import Company, Saver
+from irnn.training.company import Company
 from irnn.training.divergence import (
     Event,
     Reference,
@@ -30,6 +30,7 @@ from irnn.training.divergence import (
 from irnn.training.evaluate import Scores, held_out_scores, recurrence_of
 from irnn.training.progress import Interval, Progress
 from irnn.training.rates import schedule_factor
+from irnn.training.saving import Saver
 from irnn.training.step import Updater
 from irnn.training.stretch import Pace
 
@@ -277,20 +278,10 @@ class Trainer:
         path = self.directory.last
         if not path.exists() and not self.config.force:
             self.notes = longer.inherit(self.config, self.directory)
-        if not path.exists():
-            if any(record["step"] > 0 for record in read_records(self.directory.metrics)):
-                raise DamagedError(
-                    path,
-                    f"{self.directory.metrics} has records that it would continue from",
-                    trouble="is gone",
-                )
+        content = self._saver.last(self.name, self.device)
+        if content is None:
             self._metrics.continue_at(0, None)
             return False
-        content = checkpoint.load(path, self.device)
-        if content.get("run_id") != self.name:
-            raise DamagedError(
-                path, f"it belongs to run {content.get('run_id')}, not to {self.name}"
-            )
         try:
             self.progress = Progress.from_plain(content["progress"], self.metric)
             if self.progress.restarts:
@@ -307,34 +298,3 @@ class Trainer:
             ) from error
         self._metrics.continue_at(self.progress.metrics_bytes, self.progress.metrics_digest)
         return True
-
-    def _final_scores(self) -> dict[str, float]:
-        """Name the last evaluation's scores by the task's loss."""
-        progress, metric = self.progress, self.metric
-        if metric.loss == "mse":
-            return {"test_mse": progress.value, "best_test_mse": progress.best_value}
-        accuracy = {"test_accuracy": progress.value} if metric.name == "accuracy" else {}
-        return {"test_loss": progress.test_loss, **accuracy}
-
-    def result(self, status: str) -> dict[str, Any]:
-        """Summarize the run for `result.json`."""
-        progress = self.progress
-        rate = progress.step / progress.update_seconds if progress.update_seconds else None
-        return {
-            "status": status,
-            "seed": self.config.seed,
-            "seq_len": self.config.task.seq_len,
-            "model": self.config.model.name,
-            "steps": progress.step,
-            "epochs": self.epoch(),
-            "task": self.config.task.name,
-            "metric": self.metric.plain(self.goal),
-            "value": progress.value,
-            "best_value": progress.best_value,
-            **self._final_scores(),
-            "solved_at": progress.solved_at,
-            "seconds": self.elapsed(),
-            "steps_per_second": rate,
-            "restarts": progress.recoveries,
-            "divergences": progress.divergences,
-        }
