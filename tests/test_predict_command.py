@@ -3,7 +3,9 @@
 import csv
 import os
 import re
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -156,6 +158,7 @@ def test_many_sequences_are_answered_with_a_word_now_and_then(
     monkeypatch.setattr("irnn.prediction.drawn.CHUNK_STEPS", 24)
     assert ask("--samples", 5)[2] == ""
     monkeypatch.setattr("irnn.prediction.drawn._TELL_SECONDS", 0.0)
+    monkeypatch.setattr("irnn.prediction.drawn.time", SimpleNamespace(monotonic=count().__next__))
     said = ask("--samples", 5)[2].splitlines()
     assert re.fullmatch(r"irnn-predict: 2 of 5 sequences answered, 0:\d\d:\d\d left", said[0])
     assert len(said) == 2, "the last ones are answered by the table"

@@ -207,7 +207,7 @@ def screen_lines(tally: Tally, task: "Adding") -> Iterator[str]:
     )
     for row in tally.shown:
         pairs = [_marked(row[f"{n}_value"], row[f"{n}_step"]) for n in ("first", "second")]
-        name = "".join(c if c.isprintable() else "?" for c in str(row["sequence"]))
+        name = printable(str(row["sequence"]))
         yield (
             f"{name:>10} {row['steps']:>7}  {pairs[0]}  {pairs[1]}  "
             f"{row[answer]:8.4f}  {row['predicted']:9.4f}  {row['error']:+.4f}"
@@ -220,6 +220,18 @@ def screen_lines(tally: Tally, task: "Adding") -> Iterator[str]:
         f"({metric.baseline_meaning} scores {metric.baseline:.4f}), "
         f"worst error {total.worst:.4f}"
     )
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Write rows of cells, the first of them the names of the columns, in columns of one width."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        yield "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+
+
+def printable(name: str) -> str:
+    """Write a sequence's name so that it does nothing to a screen."""
+    return "".join(c if c.isprintable() else "?" for c in name)
 
 
 def _marked(value: object, step: object) -> str:

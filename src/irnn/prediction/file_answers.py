@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from irnn.prediction.answers import SHOWN, InputError, Row
+from irnn.prediction.answers import SHOWN, InputError, Row, aligned, printable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,7 +45,7 @@ class FileAnswer:
 
     def shown(self, task: Task) -> tuple[str, ...]:
         """Give the cells of the screen: name, steps, and the last answers as the task spells them."""
-        name = "".join(c if c.isprintable() else "?" for c in self.name)
+        name = printable(self.name)
         if self.chances is None:
             return name, str(self.steps), f"{float(self.given[-1]):.4f}"
         cells = name, str(self.steps), task.spell(self.given[-task.spelled :].tolist())
@@ -99,9 +99,7 @@ def screen_lines(task: Task, answers: Sequence[FileAnswer]) -> Iterator[str]:
     if task.head.last == 1 and task.metric.loss != "mse":
         header += ("probability",)
     lines = [header, *(each.shown(task) for each in answers[:SHOWN])]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        yield "  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True))
+    yield from aligned(lines)
     if len(answers) > SHOWN:
         yield f"… and {len(answers) - SHOWN:,} more (--output FILE writes all)"
     if task.head.last != 1:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from irnn.prediction.answers import SHOWN, InputError, Row
+from irnn.prediction.answers import SHOWN, InputError, Row, aligned
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -126,12 +126,9 @@ def _classes(
 def screen_lines(task: Task, table: Table) -> Iterator[str]:
     """The table for the screen and the scores below it."""
     names = fields_of(task)
-    cells = [[_shown(task, row, name) for name in names] for row in table.rows]
-    widths = [
-        max(len(name), *(len(line[place]) for line in cells)) for place, name in enumerate(names)
-    ]
-    for line in (names, *cells):
-        yield "  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True))
+    yield from aligned(
+        [names, *([_shown(task, row, name) for name in names] for row in table.rows)]
+    )
     score, metric = table.score, task.metric
     if score.sequences > SHOWN:
         yield f"… and {score.sequences - SHOWN:,} more (--output FILE writes all)"
