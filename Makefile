@@ -89,6 +89,7 @@ $(DOCS_READY): $(READY)
 	@touch $@
 
 docs: $(DOCS_READY) reference ## Build the documentation as a site into site/
+	$(BIN)/python docs/records/reports.py
 	$(BIN)/zensical build --clean --strict
 
 $(NOTEBOOK_READY): $(READY)

@@ -53,7 +53,7 @@ def test_a_page_of_the_site_links_to_files_of_the_site(page: Path) -> None:
 def test_every_page_has_its_place_in_the_navigation() -> None:
     navigation = set(re.findall(r'"([\w/]+\.md)"', (ROOT / "zensical.toml").read_text()))
     pages = {path.name for path in DOCS.glob("*.md")}
-    assert navigation == pages | {"decisions/README.md", "records/README.md"}
+    assert navigation == pages | {"decisions/README.md", "records/README.md", "records/reports.md"}
 
 
 def test_made_pages_are_what_the_schema_and_the_decisions_say() -> None:

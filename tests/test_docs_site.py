@@ -1,5 +1,6 @@
 """The site that `make docs` builds: whole, and without a request to another host."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+
+from tests.record_scripts import script
 
 pytest.importorskip("zensical")
 
@@ -34,6 +37,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the site from a copy of the sources."""
     folder = tmp_path_factory.mktemp("site")
     shutil.copytree(ROOT / "docs", folder / "docs")
+    script("reports").write(folder / "docs" / "records")
     shutil.copy(ROOT / "zensical.toml", folder)
     command = [sys.executable, "-m", "zensical", "build", "--strict"]
     built = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
@@ -78,6 +82,16 @@ def test_every_link_and_picture_of_the_site_is_there(site: Path) -> None:
             if not parts.scheme and parts.path:
                 there = (path.parent / unquote(parts.path)).resolve()
                 assert there.exists(), f"{path.relative_to(site)}: {target}"
+
+
+def test_the_site_lists_a_report_of_every_record_with_all_its_runs(site: Path) -> None:
+    listed = Page(site / "records" / "reports.html").linked
+    for results in (ROOT / "docs" / "records").glob("*/results.jsonl"):
+        place = f"{results.parent.name}/report.html"
+        assert place in listed
+        report = (site / "records" / place).read_text()
+        runs = [json.loads(line)["run_id"] for line in results.read_text().splitlines()]
+        assert [run for run in runs if run not in report] == []
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium or chrome is installed")

@@ -1,25 +1,21 @@
-"""The figures of docs/reproduction.md and docs/suite.md, and each record's report."""
+"""The figures of docs/reproduction.md and docs/suite.md."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from claims import CLAIMS, HEADINGS, ROOT, Claim, groups, scoring, setting, shown
+from claims import CLAIMS, HEADINGS, Claim, groups, scoring, setting, shown
 from claims import Run as Row
 from contender import CONTENDER, CONTENDERS
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from irnn.reporting.charts import chart_data
 from irnn.reporting.curve import Array
 from irnn.reporting.medians import median_curve
-from irnn.reporting.page import render_page
 from irnn.reporting.run import Run
 from irnn.reporting.select import select
-from irnn.reporting.summary import summarise
 from irnn.system import curves, pictures
 from irnn.system.curves import COLOURS
 
@@ -38,10 +34,6 @@ OVERVIEW = (
 """The panels of the suite's figure: of which claim, which of its runs, and what they are called."""
 TOP = 1.0
 """Losses above run along the upper edge of a figure."""
-UNSAID = re.compile(
-    r"Written [-0-9]+ [:0-9]+ UTC|<style>.*?</style>|<script>.*?</script>", re.DOTALL
-)
-"""What a report says nothing with: when it was written, its style, its script (its numbers lie elsewhere)."""
 
 
 def draw(claim: Claim, runs: Sequence[Row], target: Path) -> None:
@@ -160,16 +152,3 @@ def points(steps: Array, values: Array) -> curves.Points:
     """Pair a curve's updates with its losses, as far as they are finite."""
     known = np.isfinite(values)
     return list(zip(steps[known].tolist(), values[known].tolist(), strict=True))
-
-
-def report(claim: Claim) -> str:
-    """Write what `python -m irnn.report` says of a claim's record, as a page that lies beside it."""
-    loaded = select([str(claim.folder)])
-    summary = summarise(loaded.runs)
-    command = f"python -m irnn.report {claim.folder.relative_to(ROOT).as_posix()}"
-    return render_page(loaded, [summary], None, chart_data(summary), claim.folder, command)
-
-
-def same_report(one: str, other: str) -> bool:
-    """Whether two reports say the same."""
-    return UNSAID.sub("", one) == UNSAID.sub("", other)

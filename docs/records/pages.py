@@ -1,4 +1,4 @@
-"""Write tables, figures and reports of the README, docs/reproduction.md, docs/suite.md, docs/kernel.md.
+"""Write tables and figures of the README, docs/reproduction.md, docs/suite.md, docs/kernel.md.
 
 They are made from the records.
 
@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from claim_figures import draw, draw_overview, report, same_report
+from claim_figures import draw, draw_overview
 from claim_tables import (
     overfitting_table,
     plateau_table,
@@ -98,8 +98,8 @@ def record_page(name: str, claim: Claim) -> str:
             f"{', '.join(f'{name} ({count})' for name, count in sorted(sets.items()))}; commits "
             f"{', '.join(sorted({commit(run) for run in runs}))}. `results.jsonl` has each run's"
             " `result.json` with its configuration, its command, and its curves, thinned;"
-            " [report.html](report.html) shows them, and"
-            f" `python -m irnn.report docs/records/{claim.record}` tables them.",
+            f" `python -m irnn.report docs/records/{claim.record} --out report` tables them and makes a page"
+            " with the curves, which is on the site, too.",
             f"[docs/{claim.page}.md](../../{claim.page}.md) says what it is evidence for.",
             *([SHARED] if claim.pooled() != runs else []),
             "",
@@ -129,9 +129,6 @@ def main() -> None:
     for name, claim in CLAIMS.items():
         if claim.runs():
             (claim.folder / "README.md").write_text(record_page(name, claim))
-            page, written = claim.folder / "report.html", report(claim)
-            if not page.is_file() or not same_report(page.read_text(), written):
-                page.write_text(written)
             if "--text" not in sys.argv[1:]:
                 draw(claim, claim.pooled(), picture(name))
     if "--text" not in sys.argv[1:]:
