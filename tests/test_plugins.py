@@ -206,6 +206,8 @@ BROKEN = {
     "import nosuch_module\n": "broken.py, line 1: ModuleNotFoundError: No module named 'nosuch_module'",
     "x = 1\nraise ValueError('no')\n": "broken.py, line 2: ValueError: no",
     "def f(:\n": "broken.py, line 1: invalid syntax",
+    "x = 1\n\0": "broken.py, line 2: a null byte, which no Python file has; save it as UTF-8",
+    "from .sub import x\n": "sub/x.py, line 1: a null byte",
     "import sys\nsys.exit(3)\n": "broken.py, line 2: SystemExit: 3",
     "import shapes\n": "imported as `from .shapes import ...`",
     GAIN.replace("MyGain", "Other"): "init=my_gain is my_lab.broken.Other already",
@@ -222,7 +224,7 @@ BROKEN = {
 def test_a_broken_plug_in_is_named_by_file_and_line_and_leaves_nothing(
     lab: Path, code: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder(lab, {"broken.py": code})
+    folder(lab, {"broken.py": code, "sub/x.py": "\0"})
     assert main(["plugins=my_lab", "seed=1"]) == REFUSED
     said = capsys.readouterr().err
     assert said.startswith("irnn-train: plugins=my_lab: ")

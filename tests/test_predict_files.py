@@ -19,6 +19,7 @@ from irnn.prediction.sequence_files import SequenceFileError, read_sequences
 from irnn.prediction.trained import load_run
 from irnn.runs.directory import RunDirectory
 from irnn.seeding import stream_key
+from irnn.spec import plugins
 from irnn.spec.composition import compose_config
 from irnn.tasks.base import Task
 from irnn.tasks.copy_memory import CopyMemory
@@ -213,6 +214,61 @@ class Numbers(Task):
     head: Any = Regression()
     draw: Any = None
     encode: Any = None
+
+
+STATIONS = """
+from irnn.extend import InputFile, Regression, Task, squared_error, task, uniforms
+
+
+@task("stations")
+class Stations(Task):
+    input_size = 2
+    input_file = InputFile(("Wind", "Rain"), bounds=(0, 100), meaning="per cent")
+    metric = squared_error(1 / 12, "answering 0.5", ("0.05",))
+    head = Regression()
+
+    def draw(self, key, positions):
+        return (uniforms(key, positions, self.steps * 2),)
+
+    def encode(self, drawn, dtype):
+        inputs = drawn[0].view(len(drawn[0]), self.steps, 2).transpose(0, 1).to(dtype)
+        return inputs, inputs[0, :, 0]
+
+    def from_file(self, sequences):
+        return [each / 100 for each in sequences]
+"""
+
+
+def test_a_plug_ins_regression_reads_files_as_it_says(ask: Ask, tmp_path: Path) -> None:
+    """Trained, then asked by the command: percentages of a file are what the network reads as shares."""
+    (tmp_path / "stations.py").write_text(STATIONS)
+    with plugins.forgotten():
+        config = compose_config(
+            ["plugins=stations.py", "task=stations", *SMALL, "budget.updates=5", "runs_dir=runs"]
+        )
+        run(config)
+        folder = RunDirectory.of(config).path
+        _, model = load_run(folder)
+        steps = [[[10, 20], [30, 40], [5.5, 60]], [[100, 0], [0, 7], [1, 2]]]
+        with torch.no_grad():
+            given = model(torch.tensor(steps, dtype=torch.float32).transpose(0, 1) / 100).tolist()
+    rows = [f"s{n},{step[1]},{step[0]}\n" for n, each in enumerate(steps) for step in each]
+    (tmp_path / "x.csv").write_text("sequence,rain,wind\n" + "".join(rows))
+    np.save(tmp_path / "x.npy", np.array(steps))
+    asked = [folder, "--plugins", "stations.py", "--input"]
+    for name in ("x.csv", "x.npy"):
+        with plugins.forgotten():
+            status, shown, errors = ask(*asked, name, "--output", f"{name}.out.csv")
+        assert (status, errors) == (0, "")
+        found = answers(tmp_path / f"{name}.out.csv")
+        assert [float(row["predicted"]) for row in found] == pytest.approx(given, rel=1e-5)
+        assert {row["steps"] for row in found} == {"3"}
+        assert f"{given[0]:.4f}" in shown
+    (tmp_path / "x.csv").write_text("sequence,rain,wind\ns,1,101\n")
+    with plugins.forgotten():
+        status, shown, errors = ask(*asked, "x.csv")
+    assert (status, shown) == (2, "")
+    assert "x.csv, row 2, column Wind: 101 is not between 0 and 100" in errors
 
 
 def steps_of(task: Task, path: Path) -> Any:

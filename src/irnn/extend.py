@@ -8,6 +8,7 @@ from irnn.spec.choices import Data, Schedule
 from irnn.spec.options import option
 from irnn.spec.registry import cell, initialization, optimizer, task
 from irnn.tasks.base import Task
+from irnn.tasks.input_file import InputFile
 from irnn.tasks.metric import Metric, accuracy, cross_entropy, squared_error
 from irnn.tasks.random import integers, substream, uniforms
 
@@ -19,6 +20,7 @@ __all__ = [
     "DecayingOptimizer",
     "Head",
     "Initialization",
+    "InputFile",
     "LayerInitialization",
     "Metric",
     "Optimizer",

@@ -5,11 +5,18 @@ write differently what they read alike.
 """
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 _NO_MEANING = frozenset(("ctx", "kind", "type_comment", "type_ignores"))
 """Fields of nodes that follow from others, or that nothing runs by."""
+
+
+class _Word(str):
+    """What is written as it is, unlike a string of the tree."""
+
+
+_END, _END_OF_LIST = _Word(")"), _Word("]")
 
 
 def meaning(text: bytes) -> bytes:
@@ -20,38 +27,38 @@ def meaning(text: bytes) -> bytes:
     Raises:
         SyntaxError: It is no Python.
     """
-    return "".join(_written(ast.parse(text))).encode("ascii")
-
-
-def _written(tree: ast.AST) -> Iterator[str]:
-    """Walk without recursion, which a sum of a thousand terms would exhaust."""
-    left: list[Any] = [tree]
+    written: list[str] = []
+    left: list[Any] = [
+        ast.parse(text)
+    ]  # no recursion, which a sum of a thousand terms would exhaust
     while left:
         here = left.pop()
-        if isinstance(here, _Word):
-            yield here
+        kind: Any = type(here)
+        if kind is _Word:
+            written.append(here)
+        elif kind is list:
+            written.append("[")
+            left.append(_END_OF_LIST)
+            left += [each for each in reversed(here) if not _is_text_alone(each)]
         elif isinstance(here, ast.AST):
             if isinstance(here, ast.JoinedStr):
                 here = ast.JoinedStr(values=_joined(here.values))
-            yield f"({type(here).__name__}"
-            left.append(_Word(")"))
-            for name in reversed(here._fields):
+            written.append(f"({kind.__name__}")
+            left.append(_END)
+            for name, word in _fields(kind):
                 value = getattr(here, name, None)
-                if value is None and not isinstance(here, ast.Constant):
-                    continue
-                if name in _NO_MEANING or value == []:
-                    continue
-                left += [value, _Word(f" {name}=")]
-        elif isinstance(here, list):
-            yield "["
-            left.append(_Word("]"))
-            left += [each for each in reversed(here) if not _is_text_alone(each)]
+                if value != [] and (value is not None or kind is ast.Constant):
+                    left += [value, word]
         else:
-            yield _constant(here)
+            written.append(_constant(here))
+    return "".join(written).encode("ascii")
 
 
-class _Word(str):
-    """What is written as it is, unlike a string of the tree."""
+@cache
+def _fields(kind: type[ast.AST]) -> tuple[tuple[str, _Word], ...]:
+    """Give the fields of a kind of node that mean something, the last first, each with what introduces it."""
+    names = [name for name in reversed(kind._fields) if name not in _NO_MEANING]
+    return tuple((name, _Word(f" {name}=")) for name in names)
 
 
 def _joined(parts: list[ast.expr]) -> list[ast.expr]:

@@ -216,6 +216,8 @@ def _where(error: BaseException, plugin: Plugin) -> str:
     said = next(iter(str(error).splitlines()), "") or type(error).__name__
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}, line {error.lineno}: {error.msg}"
+    if "null bytes" in said and (place := _null_byte(plugin)):
+        return f"{place}: a null byte, which no Python file has; save it as UTF-8"
     if not isinstance(error, ConfigError):
         said = f"{type(error).__name__}: {said}"
     frames = traceback.extract_tb(error.__traceback__)
@@ -223,6 +225,17 @@ def _where(error: BaseException, plugin: Plugin) -> str:
     if isinstance(error, ModuleNotFoundError) and (plugin.root / f"{error.name}.py").is_file():
         said += f"; a file beside it is imported as `from .{error.name} import ...`"
     return f"{own[-1].filename}, line {own[-1].lineno}: {said}" if own else said
+
+
+def _null_byte(plugin: Plugin) -> str | None:
+    """Say where a file of a plug-in has a null byte: Python refuses it without its name."""
+    in_folder = [] if plugin.word.endswith(".py") else sorted(plugin.root.rglob("*.py"))
+    for file in dict.fromkeys([*(file for file, _ in plugin.files), *in_folder]):
+        before, null, _ = file.read_bytes().partition(b"\0")
+        if null:
+            line = before.count(b"\n") + 1
+            return f"{file}, line {line}"
+    return None
 
 
 def rebuilt(group: str, name: str, source: str, word: str, values: dict[str, Any]) -> Any:
