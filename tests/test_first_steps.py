@@ -71,7 +71,7 @@ def test_the_first_run_of_a_folder_ends_with_commands_that_can_be_typed(capsys: 
         *("irnn-report", "--out", "report"),
     ]
     assert predict.main(first[1:]) == 0
-    assert sweep[2:] == [*SMALL, "tracker.notes='a b'", "seed=0,1,2"]
+    assert sweep[2:] == [*SMALL, "tracker.notes='a b'", "seed=0,1,2,3,4"]
     capsys.readouterr()
     assert main([*SMALL, "seed=5"]) == 0
     assert "next: " not in capsys.readouterr().out

@@ -21,6 +21,7 @@ from irnn.reporting.provenance import warnings
 from irnn.reporting.run import Loaded
 from irnn.reporting.select import check_found, select
 from irnn.reporting.summary import Summary, summarise_tasks
+from irnn.reporting.waiting import Waiting
 from irnn.reporting.write import write_report
 from irnn.runs.finding import runs_root
 from irnn.spec import plugin_words
@@ -172,7 +173,7 @@ def _serve(arguments: argparse.Namespace, command: str) -> int:
         if getattr(arguments, name):
             raise ValueError(f"--serve shows the page; leave --{name} out")
     live = Live(
-        read=partial(_load, arguments),
+        read=Waiting(partial(_load, arguments)),
         compare=partial(_compare, arguments=arguments),
         threshold=arguments.threshold,
         command=command,
@@ -217,7 +218,7 @@ def _load(arguments: argparse.Namespace, cache: Cache | None = None) -> Loaded:
 
 
 def _compare(loaded: Loaded, arguments: argparse.Namespace) -> Comparison | None:
-    if not arguments.compare:
+    if not arguments.compare or loaded.awaited:
         return None
     a, b = arguments.compare
     return compare(loaded.runs, a, b, arguments.threshold)
@@ -225,11 +226,11 @@ def _compare(loaded: Loaded, arguments: argparse.Namespace) -> Comparison | None
 
 def _watch(arguments: argparse.Namespace, console: Console) -> Loaded:
     """Refresh until no run is unfinished or left to start; finished runs are read once."""
-    cache = Cache()
+    cache, read = Cache(), Waiting(partial(_load, arguments))
     shown = ""
     with Live(console=console, auto_refresh=False, transient=False) as live:
         while True:
-            loaded = _load(arguments, cache)
+            loaded = read(cache)
             headline = table.headline(loaded)
             if screen.is_live():
                 summaries = summarise_tasks(loaded.runs, arguments.threshold)

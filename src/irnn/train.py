@@ -152,7 +152,7 @@ def _what_next(config: "Config", folder: Path, overrides: Sequence[str]) -> str:
     named = ["--plugins", *own] if own else []
     commands = (
         ["irnn-predict", folder.name if usual else str(folder), *named],
-        ["irnn-train", "-m", *same, "seed=0,1,2"],
+        ["irnn-train", "-m", *same, "seed=0,1,2,3,4"],
         ["irnn-report", *([] if usual else [config.runs_dir]), "--out", "report"],
     )
     return "next: " + "\n      ".join(map(shlex.join, commands))

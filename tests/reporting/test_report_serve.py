@@ -6,10 +6,12 @@ import json
 import shutil
 import socket
 import struct
+import threading
 import time
 
 import pytest
 from synthetic_runs import config, write_run
+from test_report_sweeps import job, write_sweep_file
 
 from irnn.reporting.live import Live
 from irnn.reporting.select import select
@@ -309,6 +311,46 @@ def test_a_path_that_is_not_there_is_refused_at_the_start(report, tmp_path):
     status, _, errors = report(tmp_path / "nothing", "--serve", "0")
     assert status == 2
     assert "does not exist" in errors
+
+
+def test_a_sweep_that_is_not_there_yet_is_waited_for(report, tmp_path, monkeypatch):
+    """In an empty folder: neither runs nor the sweep; then other runs; then those of the sweep."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("IRNN_RUNS", raising=False)
+    shown = []
+
+    def later(server, **_):
+        def see(version, words):
+            with server.live._news:
+                assert server.live._news.wait_for(lambda: server.live.state.version > version, 30)
+            assert words in server.live.state.page()
+            shown.append(words)
+
+        assert "<h1>Waiting: there is no folder runs yet</h1>" in server.live.state.page()
+        write_run(tmp_path / "runs", config(0))
+        see(1, "Waiting: there is no sweep first in runs yet (none is there)")
+        folder = write_run(tmp_path / "runs", config(1))
+        write_sweep_file(tmp_path / "runs", "first", [job(folder)])
+        see(server.live.state.version, folder.name)
+        (tmp_path / "runs" / ".sweeps" / "first" / "sweep.json").unlink()
+        see(server.live.state.version, "no such sweep")
+        assert folder.name in server.live.state.page()  # what was there stays
+
+    def until_seen(seconds):
+        deadline = time.monotonic() + 60
+        while len(shown) < 3 and time.monotonic() < deadline:
+            threading.Event().wait(0.05)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("irnn.reporting.live._SHORTEST", 0.05)
+    monkeypatch.setattr("irnn.reporting.serve.time.sleep", until_seen)
+    monkeypatch.setattr(Server, "serve_forever", later)
+    monkeypatch.setattr(Server, "shutdown", lambda self: None)
+    status, output, _ = report("--serve", "0", "--sweep", "first", "--compare", "seed=0", "seed=1")
+    assert (status, len(shown)) == (0, 3)
+    assert output.startswith(
+        "waiting: there is no folder runs yet; the page shows it once it is there\nserving 0 runs on "
+    )
 
 
 def test_the_command_serves_until_it_is_interrupted(report, root, monkeypatch):

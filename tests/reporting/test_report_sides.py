@@ -6,13 +6,14 @@ import pytest
 from synthetic_runs import config, write_run
 from test_report_live import CHROMIUM
 
+from irnn.reporting import sections
 from irnn.reporting.charts import page_data
 from irnn.reporting.compare import compare
 from irnn.reporting.comparison_text import sentences
 from irnn.reporting.find import find_folders
 from irnn.reporting.load import load_runs
 from irnn.reporting.outcomes import final_score
-from irnn.reporting.sides import side_by_side
+from irnn.reporting.sides import opened, side_by_side
 from irnn.reporting.summary import summarise, summarise_tasks
 
 TABLE = """[...document.querySelectorAll("#sides-table tr")].map(
@@ -61,6 +62,42 @@ def test_turning_the_sides_turns_the_difference(tmp_path):
     assert back.startswith("Success rate, second minus first: +100 points (95 % interval +")
     assert "Fisher's exact test: p = 0.029" in forth
     assert "Fisher's exact test: p = 0.029" in back
+
+
+def two_lengths(root):
+    """Adam solves at both lengths, SGD at neither."""
+    for seed in range(3):
+        for seq_len in (150, 300):
+            write_run(root, config(seed, seq_len=seq_len, optim="adam"))
+            write_run(root, config(seed, seq_len=seq_len, optim="sgd"), "exhausted")
+    return runs_in(root)
+
+
+def settings_of(summary, pair):
+    keys = [summary.keys.index(key) for key in ("task.seq_len", "optim.name")]
+    return [tuple(summary.groups[index].values[key] for key in keys) for index in pair]
+
+
+def test_the_sides_of_the_verdict_stand_side_by_side_at_first_lengths_matched(tmp_path):
+    """The two groups that do best differ in nothing but the length, which nobody compares."""
+    summary = summarise(two_lengths(tmp_path))
+    best = settings_of(summary, summary.ranked[:2])
+    assert best[0][1] == best[1][1] == "adam"
+    (length, first), (other_length, second) = settings_of(summary, opened(summary, None))
+    assert (first, second) == ("adam", "sgd")
+    assert length == other_length
+
+
+def test_what_was_asked_to_be_compared_stands_side_by_side_at_first(tmp_path):
+    runs = two_lengths(tmp_path)
+    for asked in (("optim=sgd", "optim=adam"), ("seq_len=300", "seq_len=150")):
+        summary = summarise(runs)
+        pair = settings_of(summary, opened(summary, compare(runs, *asked)))
+        shown = [(f"seq_len={length}", f"optim={optim}") for length, optim in pair]
+        assert all(side in settings for side, settings in zip(asked, shown, strict=True))
+        assert len({*shown[0], *shown[1]}) == 3  # one setting differs
+        page = sections.sides(summary, compare(runs, *asked))
+        assert (int(page.first), int(page.second)) == opened(summary, compare(runs, *asked))
 
 
 def test_a_score_at_the_end_counts_a_diverged_run_as_worse_than_any(tmp_path):

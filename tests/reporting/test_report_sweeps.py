@@ -107,15 +107,16 @@ def test_a_sweep_of_another_schema_is_warned_about(report, tmp_path):
     assert "sweep demo has schema 9" in report(tmp_path, "--sweep", "demo")[1]
 
 
-def test_watch_waits_for_the_jobs_left_to_start(report, tmp_path):
+def test_watch_waits_for_the_sweep_and_for_the_jobs_left_to_start(report, tmp_path):
     here = write_run(tmp_path, seed=0)
     later = write_run(tmp_path / "elsewhere", seed=1)
     root = tmp_path / "root"
     root.mkdir()
     here.rename(root / here.name)
-    write_sweep_file(root, "demo", [job(here), job(later)])
 
     def start():
+        time.sleep(0.5)
+        write_sweep_file(root, "demo", [job(here), job(later)])
         time.sleep(0.5)
         later.rename(root / later.name)
 
@@ -124,4 +125,8 @@ def test_watch_waits_for_the_jobs_left_to_start(report, tmp_path):
     status, screen, _ = report(root, "--sweep", "demo", "--watch", "0.1")
     thread.join()
     assert status == 0
-    assert screen.splitlines()[:2] == ["demo: 1 run: 1 solved, 1 left", "demo: 2 runs: 2 solved"]
+    assert screen.splitlines()[:3] == [
+        f"Waiting: there is no sweep demo in {root} yet (none is there)",
+        "demo: 1 run: 1 solved, 1 left",
+        "demo: 2 runs: 2 solved",
+    ]

@@ -12,6 +12,14 @@ from irnn.runs.reading import UnreadableError, read_text
 _LIST = "@"
 
 
+class NotYetError(ValueError):
+    """What was asked for is not there yet, and may come; `awaited` says what, for who waits for it."""
+
+    def __init__(self, message: str, awaited: str) -> None:
+        super().__init__(message)
+        self.awaited = awaited
+
+
 def find_folders(
     patterns: Iterable[str], unreadable: list[tuple[Path, str]] | None = None
 ) -> list[Path]:
@@ -60,9 +68,10 @@ def expand(pattern: str) -> list[Path]:
             [root / pattern] if expanded(f"{root}/{pattern}").is_dir() else _matches(root / pattern)
         )
     if not folders and pattern == runs_root():
-        raise ValueError(
+        raise NotYetError(
             f"there is no folder {pattern} yet: irnn-train trains a run into it; or name another folder of "
-            "runs, as PATH or in the variable IRNN_RUNS"
+            "runs, as PATH or in the variable IRNN_RUNS",
+            awaited=f"there is no folder {pattern} yet",
         )
     if not folders:
         raise ValueError(

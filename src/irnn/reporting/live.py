@@ -179,4 +179,4 @@ class Live:
 def _identity(loaded: Loaded) -> object:
     """What differs once anything that is shown does; a run that was read again has another curve."""
     runs = [(run.run_id, run.status, id(run.curve), run.path) for run in loaded.runs]
-    return runs, loaded.skipped, loaded.notes, loaded.left
+    return runs, loaded.skipped, loaded.notes, loaded.left, loaded.awaited

@@ -102,6 +102,7 @@ def content(
     written: Sequence[str] = (),
 ) -> Content:
     """Write what the page says; `link` gives the address of a run's folder."""
+    summaries = () if loaded.awaited else summaries
     parts = [_part(summary, comparison, len(summaries) > 1) for summary in summaries]
     told = headline(loaded)
     title, _, more = (parts[0].verdict if len(parts) == 1 else told).partition(". ")

@@ -109,7 +109,7 @@ class Loaded:
     """Everything found under the paths asked for; `notes` are defects that cost no run.
 
     `sweep` is the one asked for by name, if it has a file, and `left` those of its jobs that have
-    no readable run yet.
+    no readable run yet. `awaited` says what is not there yet, where that is waited for.
     """
 
     runs: tuple[Run, ...]
@@ -117,6 +117,7 @@ class Loaded:
     notes: tuple[str, ...]
     sweep: Sweep | None = None
     left: tuple[Job, ...] = ()
+    awaited: str = ""
 
 
 def make_run(

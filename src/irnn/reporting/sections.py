@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from irnn.reporting import wording
 from irnn.reporting.charts import MOST_BASELINES, varying
+from irnn.reporting.compare import Comparison
 from irnn.reporting.contest import counted
 from irnn.reporting.goals import goal_of
 from irnn.reporting.heatmap import Heatmap, Shading, heatmaps, ramp, shading
@@ -12,6 +13,7 @@ from irnn.reporting.length_points import RATE, published_points
 from irnn.reporting.markup import Cell, Column, Row, Table, number, quantile_key, text
 from irnn.reporting.outcomes import median
 from irnn.reporting.settings import SEQ_LEN, show
+from irnn.reporting.sides import opened
 from irnn.reporting.summary import DRAWN, Group, Summary
 from irnn.tasks.published_rows import SOURCES, rows_of
 
@@ -160,12 +162,13 @@ class Sides:
     second: str
 
 
-def sides(summary: Summary) -> Sides | None:
-    """The best two groups come first; None where there are no two."""
+def sides(summary: Summary, comparison: Comparison | None = None) -> Sides | None:
+    """The two that the verdict is about come first; None where there are no two groups."""
     if len(summary.groups) < 2:
         return None
     options = {str(index): summary.name(group) for index, group in enumerate(summary.groups)}
-    return Sides(options, str(summary.ranked[0]), str(summary.ranked[1]))
+    first, second = opened(summary, comparison)
+    return Sides(options, str(first), str(second))
 
 
 def survival(summary: Summary) -> tuple[dict[str, str], str]:

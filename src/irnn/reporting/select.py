@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from irnn.reporting.find import find_folders
+from irnn.reporting.find import NotYetError, find_folders
 from irnn.reporting.load import Cache, load_runs
 from irnn.reporting.run import Loaded, Skipped
 from irnn.reporting.settings import meets, parse_condition, show
@@ -62,8 +62,10 @@ def _of(
     groups = {run.settings.get(_GROUP) for run in loaded.runs} - {None}
     told = [f"sweeps there: {', '.join(sorted(sweeps))}"] if sweeps else []
     told += [f"tracker groups: {', '.join(sorted(map(show, groups)))}"] if groups else []
-    raise ValueError(
-        f"--sweep {name}: no such sweep in {', '.join(paths)}; {'; '.join(told) or 'none is there'}"
+    place, there = ", ".join(paths), "; ".join(told) or "none is there"
+    raise NotYetError(
+        f"--sweep {name}: no such sweep in {place}; {there}",
+        awaited=f"there is no sweep {name} in {place} yet ({there})",
     )
 
 

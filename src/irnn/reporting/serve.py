@@ -111,7 +111,10 @@ def serving(host: str, port: int, live: Live, complain: Say) -> Iterator[Server]
 def serve(host: str, port: int, live: Live, complain: Say, say: Callable[[str], None]) -> None:
     """Serve until somebody interrupts."""
     with serving(host, port, live, complain) as server:
-        count = len(live.state.loaded.runs)
+        loaded = live.state.loaded
+        if loaded.awaited:
+            say(f"waiting: {loaded.awaited}; the page shows it once it is there")
+        count = len(loaded.runs)
         say(f"serving {count} run{'s' * (count != 1)} on {server.url} (Ctrl-C ends it)")
         with contextlib.suppress(KeyboardInterrupt):
             while True:

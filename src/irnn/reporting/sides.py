@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from irnn.reporting import wording
+from irnn.reporting.compare import Comparison
+from irnn.reporting.contenders import contenders
 from irnn.reporting.outcomes import final_score
 from irnn.reporting.settings import show
 from irnn.reporting.statistics import Interval, fisher_exact, newcombe
@@ -40,6 +42,33 @@ def side_by_side(summary: Summary) -> dict[str, Any]:
         "groups": [_cells(group, summary) for group in summary.groups],
         "pairs": pairs,
     }
+
+
+def opened(summary: Summary, comparison: Comparison | None) -> tuple[int, int]:
+    """Choose the groups that stand side by side at first: of the comparison's sides, or of the best two.
+
+    A side may have several groups, one for each length of the task, say. Its best one is taken, and of the
+    other side the one that differs least from it.
+    """
+    best, other = summary.ranked[:2]
+    if comparison is not None:
+        two = [comparison.a.runs, comparison.b.runs]
+    else:
+        two = [each.runs for each in contenders(summary)[:2]]
+    ids = [{run.run_id for run in runs} for runs in two]
+    sides = [
+        [i for i in summary.ranked if any(run.run_id in side for run in summary.groups[i].runs)]
+        for side in ids
+    ]
+    if len(sides) < 2 or not all(sides):
+        return best, other
+    best = sides[0][0]
+
+    def same(index: int) -> int:
+        values = zip(summary.groups[best].values, summary.groups[index].values, strict=True)
+        return sum(one == another for one, another in values)
+
+    return best, max((index for index in sides[1] if index != best), key=same, default=other)
 
 
 def _cells(group: Group, summary: Summary) -> list[dict[str, Any]]:

@@ -59,6 +59,8 @@ def _task(summary: Summary, width: int) -> list[RenderableType]:
 
 def headline(loaded: Loaded) -> str:
     """Count the runs by status in one line, and what of a sweep is left to start."""
+    if loaded.awaited:
+        return f"Waiting: {loaded.awaited}"
     runs, skipped, left = loaded.runs, len(loaded.skipped), len(loaded.left)
     counts = {status: sum(run.status == status for run in runs) for status in COUNTED}
     words = [f"{n} {status}" for status, n in counts.items() if n]

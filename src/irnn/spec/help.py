@@ -39,7 +39,7 @@ Train a recurrent network on a long-dependency task, and record the run.
   irnn-train experiment=long seq_len=5000  the same for long sequences
   irnn-train seq_len=175 clip=5 seed=3     any number works for seq_len, clip and init_scale
   irnn-train optim.lr=3e-4 budget.updates=20000
-  irnn-train -m seq_len=150,200 seed=0,1,2 a sweep: every combination, side by side
+  irnn-train -m seq_len=150,200 seed=0,1,2,3,4  a sweep: every combination, side by side
   irnn-train plugins=my_lab init=my_init    code of your own: docs/extending.md
   irnn-train -m sweep=paper_grid seq_len=200  a sweep from a file, the same for sweep=search
 
