@@ -37,6 +37,8 @@ SENTENCES = {
     "optim.lr@foo=1": "there is one optim.lr only, without @foo; write optim.lr=1",
     "optim@foo=sgd": "there is one optim only, without @foo; write optim=sgd",
     "tracker.mode=sideways": "must be one of offline, online, disabled",
+    "tracker.project=a/b": "W&B takes at most 128 characters, and none of / \\ # ? % :",
+    "tracker.tags=['']": "W&B takes tags of 1 to 64 characters",
     "task.marks=half": "did you mean task.marks=halves?",
     "clip=${over:1,2}": "an expression is for the setting: 'clip.max_norm=${over:1,2}'",
     "clip=[]": "clip is one of 1, 10, 100, 1000, none or any number",
@@ -75,6 +77,34 @@ def test_one_sentence_names_what_was_typed_and_the_word_that_is_right(override: 
     assert message.startswith(start)
     assert SENTENCES[override] in message
     message.encode()
+
+
+def test_a_variable_with_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "dryrun")
+    said = "must be one of offline, online, disabled"
+    for words in ([], ["seed=1"]):
+        with pytest.raises(ConfigError) as refusal:
+            compose_config(words)
+        assert str(refusal.value) == f"the variable WANDB_MODE=dryrun: {said} (for tracker.mode)"
+    assert compose_config(["tracker.mode=disabled"]).tracker.mode.value == "disabled"
+
+
+def test_no_tracker_with_a_mode_of_one_is_refused_where_it_would_track() -> None:
+    """The mode would win over the option, and a run be tracked that was asked not to be."""
+    for words in (
+        ["tracker=none", "tracker.mode=online"],
+        ["tracker.mode=offline", "tracker=none"],
+    ):
+        with pytest.raises(ConfigError, match=r"tracker=none is tracker\.mode=disabled"):
+            compose_config(words)
+        with pytest.raises(ConfigError, match=r"tracker=none is tracker\.mode=disabled"):
+            read_request([*words, "seed=1,2"], Composer())
+    for words in (["tracker=none", "tracker.mode=disabled"], ["tracker=none", "tracker.group=g"]):
+        assert compose_config(words).tracker.mode.value == "disabled"
+
+
+def test_what_only_wandb_would_refuse_stops_no_run_without_it() -> None:
+    assert compose_config(["tracker=none", "tracker.project=a/b"]).tracker.project == "a/b"
 
 
 def test_a_sweep_names_a_group_as_it_was_typed_too() -> None:

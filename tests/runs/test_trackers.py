@@ -173,7 +173,7 @@ def test_wandbs_variables_count_unless_a_setting_is_given(
     monkeypatch.setenv("WANDB_MODE", "disabled")
     assert small("tracker=wandb").tracker.mode.value == "disabled"
     monkeypatch.setenv("WANDB_MODE", "sideways")
-    with pytest.raises(ConfigError, match=r"tracker\.mode.*sideways"):
+    with pytest.raises(ConfigError, match=r"WANDB_MODE=sideways: .*tracker\.mode"):
         small("tracker=wandb")
 
 

@@ -6,13 +6,16 @@ from dataclasses import replace
 
 from irnn.models.initialization import LayerInitialization
 from irnn.spec import registry
-from irnn.spec.choices import Data, Device, Dtype, KernelName
-from irnn.spec.config import Config, total_updates
+from irnn.spec.choices import Data, Device, Dtype, KernelName, TrackerMode
+from irnn.spec.config import Config, Tracker, total_updates
 from irnn.spec.errors import SettingError
 from irnn.spec.options import Choice, Setting, settings
 
 MOST_PACKED = 10_000
 """Runs in a pack."""
+_NOT_IN_PROJECT = "/\\#?%:"
+_LONGEST_PROJECT, _LONGEST_TAG = 128, 64
+"""What W&B refuses when it is started, which is too late for a run to say."""
 RELATIONS = {
     "above": operator.gt,
     "at least": operator.ge,
@@ -52,6 +55,7 @@ def check_together(config: Config) -> None:
     _check_kernel(config)
     _check_rates(config)
     _check_stop(config)
+    _check_tracker(config.tracker)
 
 
 def with_data(config: Config) -> Config:
@@ -184,3 +188,19 @@ def _check_stop(config: Config) -> None:
         raise SettingError("stop.min_updates", least, f"needs {key}, which it delays")
     if total is not None and least > total:
         raise SettingError("stop.min_updates", least, f"at most the budget of {total:,} updates")
+
+
+def _check_tracker(tracker: Tracker) -> None:
+    if tracker.mode is TrackerMode.disabled:
+        return
+    project = tracker.project
+    if len(project) > _LONGEST_PROJECT or any(sign in _NOT_IN_PROJECT for sign in project):
+        raise SettingError(
+            "tracker.project",
+            project,
+            f"W&B takes at most {_LONGEST_PROJECT} characters, and none of {' '.join(_NOT_IN_PROJECT)}",
+        )
+    if any(not 1 <= len(tag) <= _LONGEST_TAG for tag in tracker.tags or ()):
+        raise SettingError(
+            "tracker.tags", tracker.tags, f"W&B takes tags of 1 to {_LONGEST_TAG} characters"
+        )

@@ -102,7 +102,20 @@ def read(
         ConfigError: One of them is wrong; the message names it, and what would be right.
     """
     names = groups.names() if names is None else names
-    return [_read(typed, groups, names, multirun) for typed in overrides]
+    given = [_read(typed, groups, names, multirun) for typed in overrides]
+    _check_tracker(given)
+    return given
+
+
+def _check_tracker(given: Sequence[Given]) -> None:
+    """Refuse a tracker that is chosen and left out at once: the mode would win, and a run be tracked."""
+    if any((each.key, each.parsed.value()) == ("tracker", "none") for each in given):
+        for each in given:
+            if each.key == "tracker.mode" and each.parsed.value() != "disabled":
+                raise ConfigError(
+                    f"{shown(each.typed)} (with tracker=none): tracker=none is tracker.mode=disabled; leave "
+                    "one of them out"
+                )
 
 
 @cache

@@ -1,5 +1,6 @@
 """Find by trial which overrides a refusal is about, and say it in a few lines."""
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from irnn.spec import preset_files
 from irnn.spec.errors import ConfigError, SettingError
 from irnn.spec.groups import NUMERIC_GROUPS, Groups
+from irnn.spec.known import known_settings, wrong_as
 from irnn.spec.wording import shown
 
 Attempt = Callable[[Sequence[str]], Any]
@@ -88,6 +90,11 @@ def _library(error: Exception) -> str:
     ):
         said = said.replace("is not in struct", "is no setting of what was chosen")
         return f"{said}; irnn-train --cfg hydra --package hydra.sweeper shows what there is"
+    if variable := re.search(r"\$\{oc\.env:(\w+)[^}]*\}': (.*)", said):
+        name, reason = variable.groups()
+        value = os.environ.get(name, "")
+        wrong = wrong_as(key, value) if key in known_settings() else None
+        return f"the variable {name}={shown(value)}: {wrong[0] if wrong else reason} (for {key})"
     if isinstance(innermost, RecursionError):
         return "refers to itself; give it a value"
     return f"{f'{key}: ' if key and key not in said else ''}{said}; give it a value that can be worked out"
