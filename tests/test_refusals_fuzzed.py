@@ -1,14 +1,15 @@
-"""Whatever is typed: composed alike alone and in a sweep, or refused by naming an override that is wrong."""
+"""Whatever is typed: composed as Hydra does at once, or refused by naming an override that is wrong."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from irnn.spec.composition import Composer, compose_config
+from irnn.spec.composition import Composer
 from irnn.spec.config import Config, ConfigError
 from irnn.spec.groups import Groups
 from irnn.spec.known import known_settings
 from irnn.spec.wording import shown
+from tests.at_once import compose_at_once
 
 KEYS = sorted(known_settings())
 GROUPS = Groups()
@@ -44,8 +45,8 @@ def outcome(compose: object, words: list[str]) -> Config | str:
 
 
 def check(words: list[str]) -> None:
-    alone, in_sweep = outcome(compose_config, words), outcome(COMPOSER.compose, words)
-    assert alone == in_sweep
+    alone, quickly = outcome(compose_at_once, words), outcome(COMPOSER.compose, words)
+    assert alone == quickly
     if isinstance(alone, Config):
         return
     alone.encode()

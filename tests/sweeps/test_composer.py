@@ -1,9 +1,11 @@
-"""The quick way to compose the jobs of a sweep gives what Hydra gives."""
+"""The quick way to compose a run gives what Hydra gives that composes all of it at once."""
 
 import pytest
 
+from irnn.spec import bases
 from irnn.spec.composition import Composer, compose_config
 from irnn.spec.config import ConfigError
+from tests.at_once import compose_at_once
 
 JOBS = [
     [],
@@ -25,15 +27,18 @@ JOBS = [
 
 
 @pytest.mark.parametrize("overrides", JOBS, ids=" ".join)
-def test_a_job_of_a_sweep_is_composed_as_a_run_alone(overrides: list[str]) -> None:
-    assert Composer().compose(overrides) == compose_config(overrides)
+def test_a_run_alone_or_of_a_sweep_is_what_hydra_composes_at_once(overrides: list[str]) -> None:
+    at_once = compose_at_once(overrides)
+    assert Composer().compose(overrides) == at_once
+    assert compose_config(overrides) == at_once
 
 
 def test_values_of_one_job_never_reach_another() -> None:
     composer = Composer()
     jobs = [["optim=sgd"], ["optim.lr=0.5"], ["optim=sgd", "seed=1"], ["seed=1"], ["optim.lr=1"]]
     together = [composer.compose(job) for job in [*jobs, *reversed(jobs)]]
-    assert together == [compose_config(job) for job in [*jobs, *reversed(jobs)]]
+    at_once = [compose_at_once(job) for job in jobs]
+    assert together == [*at_once, *reversed(at_once)]
 
 
 def test_true_is_no_number() -> None:
@@ -50,16 +55,21 @@ def test_true_is_no_number() -> None:
         ["+sweep=paper_grid"],
         ["seed=abc"],
         ["optim.lr=-1"],
+        ["optim.lr=-1", "batch_size=0", "model.hidden_size=-1"],
+        ["optim=sgd", "seed=2", "optim.momentum=7"],
+        ["experiment=fast", "seq_len=1"],
+        ["runtime.dtype=float64", "runtime.device=mps"],
+        ["optim.momentum=0.5"],
         ["nonsense"],
         ["clip=five"],
     ],
 )
 def test_what_is_refused_is_refused_in_the_same_words(overrides: list[str]) -> None:
-    with pytest.raises(ConfigError) as alone:
-        compose_config(overrides)
-    with pytest.raises(ConfigError) as in_sweep:
+    with pytest.raises(ConfigError) as at_once:
+        compose_at_once(overrides)
+    with pytest.raises(ConfigError) as quickly:
         Composer().compose(overrides)
-    assert str(in_sweep.value) == str(alone.value)
+    assert str(quickly.value) == str(at_once.value)
 
 
 def test_a_job_that_only_sets_values_costs_neither_hydra_nor_the_other_settings(
@@ -73,9 +83,10 @@ def test_a_job_that_only_sets_values_costs_neither_hydra_nor_the_other_settings(
     def never(*_: object) -> None:
         raise AssertionError
 
-    for module, name in ((composition, "config_of"), (composition, "check_each"), (typed, "_leaf")):
+    for module, name in ((composition, "config_of"), (composition, "check"), (typed, "_leaf")):
         monkeypatch.setattr(module, name, never)
-    monkeypatch.setattr(composition, "composed", never)
+    for module in (composition, bases):
+        monkeypatch.setattr(module, "composed", never)
     second = composer.compose(["seq_len=20", "optim.lr=1", "seed=1"])
     assert (second.seed, second.optim.lr, second.task) == (1, 1.0, first.task)
     assert second.model is first.model, "sections in which nothing is set are shared"
@@ -83,7 +94,7 @@ def test_a_job_that_only_sets_values_costs_neither_hydra_nor_the_other_settings(
 
 def test_a_value_may_set_right_what_a_group_leaves_open() -> None:
     words = ["init=split_identity", "init.firings=null", "init.threshold_low=0.5"]
-    assert Composer().compose(words) == compose_config(words)
+    assert Composer().compose(words) == compose_at_once(words)
 
 
 def test_a_sweep_composes_its_groups_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,6 +107,7 @@ def test_a_sweep_composes_its_groups_once(monkeypatch: pytest.MonkeyPatch) -> No
         "compose",
         lambda *a, **k: (calls.append(k["overrides"]), real(*a, **k))[1],
     )
+    monkeypatch.setattr(bases, "_kept", {})
     composer = Composer()
     for optimizer in ("sgd", "adam"):
         for seed in range(50):

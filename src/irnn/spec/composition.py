@@ -1,16 +1,18 @@
 """From overrides, as they are typed, to a checked `Config`: one run, or the many of a sweep."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.override_parser.types import OverrideType
-from omegaconf import DictConfig, OmegaConf
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from yaml import YAMLError
 
-from irnn.spec.checks import check, check_each, check_together, with_data
-from irnn.spec.config import Config, ConfigError
+from irnn.spec.bases import Base, Sweeping, base_of, resolved
+from irnn.spec.checks import check, check_together, with_data
+from irnn.spec.config import Config
+from irnn.spec.errors import PresetError, SettingError
 from irnn.spec.groups import Groups
 from irnn.spec.hydra_composition import OURS, completed, composed
 from irnn.spec.known import known_settings
@@ -21,6 +23,8 @@ from irnn.spec.registry import GROUPS
 from irnn.spec.typed import config_of, with_values
 
 _NAMES = [f"{group}.name" for group in GROUPS]
+_OF_FILES = (HydraException, YAMLError, PresetError)
+"""What is wrong in the files of choices, whatever is set by value."""
 
 
 @contextmanager
@@ -51,46 +55,20 @@ def compose_config(overrides: Sequence[str], groups: Groups = OURS) -> Config:
         ConfigError: It cannot work; the message is for the user.
     """
     overrides, groups = with_plugins(overrides, groups)
-    words = [given.word for given in read(overrides, groups)]
-    with explaining(overrides, groups=groups):
-        return with_data(to_config(composed(words, groups)))
+    return Composer(groups).compose(overrides)
 
 
 def to_config(found: DictConfig) -> Config:
     """Turn what Hydra composed into a checked `Config`; keys that no option has are refused."""
-    config = config_of(_plain(completed(found)))
+    config = config_of(resolved(completed(found)))
     check(config)
     return config
 
 
-def _plain(found: DictConfig) -> dict[str, Any]:
-    values = OmegaConf.to_container(found, resolve=True, throw_on_missing=True)
-    assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items()}
-
-
-@dataclass(frozen=True)
-class _Base:
-    """What the groups of jobs give, before anything is set by value."""
-
-    values: dict[str, Any]
-    config: Config | None
-    """The same, checked value by value; None where that is refused, and a job may yet set it right."""
-    words: frozenset[str]
-    """What stands in values that are made from others, and the keys of these values."""
-
-    def ties(self, key: str) -> bool:
-        """Whether another value may be made from this one, or this one from another."""
-        return any(
-            key == word or key.startswith(f"{word}.") or word.startswith(f"{key}.")
-            for word in self.words
-        )
-
-
 class Composer:
-    """Compose the many runs of a sweep: what their groups give once, what is set by value for each.
+    """Compose runs of the same groups: what their choices give once, what is set by value for each.
 
-    Hydra sets values after it has composed the groups, so the result is the same as `compose_config`'s,
+    Hydra sets values after it has composed the groups, so the result is that of one composition of all,
     which takes a tenth of a second; this takes some ten microseconds. Whatever is not a plain choice of a
     group or a plain value of a setting goes that way.
     """
@@ -99,7 +77,7 @@ class Composer:
         self.groups = groups
         self._names = groups.names()
         self._given: dict[str, Given] = {}
-        self._bases: dict[tuple[str, ...], _Base | None] = {}
+        self._bases: dict[tuple[str, ...], Base | Exception | None] = {}
         self._composed: dict[tuple[str, ...], Config] = {}
 
     def compose(self, overrides: Sequence[str]) -> Config:
@@ -118,13 +96,19 @@ class Composer:
     def attempt(self, overrides: Sequence[str]) -> Config:
         """Compose one run and check it; whatever Hydra raises comes through."""
         given = self._read(overrides)
-        try:
-            config = self._quickly(given)
-        except Exception:  # the long way says better what is wrong
-            config = None
+        config = self._quickly(given)
         if config is None:
             config = to_config(composed([each.word for each in given], self.groups))
         return with_data(config)
+
+    def sweeping(self, given: Sequence[Given]) -> Sweeping:
+        """Say what a sweep is told by what all its jobs share; whatever Hydra raises comes through."""
+        chosen, values = self._split(given)
+        base = None if chosen is None else self._base(tuple(chosen), is_all=not values)
+        if base is not None and base.sweeping is not None:
+            return base.sweeping
+        hydra = composed([each.word for each in given], self.groups, with_hydra=True).hydra
+        return Sweeping(hydra.sweeper, hydra.launcher, hydra.runtime.choices)
 
     def _read(self, overrides: Sequence[str]) -> list[Given]:
         new = [text for text in overrides if text not in self._given]
@@ -135,14 +119,17 @@ class Composer:
     def _quickly(self, given: Sequence[Given]) -> Config | None:
         """Compose and check what the shortcut is right for; None for what it is not."""
         chosen, values = self._split(given)
-        if chosen is None or (base := self._base(tuple(chosen))) is None:
+        if chosen is None or (base := self._base(tuple(chosen), is_all=not values)) is None:
             return None
         if tied := {key for key in values if base.ties(key)}:
             words = [each.word for each in given if each.key in tied]
-            if (base := self._base((*chosen, *words))) is None:
-                return None
             values = {key: value for key, value in values.items() if key not in tied}
-        config = None if base.config is None else with_values(base.config, values)
+            if (base := self._base((*chosen, *words), is_all=not values)) is None:
+                return None
+        try:
+            config = None if base.config is None else with_values(base.config, values)
+        except SettingError:  # of several, the first in the order of settings is to be named
+            config = None
         if config is not None:
             check_together(config)
         else:
@@ -168,24 +155,24 @@ class Composer:
                 return None, {}
         return chosen, values
 
-    def _base(self, chosen: tuple[str, ...]) -> _Base | None:
-        """Compose choices of groups, and values that others are made from; None if that is not to be seen."""
+    def _base(self, chosen: tuple[str, ...], *, is_all: bool) -> Base | None:
+        """Give what choices of groups give; None for what the shortcut is not right for.
+
+        Args:
+            chosen: the choices, and values that others are made from.
+            is_all: whether nothing else is given. What is missing here may be in the rest.
+        """
         if chosen not in self._bases:
-            found = composed(chosen, self.groups)
-            words = {*_words_of_references(OmegaConf.to_container(found, resolve=False))}
-            relative = any("${." in word for word in words)
-            self._bases[chosen] = None if relative else _checked_base(found, frozenset(words))
-        return self._bases[chosen]
-
-
-def _checked_base(found: DictConfig, words: frozenset[str]) -> _Base:
-    values = _plain(completed(found))
-    try:
-        config = config_of(values)
-        check_each(config)
-    except ConfigError:
-        return _Base(values, None, words)
-    return _Base(values, config, words)
+            try:
+                self._bases[chosen] = base_of(chosen, self.groups)
+            except Exception as error:  # anything at all may be said about what a user gives
+                self._bases[chosen] = error
+        found = self._bases[chosen]
+        if not isinstance(found, Exception):
+            return found
+        if is_all or isinstance(found, _OF_FILES):
+            raise found
+        return None
 
 
 def _with_plain_values(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,15 +185,3 @@ def _with_plain_values(base: Mapping[str, Any], values: Mapping[str, Any]) -> di
         else:
             changed[name] = value
     return changed
-
-
-def _words_of_references(node: Any, key: str = "") -> Iterator[str]:
-    """Give the keys of values that are made from others, and all words in these; the environment is none."""
-    if isinstance(node, dict):
-        for name, item in node.items():
-            yield from _words_of_references(item, f"{key}.{name}" if key else str(name))
-    elif isinstance(node, list):
-        for item in node:
-            yield from _words_of_references(item, key)
-    elif isinstance(node, str) and "${" in node and not node.startswith("${oc.env:"):
-        yield from (key, *re.findall(r"\$\{\.|[A-Za-z_][\w.]*", node))

@@ -16,6 +16,10 @@ class RegistrationError(ConfigError):
     """A class that cannot be an option of its group; the message says why."""
 
 
+class PresetError(ConfigError):
+    """A YAML file of a user's own that cannot work; the message names file and line."""
+
+
 class PublishedError(ConfigError):
     """A table of published rows that cannot be read; the message names file, line, column and value."""
 

@@ -3,18 +3,18 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import field, make_dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.hydra import Hydra
 from hydra.core.config_search_path import SearchPathQuery
-from hydra.core.config_store import ConfigStore
+from hydra.core.config_store import ConfigNode, ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from irnn.spec import preset_files
+from irnn.spec import preset_files, registry
 from irnn.spec.config import Config, Stop
 from irnn.spec.groups import Groups, conf_dir
 from irnn.spec.options import fields_of
@@ -32,8 +32,8 @@ def register_schema(groups: Groups = OURS) -> None:
     An option that has no file composes into its name; its class says the rest.
     """
     OmegaConf.register_new_resolver("over", lambda a, b: a / b, replace=True)
-    ConfigStore.instance().store(name="schema", node=_schema())
     store = ConfigStore.instance()
+    store.repo["schema.yaml"] = _schema(registry.version())
     for group in GROUPS:
         known = store.repo.setdefault(group, {})
         for name in [name for name, node in known.items() if node.provider == _OWNER]:
@@ -42,11 +42,12 @@ def register_schema(groups: Groups = OURS) -> None:
             store.store(group=group, name=name, node={"name": name}, provider=_OWNER)
 
 
-def _schema() -> DictConfig:
+@lru_cache(maxsize=1)
+def _schema(_: int) -> ConfigNode:
     """Make what YAML is merged onto: typed, but for the options of groups, which are open.
 
     Which settings those have is known once they are chosen: see `completed`. A goal that is not given is
-    the task's.
+    the task's. Hydra merges onto copies of it.
     """
     kinds: list[Any] = []
     for item in fields_of(Config):
@@ -62,7 +63,7 @@ def _schema() -> DictConfig:
         OmegaConf.set_struct(node[group], False)
     for goal in _GOALS:
         node.stop[goal] = "???"
-    return node
+    return ConfigNode(name="schema.yaml", node=node, group=None, package=None, provider=None)
 
 
 def _writable(node: DictConfig) -> DictConfig:

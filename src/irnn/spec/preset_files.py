@@ -9,7 +9,7 @@ import yaml
 from omegaconf._utils import get_yaml_loader
 
 from irnn.spec import hydra_settings
-from irnn.spec.config import ConfigError
+from irnn.spec.errors import PresetError
 from irnn.spec.groups import Groups, conf_dir
 from irnn.spec.kinds import is_text
 from irnn.spec.known import known_settings, wrong_as
@@ -24,13 +24,13 @@ def check(choices: Mapping[str, Any], groups: Groups) -> None:
     """Refuse what is wrong in the files of a user that a run is composed from.
 
     Raises:
-        ConfigError: The message names the file and the line.
+        PresetError: The message names the file and the line.
     """
     for group, option in choices.items():
         path = groups.file(group, str(option))
         said = None if path is None or _is_ours(path) else fault_in(path, group, groups)
         if said:
-            raise ConfigError(said)
+            raise PresetError(said)
 
 
 def fault(overrides: Sequence[str], groups: Groups) -> str | None:

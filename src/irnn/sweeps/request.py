@@ -7,10 +7,10 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from irnn.spec.bases import Sweeping
 from irnn.spec.composition import Composer, explaining
 from irnn.spec.config import Config, ConfigError
 from irnn.spec.groups import NUMERIC_GROUPS, Groups
-from irnn.spec.hydra_composition import composed
 from irnn.spec.overrides import Given, meant_by_a_comma, quoted, read
 from irnn.sweeps import record
 from irnn.sweeps.grid import axes, combinations, each_value_once
@@ -60,16 +60,16 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
     fixed = [each for each in given if not each.parsed.is_sweep_override()]
     by_text = {each.typed: each for each in fixed}
 
-    def compose(typed: Sequence[str]) -> Any:
-        return composed([by_text[text].word for text in typed], groups, with_hydra=True)
+    def sweeping(typed: Sequence[str]) -> Sweeping:
+        return composer.sweeping([by_text[text] for text in typed])
 
     for_all = [each.word for each in fixed]
-    with explaining([*by_text], compose, groups):
-        hydra = compose([each.typed for each in fixed]).hydra
-    sweeper: Any = hydra.sweeper
+    with explaining([*by_text], sweeping, groups):
+        told = sweeping([each.typed for each in fixed])
+    sweeper = told.sweeper
     _check_numbers("hydra.sweeper", sweeper)
-    _check_numbers("hydra.launcher", hydra.launcher)
-    from_file = _axes_of_file(hydra, groups, given)
+    _check_numbers("hydra.launcher", told.launcher)
+    from_file = _axes_of_file(told, groups, given)
     asked = [each.parsed for each in (*from_file, *given)]
     if str(sweeper.get("_target_")).rpartition(".")[2] in _GRIDS:
         batch = combinations(axes(asked))
@@ -113,19 +113,19 @@ def compose_all(batch: Sequence[Sequence[str]], composer: Composer) -> list[Conf
     return [composer.compose(job) for job in telling(batch, "checked")]
 
 
-def _axes_of_file(hydra: Any, groups: Groups, given: Sequence[Given]) -> list[Given]:
+def _axes_of_file(told: Sweeping, groups: Groups, given: Sequence[Given]) -> list[Given]:
     """Read what the file of a sweep varies.
 
     Raises:
         ConfigError: It is no setting with values.
     """
-    params = hydra.sweeper.get("params")
+    params = told.sweeper.get("params")
     if params is None:
         return []
     typed = next(
         (each.typed for each in given if each.key.startswith("hydra.sweeper.params")), None
     )
-    source = typed or f"sweep={hydra.runtime.choices.get('sweep')}"
+    source = typed or f"sweep={told.choices.get('sweep')}"
     if not isinstance(params, Mapping | DictConfig):
         raise ConfigError(
             f"{source}: must be settings with values; write them without it, as in seed=0,1,2"
@@ -161,7 +161,7 @@ def forgotten_multirun(overrides: Sequence[str], groups: Groups) -> bool:
         word.startswith("sweep=") and word not in ("sweep=null", "sweep=none") for word in overrides
     ):
         return False
-    words = [each.word for each in read(overrides, groups)]
-    hydra = composed(words, groups, with_hydra=True).hydra
-    given = {word.partition("=")[0].lstrip("+") for word in words}
-    return not set(hydra.sweeper.get("params") or {}) <= given
+    given = read(overrides, groups)
+    told = Composer(groups).sweeping(given)
+    keys = {each.word.partition("=")[0].lstrip("+") for each in given}
+    return not set(told.sweeper.get("params") or {}) <= keys
