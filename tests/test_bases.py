@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from irnn.extend import Initialization, initialization, option
-from irnn.spec import bases, groups, hydra_composition, registry
+from irnn.spec import bases, groups, hydra_composition, plugins, registry
 from irnn.spec.command import read_command
 from irnn.spec.composition import Composer, compose_config
 from irnn.spec.groups import Groups
@@ -143,10 +143,11 @@ def test_a_changed_plug_in_is_seen(tmp_path: Path) -> None:
         '    gain: float = option({}, "how large")\n\n'
         "    def recurrent(self, shape, generator):\n        raise NotImplementedError\n"
     )
-    for gain in (0.5, 0.25):
-        (lab / "start.py").write_text(code.format(gain))
-        words = [f"plugins={lab}", "init=changing"]
-        assert compose_config(words).init.gain == gain
+    with plugins.forgotten():
+        for gain in (0.5, 0.25):
+            (lab / "start.py").write_text(code.format(gain))
+            words = [f"plugins={lab}", "init=changing"]
+            assert compose_config(words).init.gain == gain
 
 
 def test_a_class_that_is_made_anew_in_a_notebook_is_seen(compositions: list[list[str]]) -> None:
