@@ -1,6 +1,6 @@
 """Measure the CUDA kernels on this machine's GPU: parity first, then whole updates against other programs.
 
-    PYTHONPATH=src python benchmarks/gpu.py [--quick] [--out DIR]
+    PYTHONPATH=src python benchmarks/gpu.py [--quick] [--out DIR] [STAGE ...]
 
 Prints tables and writes DIR/gpu.json. Needs PyTorch with CUDA and cuda-bindings; JAX and optax where they are
 to be compared with. `--quick` times many ways to lay the kernels out at a few sizes, and fewer competitors.
@@ -39,7 +39,9 @@ PACK_PLANS = {
     "8x8 r1 b3": replace(ALONE, blocks=3),
     "8x8 r2 b3": PACKED,
     "8x8 r4 b3": replace(ALONE, rows=4, blocks=3),
-    "8x4 r4 b2": replace(ALONE, units=4, rows=4, blocks=2),
+    "8x8 r1 t4": replace(ALONE, teams=4),
+    "8x8 r2 t4": replace(ALONE, rows=2, teams=4),
+    "8x8 r4 t4": replace(ALONE, rows=4, teams=4),
 }
 SMALL = ((20, 16, 150), (32, 16, 150), (50, 16, 150), (100, 1, 150), (100, 2, 150), (100, 16, 10))
 EVALUATIONS = {
@@ -48,6 +50,9 @@ EVALUATIONS = {
     "8x8 r2 b3": replace(ALONE, rows=2, blocks=3),
     "8x8 r4 b3": replace(ALONE, rows=4, blocks=3),
     "8x8 r8 b3": replace(ALONE, rows=8, blocks=3),
+    "8x8 r1 t4": replace(ALONE, teams=4),
+    "8x8 r2 t4": replace(ALONE, rows=2, teams=4),
+    "8x8 r4 t4": replace(ALONE, rows=4, teams=4),
 }
 
 
@@ -55,7 +60,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("stages", nargs="*", default=[each.__name__ for each in STAGES])
     chosen = parser.parse_args()
+    stages = [each for each in STAGES if each.__name__ in chosen.stages]
     chosen.out.mkdir(parents=True, exist_ok=True)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     report: dict[str, object] = {
@@ -66,17 +73,6 @@ def main() -> None:
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
     }
     start = time.perf_counter()
-    stages = [
-        compile_all,
-        check,
-        time_single,
-        time_packs,
-        time_parts,
-        time_evaluations,
-        time_matrix,
-        time_small,
-        compare,
-    ]
     for stage in stages:
         print(f"--- {stage.__name__} at {time.perf_counter() - start:.0f} s", flush=True)
         try:
@@ -138,9 +134,9 @@ def time_update(plan: Plan, runs: int, T: int, B: int = BATCH, updates: int = 16
             pack.update()
 
     micro = 1e3 * median_ms(contenders.captured(several)) / updates
-    outcome = pack.outcomes(updates)[-1][-1]
-    assert outcome is not None
-    assert outcome.applied
+    made = pack.outcomes(runs - 1, updates)
+    assert len(made) == updates
+    assert made[-1].applied
     return micro
 
 
@@ -277,6 +273,18 @@ def compare(quick: bool) -> object:
         print(f"JAX was not measured: {error} {getattr(error, 'stderr', '') or ''}"[-800:])
     return rows
 
+
+STAGES = (
+    compile_all,
+    check,
+    time_single,
+    time_packs,
+    time_parts,
+    time_evaluations,
+    time_matrix,
+    time_small,
+    compare,
+)
 
 if __name__ == "__main__":
     main()

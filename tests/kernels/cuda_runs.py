@@ -1,6 +1,7 @@
 """Whole runs by the CUDA kernels on the CPU, alone and in packs, and what they leave."""
 
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from irnn.runs.drawers import Drawers
 from irnn.runs.files import StorageError
 from irnn.runs.metrics import read_records
 from irnn.spec.config import Config
+from irnn.tasks.data import Batch, TaskData
 from irnn.training import session, stretch
 from irnn.training.company import Company
 from irnn.training.display import Display
@@ -110,6 +112,23 @@ def left(config: Config) -> str:
     tensors = [weights["model"], weights["optimizer"], kept[0]["good"]["model"], kept[1]["model"]]
     bits = [[torch.as_tensor(x).tolist() for x in part.values()] for part in tensors]
     return json.dumps([records, result, kept[1]["step"], bits])
+
+
+def poison(
+    n: int, monkeypatch: pytest.MonkeyPatch, of: Callable[[TaskData], bool] = lambda _: True
+) -> None:
+    """Make the targets of training batch n no numbers."""
+    make = TaskData._make_chunk
+
+    def poisoned(data: TaskData, number: int) -> Batch:
+        inputs, targets = make(data, number)
+        place = n - number * data._chunk_batches
+        if of(data) and 0 <= place < len(targets):
+            targets = targets.clone()
+            targets[place] = math.nan
+        return inputs, targets
+
+    monkeypatch.setattr(TaskData, "_make_chunk", poisoned)
 
 
 Small = Callable[..., Config]

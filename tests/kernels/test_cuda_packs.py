@@ -1,7 +1,6 @@
 """Runs in a pack: the same bits as alone, whatever becomes of the runs beside them."""
 
 import json
-import math
 import signal
 from dataclasses import replace
 from functools import partial
@@ -10,7 +9,17 @@ from typing import Any
 
 import pytest
 from cuda_on_cpu import COMPILER
-from cuda_runs import CPU, Machines, Quiet, Small, by_the_kernels, fill_the_disk_of, left, together
+from cuda_runs import (
+    CPU,
+    Machines,
+    Quiet,
+    Small,
+    by_the_kernels,
+    fill_the_disk_of,
+    left,
+    poison,
+    together,
+)
 
 from irnn.runs import checkpoint
 from irnn.runs.directory import RunDirectory
@@ -18,7 +27,6 @@ from irnn.runs.drawers import Drawers
 from irnn.runs.files import StorageError
 from irnn.spec.composition import compose_config
 from irnn.spec.config import Config
-from irnn.tasks.data import TaskData
 from irnn.training import session
 from irnn.training.loop import Interrupted
 from irnn.training.packed import PackError
@@ -77,13 +85,7 @@ def test_runs_leave_the_same_bits_packed_as_alone_though_more_of_them_than_seats
 def test_a_divergence_in_a_pack_is_the_run_s_own_affair_with_every_policy(
     small: Small, tmp_path: Path, machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch = TaskData.batch
-
-    def poisoned(self: TaskData, n: int) -> Any:
-        inputs, targets = batch(self, n)
-        return inputs, targets * math.nan if n == 13 and self.seed else targets
-
-    monkeypatch.setattr(TaskData, "batch", poisoned)
+    poison(13, monkeypatch, of=lambda data: data.seed > 0)
     policies = ("stop", "rollback", "restart")
     configs = [small(), *(small("seed=1", f"divergence.policy={each}") for each in policies)]
     became = together(configs, 4, machines)
@@ -167,7 +169,7 @@ def test_a_pack_that_breaks_ends_all_its_runs_with_the_reason_and_begins_no_more
 
     def broken(self: Any) -> None:
         launches[0] += 1
-        if launches[0] > 9:
+        if launches[0] > 3:
             raise RuntimeError("CUDA's driver failed: CUDA_ERROR_LAUNCH_FAILED")
 
     monkeypatch.setattr("irnn.kernels.cuda.pack.Pack.update", broken)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from cuda_on_cpu import COMPILER, OnCpu
+from cuda_runs import poison
 
 from irnn.kernels import native
 from irnn.kernels.cuda import plan
@@ -17,7 +18,6 @@ from irnn.runs.metrics import read_records
 from irnn.spec.choices import Device
 from irnn.spec.composition import compose_config
 from irnn.spec.config import Config
-from irnn.tasks.data import TaskData
 from irnn.training import evaluate, hardware, session, stretch
 from irnn.training.captured import CapturedStretch
 from irnn.training.evaluate import held_out_scores
@@ -57,9 +57,9 @@ def lengths(request, monkeypatch) -> Lengths:
 
     several = Updater.several
 
-    def counted(self, batches, factors):
-        asked.append(len(batches))
-        return several(self, batches, factors)
+    def counted(self, pieces, factors):
+        asked.append(len(factors))
+        return several(self, pieces, factors)
 
     monkeypatch.setattr(session.curve, "draw", lambda *_: None)  # takes longer than to train
     monkeypatch.setattr(plan, "why_unavailable", lambda: "")
@@ -108,13 +108,7 @@ def test_a_run_in_stretches_leaves_what_single_updates_leave(small, settings, le
 
 @pytest.mark.parametrize("policy", ["stop", "rollback", "restart"])
 def test_a_divergence_inside_a_stretch_is_found_at_its_update(small, policy, lengths, monkeypatch):
-    batch = TaskData.batch
-
-    def poisoned(self, n):
-        inputs, targets = batch(self, n)
-        return inputs, targets * math.nan if n == 13 else targets
-
-    monkeypatch.setattr(TaskData, "batch", poisoned)
+    poison(13, monkeypatch)
     settings = ("optim=adam", f"divergence.policy={policy}", "checkpoint.every=10")
     config = small(*settings)
     result = run(config)
@@ -198,7 +192,8 @@ def test_a_captured_update_decides_about_overflow_as_a_single_one(limit):
             updater = _updater_with(trainer_model, config, limit)
             batch = (torch.full((1, 1), 1.0), torch.full((1, 1), size))
             if captured:
-                (done,) = CapturedStretch(updater)([batch], [1e-30])
+                piece = (batch[0][None], batch[1][None])
+                (done,) = CapturedStretch(updater)([piece], [1e-30])
             else:
                 updater.optimizer._lr = 1e-30
                 done = updater._apply(updater.backward(*batch))

@@ -24,6 +24,8 @@ PLANS = {
     "chunks": (SMALL, 203, 3),
     "large": (choose(256, 2), 4, 3),
     "wide": (Plan(20, 17, share=16, units=4, group=4, rows=3), 35, 6),
+    "teams": (Plan(9, 3, share=4, units=4, rows=2, teams=3), 21, 8),
+    "teams of 104 lanes": (replace(choose(100, 2), rows=2, teams=4), 12, 19),
 }
 
 
@@ -41,7 +43,8 @@ def test_loss_norm_and_every_gradient_match_the_reference(plan, T, B, machine):
     pack = make_pack(plan, machine(plan), seeds, T, B)
     before = pack.parameters.clone()
     pack.update()
-    for run, (seed, outcome) in enumerate(zip(seeds, pack.outcomes(1)[0], strict=True)):
+    for run, seed in enumerate(seeds):
+        (outcome,) = pack.outcomes(run, 1)
         _, loss, gradients = exact(plan, seed, pack.inputs[0, run], pack.targets[0, run])
         sizes = [g.numel() for g in gradients]
         for got, true in zip(pack.gradient[run].split(sizes), gradients, strict=True):
@@ -74,6 +77,7 @@ def test_a_run_makes_the_same_bits_alone_and_in_a_pack(T, machine, monkeypatch):
         SMALL,
         replace(SMALL, rows=2),
         replace(SMALL, units=2, rows=4),
+        replace(SMALL, rows=2, teams=2),
     ):
         if other is not SMALL:  # as in a pack that fills a GPU
             monkeypatch.setattr(packs, "_ENOUGH_BLOCKS", 1)
@@ -117,7 +121,6 @@ def test_every_run_of_a_pack_has_its_own_optimizer_and_makes_the_steps_that_the_
     pack.rates.copy_(0.01 * torch.linspace(1.0, 0.2, updates)[:, None])
     for _ in range(updates):
         pack.update()
-    outcomes = pack.outcomes(updates)
     for run, (norm, settings) in enumerate(zip(norms, SETTINGS, strict=True)):
         own = [w.requires_grad_() for w in weights(SMALL, 3)]
         vector = flat([w.detach() for w in own])
@@ -130,13 +133,15 @@ def test_every_run_of_a_pack_has_its_own_optimizer_and_makes_the_steps_that_the_
         if not given.pop("amsgrad", False) and given["rule"] == "adam":
             state[2] = None
         descent = Descent(vector, gradient, norm, state=state, **given)
-        for slot in range(updates):
+        outcomes = pack.outcomes(run, updates)
+        assert len(outcomes) == updates
+        for slot, outcome in enumerate(outcomes):
             loss = step(pack.inputs[slot, run], pack.targets[slot, run])
             done = descent(
                 loss, pack.scales[run], slot + 1, rate_factor=float(pack.rates[slot, run])
             )
-            assert outcomes[slot][run].loss == pytest.approx(done.loss_value, rel=1e-4)
-            assert outcomes[slot][run].clipped == bool(done.clipped)
+            assert outcome.loss == pytest.approx(done.loss_value, rel=1e-4)
+            assert outcome.clipped == bool(done.clipped)
         torch.testing.assert_close(pack.parameters[run], vector, rtol=1e-4, atol=1e-5)
         for got, kept in zip(pack.state, state, strict=True):
             if kept is not None:
@@ -154,7 +159,7 @@ def test_a_gradient_whose_squares_overflow_is_clipped_all_the_same(machine):
     pack.rates.fill_(1.0)
     before = pack.parameters.clone()
     pack.update()
-    clipped, refused, usual = pack.outcomes(1)[0]
+    clipped, refused, usual = (pack.outcomes(run, 1)[0] for run in range(3))
     assert math.isfinite(clipped.loss)
     assert clipped.grad_norm > 1.9e19
     assert (clipped.applied, clipped.clipped) == (True, True)
@@ -178,15 +183,13 @@ def test_a_run_stops_at_its_first_update_that_is_not_finite_and_others_go_on(bad
             if slot == 2:
                 kept = pack.parameters[1].clone()
             pack.update()
-    outcomes = hurt.outcomes(4)
+    going, stopped = hurt.outcomes(0, 4), hurt.outcomes(1, 4)
     assert torch.equal(hurt.parameters[0], whole.parameters[0])
     assert torch.equal(hurt.parameters[1], kept)
-    assert [outcomes[slot][1] and outcomes[slot][1].applied for slot in range(4)] == [
-        True, True, False, None,
-    ]  # fmt: skip
-    assert not math.isfinite(outcomes[2][1].loss)
-    assert all(each[0].applied for each in outcomes)
-    assert hurt.standings(4) == [[4, 1, 4, 4], [2, 1, 3, 4]]
+    assert [update.applied for update in stopped] == [True, True, False]
+    assert not math.isfinite(stopped[2].loss)
+    assert [update.applied for update in going] == [True] * 4
+    assert hurt.ask(4)() == [[4, 1, 4, 4], [2, 1, 3, 4]]
 
 
 def test_evaluation_gives_the_error_of_every_row_with_the_weights_of_every_run(machine):

@@ -123,13 +123,13 @@ def test_an_infinite_gradient_is_divergence_even_if_the_loss_is_finite() -> None
 def test_one_wild_batch_does_not_make_the_typical_loss_wild() -> None:
     interval = Interval()
     for loss in [0.17] * 249 + [1e10]:
-        interval.add(Update(loss, 1.0, True, True), 0.0)
+        interval.add([Update(loss, 1.0, True, True)], 0.0)
     typical = interval.typical_loss()
     assert typical is not None
     assert 0.1 < typical < 0.3
     lasting = Interval()
     for loss in [0.17] * 50 + [1e19] * 200:
-        lasting.add(Update(loss, 1.0, True, True), 0.0)
+        lasting.add([Update(loss, 1.0, True, True)], 0.0)
     assert (lasting.typical_loss() or 0) > 1e10
 
 

@@ -23,6 +23,7 @@ from irnn.spec.options import plain
 from irnn.spec.registry import sources_of
 from irnn.spec.source_code import Source
 
+_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the compiled one, where PyYAML has it
 _CLEARING = ".clearing."
 
 
@@ -160,7 +161,7 @@ class RunDirectory:
     def describe(self, config: Config, session: dict[str, Any]) -> None:
         """Write `config.yaml`, and add this session to `provenance.json`."""
         known = read_as(self.provenance, Provenance)
-        content = yaml.safe_dump(plain(config), sort_keys=False)
+        content = yaml.dump(plain(config), Dumper=_Dumper, sort_keys=False)
         write_atomically(self.config, content.encode(), self.confirm)
         for source in sources_of(config).values():
             self._keep(source)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,6 +103,7 @@ def command_line() -> list[str]:
     return [Path(sys.argv[0]).name, *sys.argv[1:]]
 
 
+@cache
 def package_versions() -> dict[str, str | None]:
     """Look up the installed versions of the packages that can move a number."""
     versions: dict[str, str | None] = {}
@@ -142,6 +144,7 @@ def git_state(folder: Path) -> dict[str, Any] | None:
         return None
 
 
+@cache
 def cpu_model() -> str:
     """Name the processor."""
     try:

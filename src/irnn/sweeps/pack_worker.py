@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 FILES_EACH = 12
 """Descriptors that a run has open at most: its lock, log, metrics, and what its tracker's process reads."""
 
+_SWITCH_SECONDS = 0.0002
+"""That a thread keeps Python's one lock while others want it: the GPU idles while its driver waits."""
+
 Open = Callable[[Config, int], "Together"]
 """Makes a pack for runs like this one, of which there are so many."""
 
@@ -47,6 +50,7 @@ def work(
     follow_parent(alive)
     sys.argv[:] = ["irnn-train", *command]  # not how this process was really begun
     os.environ["CUDA_VISIBLE_DEVICES"] = _visible(gpu)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with log.open("a", encoding="utf-8", errors="backslashreplace") as errors:
         redirect(errors.fileno())
         faulthandler.enable(errors)

@@ -16,10 +16,13 @@ from irnn.tasks.base import Task, select
 if TYPE_CHECKING:
     from irnn.tasks.base import Drawn
 
+Batch = tuple[Tensor, Tensor]
+
 TRAIN, HELD_OUT, CALIBRATION = "train", "test", "calibration"
 """The random streams; what stands at a position of one never stands in another."""
 
-_BLOCK_ELEMENTS = 1 << 19  # input features made in one go: small enough for the cache
+_BLOCK_ELEMENTS = 1 << 19  # input features made in one go: small enough for the cache of a CPU
+_BLOCK_ELEMENTS_GPU = 1 << 21  # where each operation costs a launch
 _KEEP_BYTES = 1 << 28  # held in memory for reuse
 
 
@@ -47,9 +50,11 @@ class TaskData:
         self.seed, self.batch_size = seed, batch_size
         self.device, self.dtype = torch.device("cpu") if device.type == "mps" else device, dtype
         self._target = device
-        self._block = max(1, _BLOCK_ELEMENTS // (task.steps * task.input_size))  # sequences
+        elements = _BLOCK_ELEMENTS_GPU if self.device.type == "cuda" else _BLOCK_ELEMENTS
+        self._block = max(1, elements // (task.steps * task.input_size))  # sequences
         self._chunk_batches = max(1, self._block // batch_size)
-        self._chunk: tuple[int, list[tuple[Tensor, Tensor]]] | None = None
+        self._chunk: tuple[int, Batch] | None = None
+        self._each: tuple[int, list[Batch]] | None = None
         self._order: tuple[int, Tensor] | None = None
         fixed = task.data is Data.fixed
         self._train = self._kept(TRAIN, task.train_size) if fixed else None
@@ -75,15 +80,33 @@ class TaskData:
     def _draw(self, stream: str, positions: Tensor) -> Drawn:
         return self.task.draw(stream_key(self.seed, stream), positions)
 
-    def batch(self, n: int) -> tuple[Tensor, Tensor]:
+    def batch(self, n: int) -> Batch:
         """Give training batch n: inputs (T, B, F) and targets (B, ...)."""
         number, place = divmod(n, self._chunk_batches)
+        if self._each is None or self._each[0] != number:
+            self._each = (number, list(zip(*self._whole_chunk(number), strict=True)))
+        return self._each[1][place]
+
+    def pieces(self, first: int, count: int) -> list[Batch]:
+        """Give training batches first..first+count-1 in pieces: inputs (n, T, B, F), targets (n, B, ...)."""
+        pieces = []
+        while count > 0:
+            number, place = divmod(first, self._chunk_batches)
+            inputs, targets = self._whole_chunk(number)
+            end = place + count
+            pieces.append((inputs[place:end], targets[place:end]))
+            made = len(pieces[-1][0])
+            first, count = first + made, count - made
+        return pieces
+
+    def _whole_chunk(self, number: int) -> Batch:
+        """Give the batches of a chunk one after the other: inputs (n, T, B, F), targets (n, B, ...)."""
         if self._chunk is None or self._chunk[0] != number:
             with one_thread():
                 self._chunk = (number, self._make_chunk(number))
-        return self._chunk[1][place]
+        return self._chunk[1]
 
-    def _make_chunk(self, number: int) -> list[tuple[Tensor, Tensor]]:
+    def _make_chunk(self, number: int) -> Batch:
         """Make several batches at once."""
         count, size = self._chunk_batches, self.batch_size
         places = self._positions(number * count * size, count * size)
@@ -91,8 +114,7 @@ class TaskData:
             inputs, targets = self.task.batches(self._train, count, self.dtype, rows=places)
         else:
             inputs, targets = self.task.batches(self._draw(TRAIN, places), count, self.dtype)
-        inputs, targets = inputs.to(self._target), targets.to(self._target)
-        return list(zip(inputs.unbind(), targets.unbind(), strict=True))
+        return inputs.to(self._target), targets.to(self._target)
 
     def _positions(self, first: int, count: int) -> Tensor:
         """Say which sequences stand at places first..first+count-1 of the training stream: (count,)."""

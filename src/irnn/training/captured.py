@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from irnn.kernels.update import Update
+from irnn.tasks.data import Batch
 from irnn.training import stretch
 from irnn.training.optimizer import FlatOptimizer
-from irnn.training.step import Update, Updater
-from irnn.training.stretch import Batch
+from irnn.training.step import Updater
 
 GRAPHS = (8, 1)  # updates of each
 
@@ -40,14 +41,14 @@ class CapturedStretch:
         """See `Stretch`."""
         return stretch.slots_for(inputs)
 
-    def __call__(self, batches: Sequence[Batch], rates: Sequence[float]) -> list[Update]:
+    def __call__(self, pieces: Sequence[Batch], rates: Sequence[float]) -> list[Update]:
         """See `Stretch`."""
-        optimizer, count = self._updater.optimizer, len(batches)
+        optimizer, count = self._updater.optimizer, len(rates)
         if self._repeat is None:
-            self._make(*batches[0])
+            inputs, targets = pieces[0]
+            self._make(inputs[0], targets[0])
         assert self._repeat is not None
-        torch.stack([inputs for inputs, _ in batches], out=self._inputs[:count])
-        torch.stack([targets for _, targets in batches], out=self._targets[:count])
+        stretch.bring(pieces, self._inputs, self._targets)
         self._rates[:count] = torch.tensor(rates, dtype=self._rates.dtype)
         self._position.zero_()
         self._count.fill_(optimizer.count)

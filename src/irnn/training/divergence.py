@@ -18,9 +18,9 @@ import math
 import sys
 from dataclasses import asdict, dataclass
 
+from irnn.kernels.update import Update
 from irnn.spec.config import Divergence
 from irnn.tasks.metric import Metric
-from irnn.training.step import Update
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from irnn.kernels.cuda.layout import Numbers
-from irnn.kernels.cuda.pack import Machine, Outcome, Pack, evaluate, numbers
+from irnn.kernels.cuda.pack import Machine, Pack, evaluate, numbers
 from irnn.kernels.cuda.plan import Plan
+from irnn.kernels.update import Update
+from irnn.tasks.data import Batch
 from irnn.training import stretch
-from irnn.training.step import Update, Updater
-from irnn.training.stretch import Batch
+from irnn.training.step import Updater
 
 GRAPHS = (64, 8, 1)  # updates of each
 
@@ -35,20 +36,20 @@ class FusedStretch:
         """See `Stretch`."""
         return stretch.slots_for(inputs)
 
-    def __call__(self, batches: Sequence[Batch], rates: Sequence[float]) -> list[Update]:
+    def __call__(self, pieces: Sequence[Batch], rates: Sequence[float]) -> list[Update]:
         """See `Stretch`."""
-        optimizer, count = self._updater.optimizer, len(batches)
-        pack = self._pack or self._make(batches[0][0])
-        bring(pack, 0, batches, rates)
+        optimizer, count = self._updater.optimizer, len(rates)
+        pack = self._pack or self._make(pieces[0][0][0])
+        bring(pack, 0, pieces, rates)
         pack.begin([optimizer.count])
         self._repeat(count)
-        return self._made([outcome for (outcome,) in pack.outcomes(count) if outcome is not None])
+        return self._take_in(pack.outcomes(0, count))
 
-    def _made(self, outcomes: Sequence[Outcome]) -> list[Update]:
-        """Take in what a stretch did."""
-        self._updater.optimizer.count += sum(outcome.applied for outcome in outcomes)
+    def _take_in(self, made: list[Update]) -> list[Update]:
+        """Count what a stretch did, and give it."""
+        self._updater.optimizer.count += len(made) - (not made[-1].applied)
         self._updater.flat.publish()
-        return [Update(one.loss, one.grad_norm, one.clipped, one.applied) for one in outcomes]
+        return made
 
     def squares(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """See `Stretch`."""
@@ -74,12 +75,10 @@ class FusedStretch:
         return pack
 
 
-def bring(pack: Pack, run: int, batches: Sequence[Batch], rates: Sequence[float]) -> None:
+def bring(pack: Pack, run: int, pieces: Sequence[Batch], rates: Sequence[float]) -> None:
     """Put the batches and learning rates of a stretch into the first slots of a run."""
-    count = len(batches)
-    torch.stack([inputs for inputs, _ in batches], out=pack.inputs[:count, run])
-    torch.stack([targets for _, targets in batches], out=pack.targets[:count, run])
-    pack.rates[:count, run] = torch.tensor(rates, dtype=torch.float32)
+    stretch.bring(pieces, pack.inputs[:, run], pack.targets[:, run])
+    pack.rates[: len(rates), run] = torch.tensor(rates, dtype=torch.float32)
 
 
 def described(updater: Updater) -> tuple[Numbers, Sequence[Tensor | None]]:

@@ -7,6 +7,7 @@ its files, its seat is halted and costs nothing.
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -16,14 +17,18 @@ from torch import Tensor
 
 from irnn.kernels.cuda.pack import Machine, Pack
 from irnn.kernels.cuda.plan import Plan
+from irnn.kernels.update import Update
+from irnn.tasks.data import Batch
 from irnn.training import stretch
 from irnn.training.fused import FusedStretch, bring, described
-from irnn.training.step import Update, Updater
-from irnn.training.stretch import Batch
+from irnn.training.step import Updater
 
 GRAPHS = (64, 16, 4, 1)  # updates of each
-_ASK_SECONDS = 0.01  # between looks at who has learned all; each costs a wait for the GPU
-_LEAST, _MOST = 8, 64  # updates between such looks
+_ASK_SECONDS = 0.005  # of updates, after which is asked who has learned all
+_STRETCH_SECONDS = (
+    1.0  # after which a run looks at signals; what it waits for others is not counted
+)
+_LEAST, _MOST = 8, 64  # such updates
 _LOOK_SECONDS = (
     0.1  # between looks of a driver that has nothing to do, at signals and at who is left
 )
@@ -43,8 +48,18 @@ class _Request:
     count: int
     updates: int
     done: threading.Event = field(default_factory=threading.Event)
+    since: int = 0  # updates of the pack that were launched before it stood in its seat
     made: int = 0
     error: BaseException | None = None
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A question to the GPU: where the runs stand once so many updates are made."""
+
+    launched: int
+    at: float  # by the clock
+    wait: Callable[[], list[list[int]]]
 
 
 class Driver:
@@ -68,6 +83,7 @@ class Driver:
         self._arrived: list[_Request] = []
         self._error: BaseException | None = None
         self._seconds_each = _ASK_SECONDS
+        self._looked_at, self._looked_after = perf_counter(), 0
 
     def learn(self, run: int, count: int, updates: int) -> int:
         """Make the updates that are in the first slots of a run; wait, and say how many were made.
@@ -99,6 +115,11 @@ class Driver:
             raise PackError(f"{type(request.error).__name__}: {request.error}") from request.error
         return request.made
 
+    def slots(self) -> int:
+        """Say how many updates a run may ask for, so that it answers a signal in good time."""
+        in_time = int(_STRETCH_SECONDS / max(self._seconds_each, 1e-9))
+        return max(min(_LEAST, self.pack.slots), min(self.pack.slots, in_time))
+
     def drive(self, ended: Callable[[], bool]) -> None:
         """Launch updates until `ended` says that no run will come again; in the thread that has signals."""
         learning: dict[int, _Request] = {}
@@ -114,24 +135,35 @@ class Driver:
             raise
 
     def _drive(self, ended: Callable[[], bool], learning: dict[int, _Request]) -> None:
-        updates, standing = 0, self.pack.standings(0)
-        while True:
-            arrived = self._wait(ended, bool(learning))
-            if arrived is None:
-                return
+        """Launch some updates, and while they are made, look at what those before them did."""
+        launched, asked = 0, deque[_Asked]()
+        while (arrived := self._wait(ended, bool(learning))) is not None:
             for request in arrived:
-                learning[request.run] = request
-                standing[request.run] = [request.count, 0, 0, request.updates]
+                learning[request.run], request.since = request, launched
             if arrived:
-                self.pack.stand(standing)
-            begun, some = perf_counter(), self._at_once([standing[run] for run in learning])
-            self._repeat(some)
-            updates += some
-            standing = self.pack.standings(updates)
-            self._seconds_each = (perf_counter() - begun) / some
-            for run in [run for run in learning if standing[run][1]]:
-                request = learning.pop(run)
-                request.made = standing[run][2]
+                self.pack.stand({each.run: (each.count, 0, 0, each.updates) for each in arrived})
+            if some := self._at_once([x.since + x.updates - launched for x in learning.values()]):
+                self._repeat(some)
+                launched += some
+                asked.append(_Asked(launched, perf_counter(), self.pack.ask(launched)))
+            if not (some or asked):
+                raise PackError("the kernels did not make all updates that they were told to")
+            if not some or len(asked) > 1:
+                self._look(learning, asked.popleft())
+            if not learning:
+                asked.clear()
+
+    def _look(self, learning: dict[int, _Request], asked: "_Asked") -> None:
+        """Wait for an answer, and wake the runs that have learned all."""
+        standing, now = asked.wait(), perf_counter()
+        begun = max(self._looked_at, asked.at)
+        self._seconds_each = (now - begun) / max(asked.launched - self._looked_after, 1)
+        self._looked_at, self._looked_after = now, asked.launched
+        for request in list(learning.values()):
+            _, halted, slot, _ = standing[request.run]
+            if halted and asked.launched > request.since:
+                request.made = slot
+                del learning[request.run]
                 request.done.set()
 
     def _wait(self, ended: Callable[[], bool], learning: bool) -> list[_Request] | None:
@@ -144,11 +176,14 @@ class Driver:
             arrived, self._arrived = self._arrived, []
         return arrived
 
-    def _at_once(self, standing: Sequence[Sequence[int]]) -> int:
-        """Say how many updates are launched before anybody is asked: until about the first ends."""
-        left = [end - slot for _, _, slot, end in standing]
+    def _at_once(self, left: Sequence[int]) -> int:
+        """Say how many updates are launched before anybody is asked: until about the first ends.
+
+        Args:
+            left: updates of each run that are not launched yet; none where all are.
+        """
         most = max(_LEAST, min(_MOST, int(_ASK_SECONDS / max(self._seconds_each, 1e-9))))
-        return min(max(min(left), _LEAST), most, max(left))
+        return max(0, min(max(min(left), _LEAST), most, max(left)))
 
 
 class PackedStretch(FusedStretch):
@@ -156,8 +191,8 @@ class PackedStretch(FusedStretch):
 
     Args:
         updater: of a network that `Updater.cuda_plan` has a plan for.
-        machine: runs the kernels of `plan`, for held-out sets.
-        plan: of a run alone.
+        machine: runs the kernels of `plan`.
+        plan: of the pack.
         driver: of the pack, whose shape is this run's.
         run: the seat.
     """
@@ -170,9 +205,9 @@ class PackedStretch(FusedStretch):
 
     def slots_for(self, inputs: Tensor) -> int:
         """See `Stretch`."""
-        return self._driver.pack.slots
+        return self._driver.slots()
 
-    def __call__(self, batches: Sequence[Batch], rates: Sequence[float]) -> list[Update]:
+    def __call__(self, pieces: Sequence[Batch], rates: Sequence[float]) -> list[Update]:
         """See `Stretch`."""
         pack, run, updater = self._driver.pack, self._run, self._updater
         own, state = described(updater)
@@ -180,17 +215,17 @@ class PackedStretch(FusedStretch):
             pack.set_number(run, own)
             pack.scales[run] = updater.optimizer.scale
             self._is_new = False
-        bring(pack, run, batches, rates)
+        bring(pack, run, pieces, rates)
         kept = [(pack.parameters[run], updater.flat.vector)]
         kept += [
             (seat[run], x) for seat, x in zip(pack.state, state, strict=False) if x is not None
         ]
         for there, here in kept:
             there.copy_(here)
-        made = self._driver.learn(run, updater.optimizer.count, len(batches))
+        made = self._driver.learn(run, updater.optimizer.count, len(rates))
         for there, here in kept:
             here.copy_(there)
-        return self._made(pack.outcomes_of(run, made))
+        return self._take_in(pack.outcomes(run, made))
 
 
 def slots_of(inputs: Tensor) -> int:

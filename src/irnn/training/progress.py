@@ -1,15 +1,16 @@
 """Everything about a run in progress that is not a tensor; saved with every checkpoint."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
 import msgspec
 
+from irnn.kernels.update import Update
 from irnn.runs.schemas import Count, Seconds
 from irnn.tasks.metric import Metric
 from irnn.training.divergence import Reference
-from irnn.training.step import Update
 
 _ADDED = {"metrics_digest"}  # which older checkpoints lack
 _LEAST = 1e-30  # stands for a loss of 0, which has no logarithm
@@ -28,14 +29,20 @@ class Interval:
     clipped: Count = 0
     seconds: Seconds = 0.0
 
-    def add(self, update: Update, seconds: float) -> None:
-        """Count one update."""
-        self.updates += 1
-        self.loss += update.loss
-        self.log_loss += math.log(max(update.loss, _LEAST)) if update.applied else math.inf
-        self.grad_norm += update.grad_norm
-        self.largest_grad_norm = max(self.largest_grad_norm, update.grad_norm)
-        self.clipped += update.clipped
+    def add(self, made: Sequence[Update], seconds: float) -> None:
+        """Count updates, which took so long together."""
+        self.updates += len(made)
+        for (
+            loss,
+            grad_norm,
+            clipped,
+            applied,
+        ) in made:  # one by one: no sum depends on how many come at once
+            self.loss += loss
+            self.log_loss += math.log(max(loss, _LEAST)) if applied else math.inf
+            self.grad_norm += grad_norm
+            self.largest_grad_norm = max(self.largest_grad_norm, grad_norm)
+            self.clipped += clipped
         self.seconds += seconds
 
     def typical_loss(self) -> float | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from irnn import kernels
 from irnn.kernels.threads import one_thread
+from irnn.kernels.update import Update
 from irnn.models import heads
 from irnn.models.layer import KernelLayer
 from irnn.models.network import Network
@@ -30,16 +30,7 @@ if TYPE_CHECKING:
     from irnn.kernels.cuda.plan import Plan
     from irnn.kernels.descent import Descent
     from irnn.kernels.loss import Loss
-
-
-@dataclass(frozen=True)
-class Update:
-    """What one update did: the batch's loss, the gradient's norm before clipping, and what became of it."""
-
-    loss: float
-    grad_norm: float
-    clipped: bool
-    applied: bool
+    from irnn.tasks.data import Batch
 
 
 class Updater:
@@ -118,23 +109,28 @@ class Updater:
             return self._apply(loss)
 
     def slots_for(self, inputs: Tensor) -> int:
-        """Say from how many batches like this `several` learns at once: one, where each is made alone."""
+        """Say how many batches like this `several` may learn from: one, where each update is made alone."""
         return 1 if self._stretch is None else self._stretch.slots_for(inputs)
 
-    def several(self, batches: Sequence[stretch.Batch], factors: Sequence[float]) -> list[Update]:
+    def one(self, batch: Batch, factor: float) -> Update:
+        """Learn from one batch, at so much of the configured learning rate."""
+        self.optimizer.set_lr(factor)
+        return self(*batch)
+
+    def several(self, pieces: Sequence[Batch], factors: Sequence[float]) -> list[Update]:
         """Learn from batches in order, until an update is not applied, which is the last that is given.
 
         Args:
-            batches: as of `__call__`, all of one shape, at most `slots_for`.
-            factors: on the configured learning rate, one for each.
+            pieces: batches one after the other, as `TaskData.pieces` gives them; at most `slots_for`.
+            factors: on the configured learning rate, one for each batch.
         """
         if self._stretch is not None and not has_hooks(*self._hooked):
             self._check_places()
-            return self._stretch(batches, [self.optimizer.lr(factor) for factor in factors])
+            return self._stretch(pieces, [self.optimizer.lr(factor) for factor in factors])
         made: list[Update] = []
+        batches = (batch for piece in pieces for batch in zip(*piece, strict=True))
         for batch, factor in zip(batches, factors, strict=True):
-            self.optimizer.set_lr(factor)
-            made.append(self(*batch))
+            made.append(self.one(batch, factor))
             if not made[-1].applied:
                 break
         return made

@@ -8,6 +8,7 @@ recorded, where a divergence is seen, what a checkpoint holds) is as if every up
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -15,10 +16,13 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from irnn.training.step import Update, Updater
+from irnn.models.network import DTYPES
+from irnn.spec.config import Config
+from irnn.tasks.data import Batch
 
-Batch = tuple[Tensor, Tensor]
+if TYPE_CHECKING:
+    from irnn.kernels.update import Update
+    from irnn.training.step import Updater
 
 ANSWERS_WITHIN = 0.2
 """Seconds that a stretch may take: only afterwards a signal or a budget of seconds is looked at."""
@@ -43,8 +47,13 @@ class Stretch(Protocol):
         The sum () is in float64 and on their device; nothing waits for it. None where nothing is faster.
         """
 
-    def __call__(self, batches: Sequence[Batch], rates: Sequence[float]) -> list[Update]:
-        """Learn from up to `slots_for` batches, until an update is not applied, which is the last given."""
+    def __call__(self, pieces: Sequence[Batch], rates: Sequence[float]) -> list[Update]:
+        """Learn from up to `slots_for` batches, until an update is not applied, which is the last given.
+
+        Args:
+            pieces: inputs (n, T, B, F) and targets (n, B, ...) of n batches, any number of them.
+            rates: of learning, one for each batch.
+        """
 
     def slots_for(self, inputs: Tensor) -> int:
         """Say for how many batches with inputs like these there is room."""
@@ -52,22 +61,34 @@ class Stretch(Protocol):
 
 @dataclass
 class Pace:
-    """How many updates are made in one go; only when the outside is looked at depends on it, no number."""
+    """How many updates are made in one go; only when the outside is looked at depends on it, no number.
 
+    Args:
+        within: seconds that they may take.
+        seconds_each: that an update took.
+    """
+
+    within: float = ANSWERS_WITHIN
     seconds_each: float | None = None
 
     def length(self, due: int, seconds_left: float | None) -> int:
         """Give a number of updates, at least 1 and at most `due`, that is done in good time."""
+        within = self.within if seconds_left is None else max(0.0, min(self.within, seconds_left))
+        if math.isinf(within):
+            return max(1, due)
         if self.seconds_each is None:
             return max(1, min(due, _FIRST))
-        within = (
-            ANSWERS_WITHIN if seconds_left is None else max(0.0, min(ANSWERS_WITHIN, seconds_left))
-        )
         return max(1, min(due, int(within / max(self.seconds_each, 1e-9))))
 
     def note(self, updates: int, seconds: float) -> None:
         """Take in what a stretch took."""
         self.seconds_each = seconds / updates
+
+
+def batch_like(config: Config) -> Tensor:
+    """Give inputs of a batch's shape (T, B, F) and dtype, without memory."""
+    shape = (config.task.steps, config.batch_size, config.task.input_size)
+    return torch.empty(shape, dtype=DTYPES[config.runtime.dtype], device="meta")
 
 
 def slots_for(inputs: Tensor) -> int:
@@ -100,6 +121,15 @@ def of(updater: Updater) -> Stretch | None:
     from irnn.training.fused import FusedStretch
 
     return FusedStretch(updater, gpu.machine(plan, device), plan)
+
+
+def bring(pieces: Sequence[Batch], inputs: Tensor, targets: Tensor) -> None:
+    """Copy pieces into the first slots of inputs (slots, T, B, F) and targets (slots, B, ...)."""
+    place = 0
+    for piece in pieces:
+        end = place + len(piece[0])
+        inputs[place:end], targets[place:end] = piece
+        place = end
 
 
 def repeated(

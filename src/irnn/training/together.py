@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
 
 from irnn.kernels.cuda.pack import Machine, Pack
 from irnn.kernels.cuda.plan import Plan, choose
@@ -51,13 +50,13 @@ class Together:
         self, first: Config, seats: int, device: torch.device, machine_of: MachineOf
     ) -> None:
         self._alone = plan_of(first)
-        packed = choose(
+        self._plan = choose(
             self._alone.H, self._alone.F, tanh=self._alone.tanh, bias=self._alone.bias, packed=True
         )
-        self._machine, self._device = machine_of(self._alone), device
-        inputs = _batch_like(first)
+        self._machine, self._device = machine_of(self._plan), device
+        inputs = stretch.batch_like(first)
         pack = Pack(
-            packed, machine_of(packed), runs=seats, steps=inputs.shape[0], batch=inputs.shape[1],
+            self._plan, self._machine, runs=seats, steps=inputs.shape[0], batch=inputs.shape[1],
             slots=slots_of(inputs), device=device,
         )  # fmt: skip
         self.seats = seats
@@ -120,7 +119,7 @@ class Together:
         """Seat a run; one that turns out to be of another shape is trained beside the others."""
         if updater.cuda_plan() != self._alone:
             return stretch.of(updater)
-        return PackedStretch(updater, self._machine, self._alone, self.driver, run)
+        return PackedStretch(updater, self._machine, self._plan, self.driver, run)
 
     @contextmanager
     def _stream(self) -> Iterator[None]:
@@ -128,7 +127,8 @@ class Together:
         if self._device.type != "cuda":
             yield
             return
-        with torch.cuda.stream(torch.cuda.Stream()):  # type: ignore[no-untyped-call]
+        # What a thread does is short; behind a pack's update it would wait for half a millisecond each time.
+        with torch.cuda.stream(torch.cuda.Stream(priority=-1)):  # type: ignore[no-untyped-call]
             yield
 
 
@@ -145,11 +145,6 @@ def plan_of(config: Config) -> Plan:
     return found
 
 
-def _batch_like(config: Config) -> Tensor:
-    """Give inputs of a batch's shape (T, B, F), without memory."""
-    return torch.empty(config.task.steps, config.batch_size, config.task.input_size, device="meta")
-
-
 def seats_on(config: Config, device: torch.device) -> int:
     """Say how many runs like this a GPU should train at once: enough to fill it, that fit into its memory."""
     free, _ = torch.cuda.mem_get_info(device)
@@ -159,7 +154,7 @@ def seats_on(config: Config, device: torch.device) -> int:
 
 def seat_bytes(config: Config) -> int:
     """Estimate the bytes of a run in a pack on its GPU: its own, and those of its seat."""
-    inputs = _batch_like(config)
+    inputs = stretch.batch_like(config)
     T, B, F = inputs.shape
     padded = config.model.hidden_size + F + 8
     states = 2 * T * B * padded * 4

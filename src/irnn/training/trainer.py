@@ -1,11 +1,10 @@
 """A run in memory: network, data, optimizer, guard and progress, and how they are saved and restored."""
 
-import copy
+import math
 from time import perf_counter
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from irnn.models.network import DTYPES, Network, build
 from irnn.runs import checkpoint
@@ -30,9 +29,9 @@ from irnn.training.divergence import (
 from irnn.training.evaluate import Scores, held_out_scores, recurrence_of
 from irnn.training.progress import Interval, Progress
 from irnn.training.rates import schedule_factor
-from irnn.training.saving import Saver
+from irnn.training.saving import Saver, copied
 from irnn.training.step import Updater
-from irnn.training.stretch import Pace
+from irnn.training.stretch import ANSWERS_WITHIN, Pace, batch_like
 
 
 class Trainer:
@@ -61,9 +60,10 @@ class Trainer:
             device=device,
             dtype=DTYPES[config.runtime.dtype],
         )
+        self._batch_like = batch_like(config)
         self._metrics = MetricsFile(directory.metrics, directory.confirm)
         self.notes: list[str] = []  # what is to be said about where the run begins
-        self._clock, self._pace = perf_counter(), Pace()
+        self._clock, self._pace = perf_counter(), Pace(math.inf if company else ANSWERS_WITHIN)
         self._begin(restarts=0)
         self._good: dict[str, Any] = self._weights()
 
@@ -79,9 +79,10 @@ class Trainer:
         self.updater = Updater(self.model, config.optim, config.clip, integrators, in_stretches)
 
     def _weights(self) -> dict[str, Any]:
-        return copy.deepcopy(
+        weights: dict[str, Any] = copied(
             {"model": self.model.state_dict(), "optimizer": self.updater.optimizer.state_dict()}
         )
+        return weights
 
     def _set_weights(self, weights: dict[str, Any]) -> None:
         self.model.load_state_dict(weights["model"])
@@ -91,23 +92,21 @@ class Trainer:
     def update(self) -> str | None:
         """Make the next update, on a GPU several; say why the last shows divergence, or None."""
         begun, first = perf_counter(), self.progress.step
-        batches = [self.data.batch(first)]
-        for step in range(first + 1, first + self._updates_at_once(batches[0][0])):
-            batches.append(self.data.batch(step))
-        factors = [self.lr_factor(first + n) for n in range(len(batches))]
-        outcomes = self.updater.several(batches, factors)
+        slots = self.updater.slots_for(self._batch_like)
+        if slots == 1:  # as on the CPU
+            made = [self.updater.one(self.data.batch(first), self.lr_factor())]
+        else:
+            count = self._updates_at_once(slots)
+            factors = [self.lr_factor(step) for step in range(first, first + count)]
+            made = self.updater.several(self.data.pieces(first, count), factors)
         seconds = perf_counter() - begun
-        for outcome in outcomes:
-            self.progress.step += 1
-            self.progress.interval.add(outcome, seconds / len(outcomes))
-        self._pace.note(len(outcomes), seconds)
-        return judge_update(outcomes[-1])
+        self.progress.step += len(made)
+        self.progress.interval.add(made, seconds)
+        self._pace.note(len(made), seconds)
+        return judge_update(made[-1])
 
-    def _updates_at_once(self, inputs: Tensor) -> int:
-        """Say how many updates are made before anything else is looked at; one by one on the CPU."""
-        slots = self.updater.slots_for(inputs)
-        if slots == 1:
-            return 1
+    def _updates_at_once(self, slots: int) -> int:
+        """Say how many updates are made before anything else is looked at."""
         step, config = self.progress.step, self.config
         due = min(each - step % each for each in (config.evaluate.every, config.checkpoint.every))
         if self.total_updates is not None:

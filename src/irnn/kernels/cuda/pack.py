@@ -5,9 +5,8 @@ same bits alone and in a pack.
 """
 
 import ctypes
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import numpy
 import torch
@@ -15,7 +14,10 @@ from torch import Tensor
 
 from irnn.kernels.cuda.layout import Call, Numbers, Record, Sizes, Standing
 from irnn.kernels.cuda.plan import Plan, chunks_of
+from irnn.kernels.update import Update
 
+_RECORD = numpy.dtype([("norm", "f8"), ("loss", "f4"), ("outcome", "i4")])  # `layout.Record`
+_APPLIED, _CLIPPED = 2, 4  # of its outcome; 0 is for an update that was not made
 RULES = ("sgd", "adam", "rmsprop")  # in the order of `Rule` of source/call.cuh
 _ENOUGH_BLOCKS = (
     128  # of `sum_products` that fill a GPU: from then on one adds up all chunks of a group
@@ -31,16 +33,6 @@ class Machine(Protocol):
         self, name: str, grid: tuple[int, int, int], threads: int, room: int, call: Call
     ) -> None:
         """Start a kernel with `room` floats of shared memory a block."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one update of one run did; see `irnn.training.step.Update`."""
-
-    loss: float
-    grad_norm: float
-    clipped: bool
-    applied: bool
 
 
 def numbers(
@@ -90,7 +82,7 @@ class Pack:
         self.plan, self.machine, self.runs, self.slots = plan, machine, runs, slots
         sizes = machine.sizes
         self.count = sizes.parameters
-        self.groups, self.walks = -(-batch // plan.group), -(-batch // plan.rows)
+        self.groups, self.walks = -(-batch // plan.group), -(-batch // plan.rows_of_block)
         self.chunks = chunks_of(steps)
         self.blocks = -(-sizes.parameters // sizes.workers)
         width = -(-sizes.parameters // 4) * 4
@@ -168,16 +160,32 @@ class Pack:
         """
         self.position.zero_()
         self.records.zero_()
-        self.stand([(count, halted, 0, self.slots) for count in counts])
+        self.stand({run: (count, halted, 0, self.slots) for run, count in enumerate(counts)})
 
-    def stand(self, each: Sequence[Sequence[int]]) -> None:
-        """Say where every run stands, as `Standing`; between updates."""
-        self.standing.copy_(torch.tensor([list(map(tuple, each))] * 2))
+    def stand(self, each: Mapping[int, Sequence[int]]) -> None:
+        """Say where some runs stand, as `Standing`, between updates; nothing waits for it."""
+        told = torch.tensor([(run, *standing) for run, standing in each.items()])
+        told = told.to(self.standing.device, non_blocking=True)
+        self.standing[:, told[:, 0]] = told[:, 1:]
 
-    def standings(self, updates: int) -> list[list[int]]:
-        """Wait, and give where every run stands after so many updates since `begin`, as `Standing`."""
-        found: list[list[int]] = self.standing[updates % 2].tolist()
-        return found
+    def ask(self, updates: int) -> Callable[[], list[list[int]]]:
+        """Ask where every run stands after so many updates since `begin`.
+
+        Returns:
+            What waits for those updates, and gives the `Standing` of each run.
+        """
+        told, known = self.standing[updates % 2].to("cpu", non_blocking=True), None
+        if self.standing.is_cuda:
+            known = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            known.record()
+
+        def wait() -> list[list[int]]:
+            if known is not None:
+                known.synchronize()
+            found: list[list[int]] = told.tolist()
+            return found
+
+        return wait
 
     def update(self) -> None:
         """Launch the next update; nothing waits for it."""
@@ -190,25 +198,15 @@ class Pack:
         machine.launch("gather", (self.blocks, self.runs, 1), *work, call)
         machine.launch("descend", (self.blocks, self.runs, 1), *work, call)
 
-    def outcomes(self, updates: int) -> list[list[Outcome | None]]:
-        """Wait, and give for each update of the stretch and each run what it did.
+    def outcomes(self, run: int, updates: int) -> list[Update]:
+        """Wait, and give what the updates in the first slots of one run did.
 
-        None is for updates after one that was not applied: a run stops there, and nothing changes it.
+        There is none after one that was not applied: a run stops there, and nothing changes it.
         """
-        return [[*map(_outcome, each)] for each in self._recorded(self.records[:updates])]
-
-    def outcomes_of(self, run: int, updates: int) -> list[Outcome]:
-        """Wait, and give what the first updates of one run's stretch did, all of which were made."""
-        outcomes = map(_outcome, self._recorded(self.records[:updates, run]))
-        return [outcome for outcome in outcomes if outcome is not None]
-
-    @staticmethod
-    def _recorded(records: Tensor) -> list[Any]:
-        """Read records (..., bytes) as nested lists of `Record`'s fields."""
-        kind = numpy.dtype([("norm", "f8"), ("loss", "f4"), ("outcome", "i4")])
-        assert kind.itemsize == ctypes.sizeof(Record)
-        read: list[Any] = records.cpu().contiguous().numpy().view(kind)[..., 0].tolist()
-        return read
+        read = self.records[:updates, run].cpu().contiguous().numpy().view(_RECORD)[:, 0]
+        read = read[: numpy.count_nonzero(read["outcome"])]
+        flags = [(read["outcome"] & flag != 0).tolist() for flag in (_CLIPPED, _APPLIED)]
+        return [*map(Update, read["loss"].tolist(), read["norm"].tolist(), *flags)]
 
     def evaluate(self, inputs: Tensor, targets: Tensor, errors: Tensor) -> None:
         """Write answer minus target of every row of inputs (N, T, B, F), targets (N, B), to errors (N, B).
@@ -232,7 +230,7 @@ def evaluate(
     call.runs, call.parameters_run = len(parameters), parameters.stride(0)
     point_at_batch(call, inputs[None], targets[None])
     call.parameters, call.errors = parameters.data_ptr(), errors.data_ptr()
-    grid = (-(-inputs.shape[2] // plan.rows), call.runs, 1)
+    grid = (-(-inputs.shape[2] // plan.rows_of_block), call.runs, 1)
     machine.launch("evaluate", grid, machine.sizes.threads, machine.sizes.room_forward, call)
 
 
@@ -242,8 +240,3 @@ def point_at_batch(call: Call, inputs: Tensor, targets: Tensor) -> None:
     call.input_slot, call.input_run, call.input_time = inputs.stride()[:3]
     call.input_batch, call.input_feature = inputs.stride()[3:]
     call.target_slot, call.target_run = targets.stride()[:2]
-
-
-def _outcome(record: tuple[float, float, int]) -> Outcome | None:
-    norm, loss, outcome = record
-    return Outcome(loss, norm, bool(outcome & 4), bool(outcome & 2)) if outcome else None

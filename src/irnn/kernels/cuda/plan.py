@@ -25,7 +25,8 @@ class Plan:
         share: lanes that share the products of a group of units.
         units: units of such a group.
         group: sequences whose gradient is summed together.
-        rows: sequences that a block walks together.
+        rows: sequences that a team of lanes walks together; a team holds all weights of the recurrence.
+        teams: teams of a block.
         staged: whether weights reach registers through shared memory.
         blocks: blocks of the walk that a multiprocessor must hold at once; limits registers.
     """
@@ -38,6 +39,7 @@ class Plan:
     units: int = 8
     group: int = 2
     rows: int = 1
+    teams: int = 1
     staged: bool = True
     blocks: int = 1
 
@@ -46,6 +48,11 @@ class Plan:
         return [
             f"-DIRNN_{each.name.upper()}={int(getattr(self, each.name))}" for each in fields(self)
         ]
+
+    @property
+    def rows_of_block(self) -> int:
+        """Sequences that a block walks together."""
+        return self.rows * self.teams
 
     @property
     def terms(self) -> int:

@@ -11,11 +11,13 @@ constexpr int SHIFT = bits(S / M);  // lanes that end with the same unit: 2^SHIF
 static_assert(M << SHIFT == S && 32 % S == 0, "units of a group and lanes that share are powers of two");
 
 struct Lane {
-    int thread, lane, group, unit;
+    int thread, team, lane, group, unit;
     bool owner;  // of `unit`, which may be beyond the last
     __device__ Lane()
-        : thread(threadIdx.x), lane(thread % S), group(thread / S), unit(M * group + (lane >> SHIFT)),
+        : thread(threadIdx.x), team(thread / TEAM < TEAMS ? thread / TEAM : TEAMS - 1), lane(thread % S),
+          group((thread - team * TEAM) / S), unit(M * group + (lane >> SHIFT)),
           owner(unit < H && lane % (1 << SHIFT) == 0) {}
+    __device__ int row(int r) const { return team * R + r; }  // of the block
     __device__ int unit_of(int u) const { return M * group + (u ^ (lane >> SHIFT)); }
 };
 
@@ -109,6 +111,10 @@ __device__ __forceinline__ void stage(const float *parameters, float *staged) {
     for (int e = threadIdx.x; e < H; e += blockDim.x)
         staged[e * STAGE + H + F] = BIAS ? parameters[B_IH + e] + parameters[B_HH + e] : 0.f;
     commit_copies();
+}
+
+__device__ __forceinline__ void await_stage() {
+    if (!STAGED) return;
     await_copies<0>();
     __syncthreads();
 }

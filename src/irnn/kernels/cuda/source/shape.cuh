@@ -7,7 +7,8 @@ constexpr bool TANH = IRNN_TANH;  // else ReLU
 constexpr int S = IRNN_SHARE;     // lanes that share the products of a group of units; decides the order of sums
 constexpr int M = IRNN_UNITS;     // units of such a group
 constexpr int G = IRNN_GROUP;     // sequences whose gradient is summed together; decides the order of sums
-constexpr int R = IRNN_ROWS;      // sequences that a block walks together
+constexpr int R = IRNN_ROWS;      // sequences that a team of lanes walks together
+constexpr int TEAMS = IRNN_TEAMS; // of a block, each with all units and with sequences of its own
 constexpr bool STAGED = IRNN_STAGED;  // weights reach registers through shared memory
 
 __host__ __device__ constexpr int up(int value, int unit) { return (value + unit - 1) / unit * unit; }
@@ -19,7 +20,9 @@ constexpr int HP = up(H, 8);            // of a row of deltas
 constexpr int FORTH = up(K, S) / S;     // terms of a lane, forward
 constexpr int BACK = up(H, S) / S;      // and back
 constexpr int GROUPS = up(H, M) / M;
-constexpr int THREADS = up(GROUPS * S, 32);
+constexpr int TEAM = GROUPS * S;        // lanes of a team; warps may hold lanes of two
+constexpr int THREADS = up(TEAMS * TEAM, 32);
+constexpr int ROWS = TEAMS * R;         // sequences of a block
 constexpr int TILE = 8;                 // rows and columns of the weight gradient that a thread of `sum_products` adds up
 
 // Floats from one lane's terms to the next's: whole 16-byte words, an odd number of them, so that

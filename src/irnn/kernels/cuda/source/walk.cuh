@@ -1,4 +1,4 @@
-// R sequences of one run from the first step to the last, the read-out, and back.
+// ROWS sequences of one run from the first step to the last, the read-out, and back.
 #pragma once
 #include "call.cuh"
 #include "product.cuh"
@@ -6,29 +6,29 @@
 struct Place {  // which sequences of which run a block has
     Index run, first;
     int rows;
-    __device__ explicit Place(const Call &call) : run(blockIdx.y), first((Index)blockIdx.x * R) {
+    __device__ explicit Place(const Call &call) : run(blockIdx.y), first((Index)blockIdx.x * ROWS) {
         const Index left = call.batch - first;
-        rows = left < R ? (int)left : R;
+        rows = left < ROWS ? (int)left : ROWS;
     }
 };
 
 // What is read from device memory is fetched AHEAD steps before it is used, into rings of twice as many slots.
 constexpr int AHEAD_OF_USE = 8, SLOTS = 2 * AHEAD_OF_USE;
-constexpr int CARRIED = up(R * (F + 1), THREADS) / THREADS;    // of a row's inputs and 1, by a thread
-constexpr int COPIED = up(R * KP / 4, THREADS) / THREADS;      // words of the rows' history, by a thread
-constexpr int INPUT_RING = up(SLOTS * R * F, 4), HISTORY_RING = SLOTS * R * KP;
-constexpr int SLOPES = up(R, 4);
+constexpr int CARRIED = up(ROWS * F, THREADS) / THREADS;          // of the rows' inputs, by a thread
+constexpr int COPIED = up(ROWS * KP / 4, THREADS) / THREADS;      // words of the rows' history, by a thread
+constexpr int INPUT_RING = up(SLOTS * ROWS * F, 4), HISTORY_RING = SLOTS * ROWS * KP;
+constexpr int SLOPES = up(ROWS, 4);
 
 struct Room {  // shared memory
     float *vectors, *slopes, *staged, *ring;
     __device__ explicit Room(float *all)
-        : vectors(all), slopes(all + 2 * R * VECTOR), staged(slopes + SLOPES), ring(staged + STAGED * up(H * STAGE, 4)) {}
-    __device__ float *vector(int which, int row) const { return vectors + (which * R + row) * VECTOR; }
+        : vectors(all), slopes(all + 2 * ROWS * VECTOR), staged(slopes + SLOPES), ring(staged + STAGED * up(H * STAGE, 4)) {}
+    __device__ float *vector(int which, int row) const { return vectors + (which * ROWS + row) * VECTOR; }
     __device__ void clear() const {
-        for (int e = threadIdx.x; e < 2 * R * VECTOR; e += THREADS) vectors[e] = 0.f;
+        for (int e = threadIdx.x; e < 2 * ROWS * VECTOR; e += THREADS) vectors[e] = 0.f;
     }
 };
-constexpr int ROOM_FORWARD = 2 * R * VECTOR + SLOPES + STAGED * up(H * STAGE, 4) + INPUT_RING;
+constexpr int ROOM_FORWARD = 2 * ROWS * VECTOR + SLOPES + STAGED * up(H * STAGE, 4) + INPUT_RING;
 constexpr int ROOM_WALK = ROOM_FORWARD - INPUT_RING + larger(INPUT_RING, HISTORY_RING);
 
 struct Inputs {  // of a block's rows
@@ -40,7 +40,7 @@ struct Inputs {  // of a block's rows
 struct Turns {  // vectors 0 and 1 are read and written by turns
     const float *from;
     float *to;
-    int way = R * VECTOR;
+    int way = ROWS * VECTOR;
     __device__ Turns(const float *from, float *to) : from(from), to(to) {}
     __device__ void change() { from += way, to -= way, way = -way; }
 };
@@ -58,59 +58,55 @@ __device__ __forceinline__ int walk_forward(
             w[u][i] = unit < H && term < K ? matrix.read(unit, term) : 0.f;
         }
     const int T = (int)call.steps;
-    const Index row_of_history = (Index)T * KP, time = inputs.time;
+    const Index row_of_history = (Index)T * KP;
     float *const kept = KEEP ? call.history + (at.run * call.batch + at.first) * row_of_history : nullptr;
-    // The threads from the last one down bring the inputs and the 1 of each row to where they are multiplied; each
-    // fetches what it brings.
+    // The threads from the last one down bring the inputs of each row to where they are multiplied; each fetches what
+    // it brings.
     int spot[CARRIED], seat[CARRIED];  // in the ring; in the vector, -1 without a row
     const float *source[CARRIED];
-    float *shelf[CARRIED];
 #pragma unroll
     for (int c = 0; c < CARRIED; ++c) {
-        const int e = THREADS - 1 - me.thread + c * THREADS, row = e / (F + 1), f = e % (F + 1);
+        const int e = THREADS - 1 - me.thread + c * THREADS, row = e / F, f = e % F;
+        spot[c] = e;
         seat[c] = row < at.rows ? row * VECTOR + place<FORTH>(H + f) : -1;
-        spot[c] = f < F ? row * F + f : -1;
         source[c] = inputs.from + row * inputs.batch + f * inputs.feature;
-        shelf[c] = kept + row * row_of_history + H + f;
     }
     const auto fetch = [&](int t) {
 #pragma unroll
         for (int c = 0; c < CARRIED; ++c)
-            if (seat[c] >= 0 && spot[c] >= 0 && t < T) {
-                copy4(inputs.ring + t % SLOTS * (R * F) + spot[c], source[c]);
-                source[c] += time;
+            if (seat[c] >= 0 && t < T) {
+                copy4(inputs.ring + t % SLOTS * (ROWS * F) + spot[c], source[c]);
+                source[c] += inputs.time;
             }
         commit_copies();
     };
     const auto fetched = [&](int t, float (&values)[CARRIED]) {
 #pragma unroll
         for (int c = 0; c < CARRIED; ++c)
-            values[c] = seat[c] >= 0 && spot[c] >= 0 ? inputs.ring[t % SLOTS * (R * F) + spot[c]] : 1.f;
+            if (seat[c] >= 0) values[c] = inputs.ring[t % SLOTS * (ROWS * F) + spot[c]];
     };
     const auto carry = [&](int which, const float (&values)[CARRIED]) {
 #pragma unroll
         for (int c = 0; c < CARRIED; ++c)
-            if (seat[c] >= 0) {
-                room.vectors[which * R * VECTOR + seat[c]] = values[c];
-                if (KEEP) *shelf[c] = values[c], shelf[c] += KP;
-            }
+            if (seat[c] >= 0) room.vectors[which * ROWS * VECTOR + seat[c]] = values[c];
     };
     room.clear();
     for (int t = 0; t <= AHEAD_OF_USE; ++t) fetch(t);
     await_copies<0>();
     __syncthreads();
+    for (int e = me.thread; e < 2 * ROWS; e += THREADS) room.vectors[e * VECTOR + place<FORTH>(H + F)] = 1.f;
     float carried[CARRIED];
     fetched(0, carried);
     carry(0, carried);
-    float *states[R];
+    const int row = me.row(0), rows = me.owner ? at.rows - row : 0;  // of this lane's unit
+    float *states = kept + row * row_of_history + me.unit;
 #pragma unroll
     for (int r = 0; r < R; ++r) {
         h[r] = 0.f;
-        states[r] = kept + r * row_of_history + me.unit;
-        if (KEEP && me.owner && r < at.rows) *states[r] = 0.f;
+        if (KEEP && r < rows) states[r * row_of_history] = 0.f;
     }
     __syncthreads();
-    Turns turns(room.vector(0, 0) + me.lane * pitch(FORTH), room.vector(1, 0) + place<FORTH>(me.unit));
+    Turns turns(room.vector(0, row) + me.lane * pitch(FORTH), room.vector(1, row) + place<FORTH>(me.unit));
     int current = 0;
     for (int t = 0; t < T; ++t, current ^= 1) {
         const bool more = t + 1 < T;
@@ -128,10 +124,12 @@ __device__ __forceinline__ int walk_forward(
         if (more) carry(current ^ 1, carried);
         turns.change();
         __syncthreads();
-        if (KEEP && more && me.owner)  // after the barrier: nobody waits for it
+        if (KEEP && more) {  // after the barrier: nobody waits for it
+            states += KP;
 #pragma unroll
             for (int r = 0; r < R; ++r)
-                if (r < at.rows) *(states[r] += KP) = h[r];
+                if (r < rows) states[r * row_of_history] = h[r];
+        }
     }
     return current;
 }
@@ -140,7 +138,7 @@ __device__ __forceinline__ int walk_forward(
 __device__ __forceinline__ void read_out(
     const Call &call, const Place &at, const Room &room, const float *parameters, const float *targets, int current, float *errors, float unit) {
     const int lane = threadIdx.x % 32;
-    for (int row = threadIdx.x / 32; row < R; row += THREADS / 32) {
+    for (int row = threadIdx.x / 32; row < ROWS; row += THREADS / 32) {
         float sum = 0.f;
         for (int j = lane; j < H; j += 32) sum = fmaf(parameters[W_OUT + j], room.vector(current, row)[place<FORTH>(j)], sum);
         for (int step = 16; step; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
@@ -169,12 +167,25 @@ struct Walk {
     __device__ const float *targets() const { return call.targets + slot * call.target_slot + at.run * call.target_run; }
 };
 
+// Inputs and 1 of all steps, which history has beside the states.
+__device__ __forceinline__ void keep_inputs(const Walk &walk) {
+    const Inputs inputs = walk.inputs();
+    const int T = (int)walk.call.steps;
+    float *kept = walk.call.history + (walk.at.run * walk.call.batch + walk.at.first) * T * KP + H;
+    for (int row = 0; row < walk.at.rows; ++row, kept += (Index)T * KP)
+        for (int e = threadIdx.x; e < T * (F + 1); e += THREADS) {
+            const int t = e / (F + 1), f = e % (F + 1);
+            kept[(Index)t * KP + f] = f < F ? inputs.from[row * inputs.batch + t * inputs.time + f * inputs.feature] : 1.f;
+        }
+}
+
 // Held-out error of every row: (N, B) of `errors`.
 extern "C" __global__ void __launch_bounds__(THREADS, IRNN_BLOCKS) evaluate(const __grid_constant__ Call call) {
     IRNN_SHARED(all);
     const Walk walk(call, all);
     const Matrix matrix{walk.parameters, walk.room.staged};
     stage(walk.parameters, walk.room.staged);
+    await_stage();
     float h[R];
     const int current = walk_forward<false>(call, walk.at, walk.me, walk.room, walk.inputs(), matrix, h);
     read_out(call, walk.at, walk.room, walk.parameters, walk.targets(), current, call.errors + walk.at.run * call.batch, 0.f);
@@ -206,35 +217,36 @@ __device__ __forceinline__ void walk_back(const Walk &walk, const Matrix &matrix
 #pragma unroll
         for (int c = 0; c < COPIED; ++c)
             if (source[c] && s < T) {
-                copy16(room.ring + s % SLOTS * (R * KP) + (me.thread + c * THREADS) * 4, source[c]);
+                copy16(room.ring + s % SLOTS * (ROWS * KP) + (me.thread + c * THREADS) * 4, source[c]);
                 source[c] -= KP;
             }
         commit_copies();
     };
     const int own = place<BACK>(me.unit);
     float *const last = call.last + (at.run * call.batch + at.first) * H;
+    const int row = me.row(0);
     float d[R];
 #pragma unroll
     for (int r = 0; r < R; ++r) {
-        d[r] = me.owner ? through(h[r], room.slopes[r] * walk.parameters[W_OUT + me.unit]) : 0.f;
-        if (me.owner && r < at.rows) last[r * H + me.unit] = h[r];
+        d[r] = me.owner ? through(h[r], room.slopes[row + r] * walk.parameters[W_OUT + me.unit]) : 0.f;
+        if (me.owner && row + r < at.rows) last[(row + r) * H + me.unit] = h[r];
     }
     __syncthreads();  // the ring and the vectors get new contents
     room.clear();
     for (int s = 0; s <= AHEAD_OF_USE; ++s) fetch(s);
     await_copies<0>();
     __syncthreads();
-    Turns turns(room.vector(0, 0) + me.lane * pitch(BACK), room.vector(1, 0) + own);
-    const int seen = me.owner ? me.unit : 0;
-    float *changes[R];
+    Turns turns(room.vector(0, row) + me.lane * pitch(BACK), room.vector(1, row) + own);
+    const int seen = row * KP + (me.owner ? me.unit : 0);
+    const int rows = me.owner ? at.rows - row : 0;  // of this lane's unit
+    const Index row_of_deltas = (Index)T * HP;
+    float *changes = call.deltas + (at.run * call.batch + at.first + row + 1) * row_of_deltas - HP + me.unit;
 #pragma unroll
-    for (int r = 0; r < R; ++r) {
-        if (me.owner) room.vector(0, r)[own] = d[r];
-        changes[r] = call.deltas + ((at.run * call.batch + at.first + r) * T + T - 1) * HP + me.unit;
-    }
+    for (int r = 0; r < R; ++r)
+        if (me.owner) room.vector(0, row + r)[own] = d[r];
     __syncthreads();
     for (int s = 0; s < T; ++s) {
-        const float *const history = room.ring + s % SLOTS * (R * KP);
+        const float *const history = room.ring + s % SLOTS * (ROWS * KP);
         float v[up(BACK, 4)];
         read<BACK>(v, turns.from);
         float state = history[seen];
@@ -242,17 +254,16 @@ __device__ __forceinline__ void walk_back(const Walk &walk, const Matrix &matrix
         await_copies<AHEAD_OF_USE>();  // the barrier below then shows the next step's to all
 #pragma unroll
         for (int r = 0; r < R; ++r) {
-            if (r > 0 && r >= at.rows) continue;
+            if (r > 0 && r >= at.rows) continue;  // alike for all threads, which exchange sums
             if (r) read<BACK>(v, turns.from + r * VECTOR), state = history[r * KP + seen];
-            if (me.owner) {
-                *changes[r] = d[r], changes[r] -= HP;
-            }
+            if (r < rows) changes[r * row_of_deltas] = d[r];
             const float product = multiply<BACK>(w, v);
             if (me.owner) {
                 d[r] = through(state, product);
                 turns.to[r * VECTOR] = d[r];
             }
         }
+        changes -= HP;
         turns.change();
         __syncthreads();
     }
@@ -266,6 +277,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, IRNN_BLOCKS) walk(const __
     walk.slot = standing.slot;
     const Matrix matrix{walk.parameters, walk.room.staged};
     stage(walk.parameters, walk.room.staged);
+    keep_inputs(walk);
+    await_stage();
     float h[R];
     const int current = walk_forward<true>(call, walk.at, walk.me, walk.room, walk.inputs(), matrix, h);
     read_out(call, walk.at, walk.room, walk.parameters, walk.targets(), current, call.errors + walk.at.run * call.batch, 1.f / (float)call.batch);
