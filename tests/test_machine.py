@@ -13,8 +13,7 @@ from irnn.spec.composition import compose_config
 from irnn.spec.config import ConfigError
 from irnn.system import machine
 from irnn.system.machine import asked_threads, available_cores, available_memory, default_threads
-from irnn.training import memory
-from irnn.training.memory import check_memory, parts, shown
+from irnn.training.memory import check_memory, parts
 
 
 @pytest.fixture(autouse=True)
@@ -190,7 +189,7 @@ def test_a_run_that_cannot_fit_is_refused_before_anything_is_made(
 ) -> None:
     from irnn.training.session import run
 
-    monkeypatch.setattr(memory, "available_memory", lambda: 8_000_000_000)
+    monkeypatch.setattr(machine, "available_memory", lambda: 8_000_000_000)
     config = compose_config(["tracker=none", f"runs_dir={tmp_path}/runs", *overrides])
     with pytest.raises(ConfigError, match=rf"^{key}.*needs about [\d.,]+ [GT]B.*8 GB here"):
         run(config)
@@ -227,7 +226,7 @@ def test_without_a_limit_nothing_is_refused() -> None:
 
 
 def test_sizes_are_written_in_three_digits() -> None:
-    assert [shown(n) for n in (999, 1234, 5.6e10, 2e18)] == [
+    assert [machine.shown_bytes(n) for n in (999, 1234, 5.6e10, 2e18)] == [
         "999 bytes",
         "1.23 kB",
         "56 GB",

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,10 +22,10 @@ from irnn.prediction.answers import (
     writing,
 )
 from irnn.prediction.command import parse
-from irnn.prediction.drawn import check_drawn, chunks
+from irnn.prediction.drawn import check_drawn, check_memory, chunks
 from irnn.prediction.trained import load_run
-from irnn.system import screen
-from irnn.system.machine import forget_binding
+from irnn.system import exhausted, screen
+from irnn.system.machine import forget_binding, pytorch_refusal
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,14 +39,14 @@ if TYPE_CHECKING:
     Blocks = Iterator[tuple[list[str], Iterable[tuple[Places, Tensor]]]]
 
 _STATES = 1 << 24  # hidden values of one forward pass: bounds the memory of kernels that keep them
-_MOST_STATES = 1 << 30  # of one sequence: 4 GiB
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command: 0, 2 with a message for what cannot be done, 1 where the answer could not be shown."""
+    """Run the command: 0, 2 for what cannot be done, 1 without memory, or a screen to show answers."""
     forget_binding()  # before PyTorch is loaded
     with screen.guarded() as shown:
-        status = _main(argv, shown)
+        remedy = "ask for fewer or shorter sequences"
+        status = exhausted.caught(partial(_main, argv, shown), "irnn-predict", remedy)
     return shown.status(status)
 
 
@@ -70,6 +71,8 @@ def _main(argv: Sequence[str] | None, shown: screen.Shown) -> int:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
+    if (refusal := pytorch_refusal()) is not None:
+        raise InputError(refusal)
     if arguments.input and (arguments.samples is not None or arguments.seq_len is not None):
         raise InputError("--input brings its own sequences: leave --samples and --seq-len out")
     from irnn.runs.finding import find_run
@@ -96,7 +99,7 @@ def _predict(arguments: argparse.Namespace) -> None:
     else:
         longest, samples = check_drawn(config, arguments)
         blocks = _drawn(config, arguments.seed, samples, longest)
-    _check_memory(model, longest)
+    check_memory(model, longest)
     tally = Tally(config.task.seq_len)
     output = arguments.output
     with writing(output, fields_of(task)) if output else nullcontext() as write:
@@ -150,7 +153,7 @@ def _answer_file(
 
     task, output = config.task, arguments.output
     names, sequences, notes = _read(arguments.input, task, model)
-    _check_memory(model, max(map(len, sequences)))
+    check_memory(model, max(map(len, sequences)))
     file_answers.refuse_short(task, names, sequences)
     found: dict[int, file_answers.FileAnswer] = {}
     with writing(output, file_answers.fields_of(task)) if output else nullcontext() as write:
@@ -176,7 +179,7 @@ def _show(folder: Path, config: "Config", model: "Network", arguments: argparse.
     steps, samples = check_drawn(config, arguments)
     trained = config.task
     task = replace(config.task, seq_len=steps)
-    _check_memory(model, task.steps)
+    check_memory(model, task.steps)
     table, output = shown_answers.Table(), arguments.output
     with writing(output, shown_answers.fields_of(task)) if output else nullcontext() as write:
         for names, drawn in chunks(task, arguments.seed, samples):
@@ -244,15 +247,6 @@ def _largest(model: "Network") -> float:
     import torch
 
     return torch.finfo(model.readout.weight.dtype).max
-
-
-def _check_memory(model: "Network", steps: int) -> None:
-    hidden = model.recurrent.hidden_size * model.recurrent.num_layers
-    if steps * hidden > _MOST_STATES:
-        raise InputError(
-            f"a sequence of {steps:,} steps needs {steps * hidden * 4 / 1e9:,.0f} GB for its hidden states; "
-            f"at most {_MOST_STATES // hidden:,} steps"
-        )
 
 
 def _drawn(config: "Config", seed: int, samples: int, steps: int) -> "Blocks":

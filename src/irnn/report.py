@@ -25,7 +25,7 @@ from irnn.reporting.waiting import Waiting
 from irnn.reporting.write import write_report
 from irnn.runs.finding import runs_root
 from irnn.spec import plugin_words
-from irnn.system import screen
+from irnn.system import exhausted, screen
 from irnn.version import ShowVersion
 
 PORT, LOOPBACK = 8421, "127.0.0.1"  # where --serve listens unless told otherwise
@@ -108,9 +108,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command: 0 a report was made, 2 the request cannot be met, 1 it could not be shown."""
+    """Run the command: 0 a report was made, 2 the request cannot be met, 1 no memory, or no screen for it."""
     with screen.guarded() as shown:
-        status = _report(argv, shown)
+        status = exhausted.caught(
+            partial(_report, argv, shown), "irnn-report", "report on fewer runs"
+        )
     return shown.status(status)
 
 

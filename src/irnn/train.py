@@ -5,6 +5,7 @@ In Python, `irnn.train(config)` trains one run: see `irnn.api.training.train`.
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -26,13 +27,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     which diverged is one; 1 a job failed; 2 refused. 129, 130 or 143: interrupted by SIGHUP, SIGINT or
     SIGTERM. Where a text is all that is asked for (--help, --version, --cfg): 1 if it could not be written.
     """
+    from irnn.system import exhausted
     from irnn.system.machine import forget_binding
 
     words = list(sys.argv[1:] if argv is None else argv)
     forget_binding()  # before PyTorch is loaded, here or in a job
     with screen.guarded() as shown:
         try:
-            status = _main(words, shown)
+            status = exhausted.caught(partial(_main, words, shown), "irnn-train")
         except KeyboardInterrupt:
             status = _interrupted(words, 130)
     return shown.status(status)
@@ -106,6 +108,10 @@ def _say(error: Exception | str, status: int) -> int:
 
 def _attempt(config: "Config", overrides: list[str]) -> int:
     """Train one run and turn how it ended into an exit status."""
+    from irnn.system.machine import pytorch_refusal
+
+    if (refusal := pytorch_refusal()) is not None:
+        return _say(refusal, REFUSED)
     from irnn.runs import layout
     from irnn.runs.directory import RunDirectory
     from irnn.runs.files import StorageError

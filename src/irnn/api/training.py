@@ -39,6 +39,7 @@ def train(config: Config | Sequence[str], *, progress: bool = True) -> Run:
         ConfigError: The configuration cannot work; nothing was made.
         BusyError: Another process trains this run.
         StorageError: The disk is full; the last checkpoint is good.
+        ExhaustedError: Memory or threads ran out; the last checkpoint is good.
         KeyboardInterrupt: Ctrl-C; the checkpoint is written, and the same call continues.
     """
     if isinstance(config, Config):

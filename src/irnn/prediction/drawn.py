@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 
 from irnn.prediction.answers import InputError
 from irnn.system import screen
+from irnn.system.machine import memory_room, shown_bytes
 
 if TYPE_CHECKING:
     import argparse
 
+    from irnn.models.network import Network
     from irnn.spec.config import Config
     from irnn.tasks.base import Drawn, Task
 
 _MOST_STEPS = 1 << 28  # of all sequences
 CHUNK_STEPS = 1 << 20  # at once: bounds the memory, however many are asked for
 _TELL_SECONDS = 5.0
+_MOST_STATES = 1 << 32  # bytes of one sequence
 
 
 def check_drawn(config: "Config", arguments: "argparse.Namespace") -> tuple[int, int]:
@@ -67,3 +70,19 @@ def chunks(task: "Task", seed: int, samples: int) -> Iterator[tuple[list[str], "
             screen.complain(
                 f"irnn-predict: {done:,} of {samples:,} sequences answered, {left} left"
             )
+
+
+def check_memory(model: "Network", steps: int) -> None:
+    """Refuse sequences whose hidden states cannot be held.
+
+    Raises:
+        InputError: They need more memory than there is.
+    """
+    row = 4 * model.recurrent.hidden_size * model.recurrent.num_layers
+    room = memory_room()
+    most = min(_MOST_STATES, room.size if room is not None else _MOST_STATES)
+    if steps * row > most:
+        raise InputError(
+            f"a sequence of {steps:,} steps needs {shown_bytes(steps * row)} for its hidden states; at most "
+            f"{most // row:,} steps{f', since {room}' if room is not None and most == room.size else ''}"
+        )

@@ -21,7 +21,13 @@ from irnn.sweeps.packs import Pack
 from irnn.sweeps.places import Place, find_places
 from irnn.sweeps.telling import telling
 from irnn.sweeps.view import View, tally
-from irnn.system.machine import asked_threads, available_cores, available_memory
+from irnn.system.machine import (
+    asked_threads,
+    available_cores,
+    available_memory,
+    pytorch_refusal,
+    shown_bytes,
+)
 from irnn.training import memory
 
 
@@ -183,6 +189,8 @@ def places_of(jobs: Sequence[Job], view: View) -> tuple[list[Place], int]:
     Raises:
         ConfigError: One of them cannot train on this machine.
     """
+    if (refusal := pytorch_refusal()) is not None:
+        raise ConfigError(refusal)
     kinds = [
         (c.runtime, c.model.name, c.model.num_layers, c.batch_size, c.optim.name, packs.key_of(c))
         for c in (job.config for job in jobs)
@@ -248,8 +256,8 @@ def _fitting(jobs: Sequence[Job], at_once: int, on_gpu: bool, view: View) -> int
         return at_once
     fewer = max(1, limit // (most + memory.FORKED))
     view.say(
-        f"{fewer} at a time, since a job needs up to {memory.shown(most)} of memory and there are "
-        f"{memory.shown(limit)} here"
+        f"{fewer} at a time, since a job needs up to {shown_bytes(most)} of memory and there are "
+        f"{shown_bytes(limit)} here"
     )
     return fewer
 

@@ -34,6 +34,7 @@ from irnn.sweeps.naming import in_sweep
 from irnn.sweeps.returns import as_return, error_of
 from irnn.sweeps.view import View, tally, where_to_look
 from irnn.system import screen
+from irnn.system.exhausted import ExhaustedError
 from irnn.system.helpers import HelperError
 
 _MOST_NAMED = 10  # failed jobs in the last lines
@@ -85,7 +86,7 @@ class SweepTask:
             return objective(run(config, overrides))
         except Exception as error:
             screen.complain(f"FAILED {' '.join(overrides)}: {error}")
-            if not isinstance(error, ConfigError | StorageError | BusyError):
+            if not isinstance(error, ConfigError | StorageError | BusyError | ExhaustedError):
                 screen.complain(traceback.format_exc())
                 log_traceback(RunDirectory.of(config))
             raise

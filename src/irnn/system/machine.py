@@ -6,11 +6,14 @@ Nothing here imports torch.
 import contextlib
 import math
 import os
+import resource
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
+_OWN_STATUS = Path("/proc/self/status")
 BINDINGS = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
 """Variables that make OpenMP, which PyTorch brings, pin the thread that loads it to one core."""
 
@@ -57,6 +60,66 @@ def available_memory() -> int | None:
     with contextlib.suppress(ValueError, OSError, AttributeError):
         limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     return min(limits, default=None)
+
+
+_ULIMITS = (
+    ("RLIMIT_AS", "VmSize", 850_000_000, "ulimit -v"),
+    ("RLIMIT_DATA", "VmData", 300_000_000, "ulimit -d"),
+)
+"""Limits of a shell, what counts towards them, and how much of that a small run takes on x86-64."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """How much memory this process may yet take.
+
+    Args:
+        size: bytes.
+        ulimit: the limit of the shell that leaves no more, as "ulimit -v"; empty: the machine has no more.
+    """
+
+    size: int
+    ulimit: str = ""
+
+    def __str__(self) -> str:
+        size = shown_bytes(self.size)
+        return f"`{self.ulimit}` leaves {size}" if self.ulimit else f"there are {size} here"
+
+
+def memory_room() -> Room | None:
+    """Give the memory that there is for this process, or one that it starts: the least of all limits."""
+    whole = available_memory()
+    rooms = [] if whole is None else [Room(whole)]
+    return min([*rooms, *_ulimits()], key=lambda room: room.size, default=None)
+
+
+def pytorch_refusal() -> str | None:
+    """Say why PyTorch should not be loaded: out of memory, its libraries end a process without a word."""
+    room = memory_room()
+    if room is None or not room.ulimit or room.size > 0:
+        return None
+    least = next(size for _, _, size, ulimit in _ULIMITS if ulimit == room.ulimit)
+    return f"`{room.ulimit}` allows less than PyTorch takes, about {shown_bytes(least)}; raise it"
+
+
+def shown_bytes(size: float) -> str:
+    """Write a number of bytes in three digits."""
+    for unit in ("bytes", "kB", "MB", "GB", "TB", "PB"):
+        if size < 1000 or unit == "PB":
+            break
+        size /= 1000
+    return f"{size:.3g} {unit}" if size < 1000 else f"{size:,.0f} {unit}"
+
+
+def _ulimits() -> Iterator[Room]:
+    """Give what the limits of the shell leave, where Linux keeps them and says what is taken."""
+    taken = dict(line.split(":", 1) for line in _lines(_OWN_STATUS) if ":" in line)
+    for name, counted, with_pytorch, ulimit in _ULIMITS:
+        words = taken.get(counted, "").split()
+        limit, _ = resource.getrlimit(getattr(resource, name))
+        if words and words[0].isdigit() and limit != resource.RLIM_INFINITY:
+            used = max(int(words[0]) * 1024, with_pytorch)  # which may not be loaded yet
+            yield Room(max(0, limit - used), ulimit)
 
 
 def _number(text: str | None) -> int | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from irnn.spec.choices import Data, Dtype, KernelName
 from irnn.spec.config import Config, ConfigError
-from irnn.system.machine import available_memory
+from irnn.system.machine import Room, memory_room, shown_bytes
 
 FORKED = 100_000_000
 """Bytes that a job of a sweep has of its own of PyTorch; the rest it shares with the other jobs."""
@@ -89,31 +89,33 @@ def check_memory(config: Config, limit: int | None = None, *, native: bool = Tru
 
     Args:
         config: the run.
-        limit: bytes that there are; by default, of this machine or container.
+        limit: bytes that there are; by default, what machine, container and `ulimit` leave.
         native: see `parts`.
 
     Raises:
         ConfigError: It needs more.
     """
-    limit = available_memory() if limit is None else limit
-    found = sorted(parts(config, native), key=lambda part: -part.size)
+    room = memory_room() if limit is None else Room(limit)
+    found = _largest_first(config, native)
     total = sum(part.size for part in found)
-    if limit is None or total <= limit:
+    if room is None or total <= room.size:
         return
-    largest = found[0]
-    section, _, name = largest.key.rpartition(".")
-    value = getattr(getattr(config, section) if section else config, name)
-    told = ", ".join(f"{part.name} {shown(part.size)}" for part in found[:3])
+    told = ", ".join(f"{part.name} {shown_bytes(part.size)}" for part in found[:3])
     raise ConfigError(
-        f"{largest.key}={value}: this run needs about {shown(total)} of memory ({told}), and there are "
-        f"{shown(limit)} here; make it smaller"
+        f"{_setter(config, found[0])}: this run needs about {shown_bytes(total)} of memory ({told}), and "
+        f"{room}; make it smaller{f', or raise {room.ulimit}' if room.ulimit else ''}"
     )
 
 
-def shown(size: float) -> str:
-    """Write a number of bytes in three digits."""
-    for unit in ("bytes", "kB", "MB", "GB", "TB", "PB"):
-        if size < 1000 or unit == "PB":
-            break
-        size /= 1000
-    return f"{size:.3g} {unit}" if size < 1000 else f"{size:,.0f} {unit}"
+def remedy(config: Config, native: bool = True) -> str:
+    """Say which setting of a run makes it need less; see `parts`."""
+    return f"make {_setter(config, _largest_first(config, native)[0])} smaller"
+
+
+def _largest_first(config: Config, native: bool) -> list[Part]:
+    return sorted(parts(config, native), key=lambda part: -part.size)
+
+
+def _setter(config: Config, part: Part) -> str:
+    section, _, name = part.key.rpartition(".")
+    return f"{part.key}={getattr(getattr(config, section) if section else config, name)}"

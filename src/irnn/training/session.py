@@ -21,9 +21,9 @@ from irnn.runs.identity import is_once, run_id
 from irnn.runs.trackers import tracked
 from irnn.spec.config import SCHEMA, Config, ConfigError
 from irnn.spec.options import plain
-from irnn.system import screen
+from irnn.system import exhausted, screen
 from irnn.tasks.base import Task
-from irnn.training import hardware
+from irnn.training import hardware, memory
 from irnn.training.company import Company
 from irnn.training.display import Display, summary
 from irnn.training.divergence import Event
@@ -65,6 +65,7 @@ def run(
         ConfigError: The configuration cannot work on this machine; nothing was made.
         BusyError: Another process trains this run.
         StorageError: The disk is full; the last checkpoint is good.
+        ExhaustedError: Memory or threads ran out; the last checkpoint is good.
         Interrupted: A signal came; the checkpoint is written.
     """
     directory = RunDirectory.of(config)
@@ -102,7 +103,22 @@ def run(
             | ({"pack": company.seats} if company else {}),
         )
         signals = nullcontext(company.signals) if company else _signals(ending)
-        return _train(config, directory, device, kernel, slow_because, display, signals, company)
+        try:
+            return _train(
+                config, directory, device, kernel, slow_because, display, signals, company
+            )
+        except Exception as error:  # of PyTorch, the kernel, Python: memory ends anywhere
+            _say_exhausted(error, config, kernel)
+            raise
+
+
+def _say_exhausted(error: Exception, config: Config, kernel: str) -> None:
+    """Raise what a user can use in the place of an error about memory or threads."""
+    said = exhausted.told(error, memory.remedy(config, kernel == "native"))
+    if said is not None:
+        raise exhausted.ExhaustedError(
+            f"{said}; the same command then continues from its last checkpoint"
+        ) from error
 
 
 def _finished(

@@ -1,0 +1,75 @@
+"""Tell from an exception, whoever raised it, that this machine ran out of memory or threads."""
+
+import errno
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+from irnn.system import screen
+from irnn.system.machine import Room, memory_room
+
+_MEMORY = re.compile(
+    r"out of memory|(can't|cannot|could not|unable to|failed to) (allocate|map)|not enough memory|bad_alloc",
+    re.IGNORECASE,
+)
+_THREADS = re.compile(r"can't start new thread|thread creation failed", re.IGNORECASE)
+
+
+class ExhaustedError(RuntimeError):
+    """Memory or threads ran out; the message says which, and what helps."""
+
+
+def told(error: BaseException, smaller: str = "make the run smaller") -> str | None:
+    """Say in one line what ran out and what helps; None for an exception about anything else.
+
+    Args:
+        error: what was raised; libraries say it in their own words, or let it cause an error of theirs.
+        smaller: what makes it need less, in words.
+    """
+    for each in _chain(error):
+        if isinstance(each, ExhaustedError):
+            return str(each)
+        text = next(filter(_is_told, str(each).splitlines()), "").strip()
+        said = f" ({text[:200]})" if text else ""
+        if _THREADS.search(text):
+            return (
+                f"no more threads could be had{said}; see `ulimit -u` and `ulimit -v`, or use fewer"
+            )
+        lacks_memory = isinstance(each, MemoryError) or getattr(each, "errno", None) == errno.ENOMEM
+        if lacks_memory or _MEMORY.search(text):
+            room = _room()
+            raised = f", or raise {room.ulimit}" if room is not None and room.ulimit else ""
+            left = f"; {room}" if room is not None else ""
+            return f"memory ran out{said}{left}: {smaller}{raised}"
+    return None
+
+
+def _room() -> Room | None:
+    with suppress(MemoryError):  # while what ran out of it is still held
+        return memory_room()
+    return None
+
+
+def caught(command: Callable[[], int], name: str, smaller: str = "make the run smaller") -> int:
+    """Call a command and give its exit status: 1, and one line on the screen, where memory ran out."""
+    try:
+        return command()
+    except Exception as error:
+        if (said := told(error, smaller)) is None:
+            raise
+    screen.complain(f"{name}: {said}")
+    return 1
+
+
+def _is_told(line: str) -> bool:
+    return bool(_THREADS.search(line) or _MEMORY.search(line))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Give an exception and those that it came of."""
+    seen: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in seen:
+        seen.append(cause)
+        yield cause
+        cause = cause.__cause__ or cause.__context__

@@ -1,0 +1,203 @@
+"""Memory or threads that run out: seen beforehand where a limit of the shell says so, one line otherwise."""
+
+import errno
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from irnn import predict, report, train
+from irnn.prediction import drawn
+from irnn.prediction.answers import InputError
+from irnn.runs.directory import RunDirectory
+from irnn.spec.composition import compose_config
+from irnn.spec.config import ConfigError
+from irnn.sweeps import worker
+from irnn.system import exhausted, machine
+from irnn.training import memory
+from irnn.training.trainer import Trainer
+from tests.conftest import SMALL
+
+TORCH_SAYS = (
+    "[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to "
+    "allocate 400 bytes. Error code 12 (Cannot allocate memory)"
+)
+
+
+@pytest.fixture
+def ulimit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let this process have taken so many megabytes, and a shell allow so many more or fewer."""
+
+    def limit(name: str, megabytes: int, taken: int = 0) -> None:
+        status = tmp_path / "status"
+        status.write_text(f"Name:\tx\nVmSize:\t{taken * 1000} kB\nVmData:\t{taken * 1000} kB\n")
+        monkeypatch.setattr(machine, "_OWN_STATUS", status)
+        number = getattr(resource, name)
+        before = resource.getrlimit
+
+        def now(asked: int) -> tuple[int, int]:
+            return (megabytes * 10**6, resource.RLIM_INFINITY) if asked == number else before(asked)
+
+        monkeypatch.setattr(resource, "getrlimit", now)
+
+    return limit
+
+
+@pytest.mark.parametrize(
+    ("name", "flag"), [("RLIMIT_AS", "ulimit -v"), ("RLIMIT_DATA", "ulimit -d")]
+)
+def test_a_run_that_a_limit_of_the_shell_leaves_no_room_for_is_refused_before_it_begins(
+    ulimit: Callable[..., None], name: str, flag: str
+) -> None:
+    ulimit(name, 3000, taken=1000)
+    said = (
+        rf"^model\.hidden_size=6000: .* 3 GB of memory .*`{flag}` leaves 1\.98 GB; .*raise {flag}"
+    )
+    with pytest.raises(ConfigError, match=said):
+        memory.check_memory(compose_config(["model.hidden_size=6000"]))
+    memory.check_memory(compose_config(["model.hidden_size=3000"]))
+
+
+def test_no_limit_of_the_shell_is_none(ulimit: Callable[..., None]) -> None:
+    room = machine.memory_room()
+    assert room is not None
+    assert room == machine.Room(machine.available_memory() or 0)
+    assert machine.pytorch_refusal() is None
+
+
+@pytest.mark.parametrize("words", [[], ["-m", "seed=0,1"]], ids=["run", "sweep"])
+def test_where_pytorch_alone_does_not_fit_nothing_is_made(
+    ulimit: Callable[..., None], here: Callable[..., Any], tmp_path: Path, words: list[str]
+) -> None:
+    ulimit("RLIMIT_AS", 600)
+    ended = here("train", *words, *SMALL)
+    assert ended.returncode == train.REFUSED
+    assert "`ulimit -v` allows less than PyTorch takes, about 850 MB; raise it" in ended.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_sequence_that_a_limit_of_the_shell_leaves_no_room_for_is_refused(
+    ulimit: Callable[..., None],
+) -> None:
+    ulimit("RLIMIT_AS", 1000)
+    model: Any = SimpleNamespace(recurrent=SimpleNamespace(hidden_size=8, num_layers=1))
+    drawn.check_memory(model, 1000)
+    with pytest.raises(InputError, match=r"at most [\d,]+ steps, since `ulimit -v` leaves 150 MB"):
+        drawn.check_memory(model, 100_000_000)
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__context__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "memory ran out"),
+        (RuntimeError(TORCH_SAYS), "DefaultCPUAllocator: can't allocate memory"),
+        (RuntimeError("std::bad_alloc"), "bad_alloc"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."), "CUDA out of memory"),
+        (caused(RuntimeError("unexpected pos 432363264"), MemoryError()), "memory ran out"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "memory ran out"),
+        (ImportError("libtorch_cpu.so: failed to map segment from shared object"), "libtorch_cpu"),
+        (RuntimeError("can't start new thread"), "no more threads"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+def test_what_libraries_raise_without_memory_or_threads_is_told_in_one_line(
+    error: Exception, said: str
+) -> None:
+    told = exhausted.told(error)
+    assert told is not None
+    assert said in told
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("shape"), RuntimeError("mat1 and mat2"), OSError(errno.ENOSPC, "No space left")],
+    ids=repr,
+)
+def test_other_errors_are_not_about_memory(error: Exception) -> None:
+    assert exhausted.told(error) is None
+
+
+@pytest.fixture
+def memory_ends_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let PyTorch find no memory for the 15th update of a run, the first time."""
+    update, failed = Trainer.update, []
+
+    def scarce(trainer: Trainer) -> Any:
+        if trainer.progress.step >= 15 and not failed:
+            failed.append(trainer)
+            raise RuntimeError(TORCH_SAYS)
+        return update(trainer)
+
+    monkeypatch.setattr(Trainer, "update", scarce)
+
+
+def test_a_run_out_of_memory_ends_in_one_line_and_the_same_command_continues(
+    here: Callable[..., Any], tmp_path: Path, memory_ends_once: None
+) -> None:
+    words = [*SMALL, "budget.updates=30", "evaluate.every=10", "checkpoint.every=10"]
+    ended = here("train", *words)
+    assert ended.returncode == train.FAILED
+    assert "irnn-train: memory ran out (" in ended.stderr
+    assert "smaller; the same command then continues from its last checkpoint" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    again = here("train", *words)
+    assert again.returncode == 0
+    assert "from update 10" in again.stdout
+
+
+def test_a_job_out_of_memory_is_told_as_failed_with_its_remedy(
+    small: Callable[..., Any], memory_ends_once: None
+) -> None:
+    import pickle
+
+    config = small("budget.updates=30", "evaluate.every=10", "checkpoint.every=10")
+    said, why = worker.outcome(pickle.dumps(config), [], worker.Display)
+    assert said == "failed"
+    assert why.startswith("memory ran out (")
+    assert "Traceback" not in RunDirectory.of(config).log.read_text()
+
+
+@pytest.mark.parametrize("command", [train, report, predict], ids=lambda module: module.__name__)
+def test_a_command_out_of_memory_says_so_and_ends_with_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: Any
+) -> None:
+    def starve(*_: Any) -> int:
+        raise MemoryError
+
+    monkeypatch.setattr(command, "_report" if command is report else "_main", starve)
+    assert command.main([]) == 1
+    assert "memory ran out" in capsys.readouterr().err
+
+
+def test_saying_that_memory_ran_out_takes_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def starve() -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(exhausted, "memory_room", starve)
+    assert exhausted.told(MemoryError()) == "memory ran out: make the run smaller"
+
+
+@pytest.mark.slow
+def test_a_real_limit_is_seen_by_the_real_command(tmp_path: Path) -> None:
+    words = [*SMALL, "model.hidden_size=6000", f"runs_dir={tmp_path}/runs"]
+    limited = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (3 * 10**9, 3 * 10**9)); "
+        "from irnn.train import main; sys.exit(main())"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", limited, *words], capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode == train.REFUSED, ended.stderr
+    assert "`ulimit -v` leaves" in ended.stderr
+    assert not (tmp_path / "runs").exists()
