@@ -21,6 +21,8 @@ from pathlib import Path
 import torch
 
 import gpu_contenders as contenders
+from gpu_operator import PLANS as OPERATOR_PLANS
+from gpu_operator import check_operator, time_operator
 from gpu_problems import BATCH, DEVICE, HIDDEN, median_ms, pack_for, parity, same_bits
 from irnn.kernels.cuda import compiler, gpu
 from irnn.kernels.cuda.pack import Pack
@@ -96,7 +98,8 @@ def driver() -> str:
 
 def compile_all(quick: bool) -> object:
     plans = [*SINGLE_PLANS.values(), *PACK_PLANS.values(), *EVALUATIONS.values()] if quick else []
-    plans = list(dict.fromkeys([ALONE, PACKED, *(choose(H, 2) for H, _, _ in SMALL), *plans]))
+    small = [choose(H, 2) for H, _, _ in SMALL]
+    plans = list(dict.fromkeys([ALONE, PACKED, *small, *OPERATOR_PLANS, *plans]))
     major, minor = torch.cuda.get_device_capability()
     begun = time.perf_counter()
     with ThreadPoolExecutor(16) as pool:
@@ -277,12 +280,14 @@ def compare(quick: bool) -> object:
 STAGES = (
     compile_all,
     check,
+    check_operator,
     time_single,
     time_packs,
     time_parts,
     time_evaluations,
     time_matrix,
     time_small,
+    time_operator,
     compare,
 )
 

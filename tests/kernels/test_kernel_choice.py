@@ -17,7 +17,7 @@ def test_auto_is_native_on_the_processor_and_pytorch_elsewhere():
     assert chosen is not None
     assert (chosen.name, chosen.recurrence) == ("native", native.recurrence)
     assert chosen.loss is Loss
-    assert choose("auto", device="cuda", dtype=torch.float32) is None
+    assert choose("auto", device="mps", dtype=torch.float32) is None
     assert choose("auto", device="cpu", dtype=torch.bfloat16) is None
 
 

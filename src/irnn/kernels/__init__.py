@@ -70,11 +70,19 @@ def compiler(kernel: str, device: torch.device) -> str | None:
     return library.compiler if isinstance(library, Library) else None
 
 
-def choose(name: str, *, device: torch.device | str, dtype: torch.dtype) -> Kernel | None:
+def choose(
+    name: str, *, device: torch.device | str, dtype: torch.dtype, hidden: int = 0
+) -> Kernel | None:
     """Return the kernel of that name, or None where PyTorch's own forward is to be used.
 
     "auto" is the native kernel wherever it computes (float32 and float64 on the CPU, compiled at
-    install), and PyTorch elsewhere.
+    install), on a CUDA device the kernel "cuda" (float32), and PyTorch elsewhere.
+
+    Args:
+        name: one of `NAMES`.
+        device: where the layer's tensors are.
+        dtype: of these.
+        hidden: units of the layer, of which the kernel "cuda" takes up to 256.
 
     Raises:
         ValueError: no such name; "native" where it cannot compute; or IRNN_NATIVE_ISA names an
@@ -104,5 +112,18 @@ def choose(name: str, *, device: torch.device | str, dtype: torch.dtype) -> Kern
         fused = Loss, Descent, native.refuses
         return Kernel("native", native.recurrence, *fused, lstm=gated.lstm, gru=gated.gru)
     if name == "auto":
-        return None
+        return _on_gpu(device, dtype, hidden)
     raise ValueError(f"runtime.kernel is 'native', but {problem}; or use 'auto' or 'torch'")
+
+
+def _on_gpu(device: torch.device | str, dtype: torch.dtype, hidden: int) -> Kernel | None:
+    import torch
+
+    from irnn.kernels.cuda import plan
+
+    fits = torch.device(device).type == "cuda" and dtype is torch.float32
+    if not fits or hidden > plan.LARGEST_H or plan.why_unavailable():
+        return None
+    from irnn.kernels.cuda import layer
+
+    return Kernel("cuda", layer.recurrence, refuses=layer.refuses)

@@ -3,8 +3,8 @@
 Held to `reference.py` in value and in every gradient; docs/kernel.md explains how it works.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -13,6 +13,9 @@ from irnn.kernels import reference, transforms
 from irnn.kernels.arguments import Nonlinearity, check
 from irnn.kernels.compiled import Compiled, default, history_bytes
 from irnn.kernels.loading import Library, load
+
+if TYPE_CHECKING:
+    from irnn.kernels.cuda.layer import OnGpu
 
 DTYPES = (torch.float32, torch.float64)
 
@@ -54,29 +57,46 @@ def recurrence(
             inside what `transforms.in_the_way` names.
     """
     check(inputs, w_ih, w_hh, bias, h0, nonlinearity)
-    tanh = nonlinearity == "tanh"
-    tensors = (inputs, w_ih, w_hh, bias, h0)
     refuse_foreign(inputs)
+    tensors = (inputs, w_ih, w_hh, bias, h0)
+    return walk(tensors, nonlinearity, last_only, lambda: kernel or default())
+
+
+def walk(
+    tensors: tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None],
+    nonlinearity: Nonlinearity,
+    last_only: bool,
+    kernel: Callable[[], "Compiled | OnGpu"],
+) -> Tensor:
+    """Run one layer by a compiled kernel, on the CPU or on a GPU, and take part in autograd and compilation.
+
+    Args:
+        tensors: inputs, w_ih, w_hh, bias, h0 of `reference.recurrence`, on the kernel's device.
+        nonlinearity: as there.
+        last_only: as there.
+        kernel: gives the kernel; the operator, which compilers look into, has that of the device.
+    """
+    tanh = nonlinearity == "tanh"
     keep = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
     if torch.compiler.is_compiling() or transforms.is_seen(*tensors):
         # Seen by the compiler, by fake tensors and by dispatch modes; slower to call by hand.
         output: Tensor = recurrence_operator(*tensors, tanh, last_only, keep)[0]
         return output
-    kernel = kernel or default()
     if not keep:
-        return kernel.forward(*tensors, tanh, last_only, False)[0]
-    output = _Recurrence.apply(*tensors, tanh, last_only, kernel)  # type: ignore[no-untyped-call]
+        return kernel().forward(*tensors, tanh, last_only, False)[0]
+    output = _Recurrence.apply(*tensors, tanh, last_only, kernel())  # type: ignore[no-untyped-call]
     return output
 
 
-def refuses() -> str:
-    """Say in one line why the kernel cannot be called just now; empty where it can."""
+def refuses(device: str = "cpu") -> str:
+    """Say in one line why the kernel on a kind of device cannot be called just now; empty where it can."""
     if torch.compiler.is_compiling():
         return ""  # there it is an operator that the compiler looks into
-    reason = transforms.in_the_way()
+    reason = transforms.in_the_way(device)
     if not reason:
         return ""
-    return f"kernel='native' cannot take part in {reason}; use kernel='auto' or kernel='torch'"
+    kernel = "kernel='native'" if device == "cpu" else f"the kernel on {device}"
+    return f"{kernel} cannot take part in {reason}; use kernel='auto' or kernel='torch'"
 
 
 def refuse_foreign(inputs: Tensor) -> None:
@@ -107,7 +127,7 @@ class _Recurrence(torch.autograd.Function):
         h0: Tensor | None,
         tanh: bool,
         last_only: bool,
-        kernel: Compiled,
+        kernel: "Compiled | OnGpu",
     ) -> Tensor:
         output, history = kernel.forward(inputs, w_ih, w_hh, bias, h0, tanh, last_only, True)
         ctx.save_for_backward(inputs, w_ih, w_hh, bias, h0, history)
@@ -119,7 +139,8 @@ class _Recurrence(torch.autograd.Function):
         tanh, last_only, kernel = ctx.settings
         *tensors, history = ctx.saved_tensors
         needs = ctx.needs_input_grad
-        if torch.is_grad_enabled() or transforms.in_the_way() or transforms.is_seen(grad_output):
+        in_the_way = transforms.in_the_way(grad_output.device.type)
+        if torch.is_grad_enabled() or in_the_way or transforms.is_seen(grad_output):
             # To be differentiated again, or for a whole batch of gradients at once.
             return _by_reference(grad_output, tensors, needs, tanh, last_only)
         inputs, w_ih, w_hh = tensors[:3]
@@ -153,7 +174,7 @@ def _by_reference(
     return (*grads, *[None] * 3)
 
 
-@torch.library.custom_op("irnn::recurrence", mutates_args=(), device_types="cpu")
+@torch.library.custom_op("irnn::recurrence", mutates_args=(), device_types=("cpu", "cuda"))
 def recurrence_operator(
     inputs: Tensor,
     w_ih: Tensor,
@@ -169,19 +190,35 @@ def recurrence_operator(
     `history` is bytes, so that no gradient is ever asked of it; it is empty unless `keep`, and
     without it there is no gradient.
     """
-    return default().forward(inputs, w_ih, w_hh, bias, h0, tanh, last_only, keep, zeroed=True)
+    kernel = _kernel_on(inputs)
+    return kernel.forward(inputs, w_ih, w_hh, bias, h0, tanh, last_only, keep, zeroed=True)
+
+
+def _history_bytes(inputs: Tensor, H: int) -> int:
+    (T, B, F), size = inputs.shape, inputs.element_size()
+    if inputs.device.type == "cuda":
+        return (T + 1) * B * H * size  # all states, see `OnGpu`
+    return history_bytes("recurrence", T, B, F, H, size)
+
+
+def _kernel_on(inputs: Tensor) -> "Compiled | OnGpu":
+    if inputs.is_cuda:
+        from irnn.kernels.cuda import layer
+
+        return layer.default()
+    return default()
 
 
 @recurrence_operator.register_fake
 def _(*arguments: Any) -> tuple[Tensor, Tensor]:
     inputs, w_hh, (_, last_only, keep) = arguments[0], arguments[2], arguments[5:]
-    (T, B, F), H = inputs.shape, w_hh.shape[0]
-    size = history_bytes("recurrence", T, B, F, H, inputs.element_size()) if keep else 0
+    (T, B, _), H = inputs.shape, w_hh.shape[0]
+    size = _history_bytes(inputs, H) if keep else 0
     output = inputs.new_empty((B, H) if last_only else (T, B, H))
     return output, inputs.new_empty(size, dtype=torch.uint8)
 
 
-@torch.library.custom_op("irnn::recurrence_backward", mutates_args=(), device_types="cpu")
+@torch.library.custom_op("irnn::recurrence_backward", mutates_args=(), device_types=("cpu", "cuda"))
 def backward_operator(
     grad_output: Tensor,
     history: Tensor,
@@ -196,7 +233,8 @@ def backward_operator(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Return the gradients of inputs, w_ih, w_hh, bias, h0; those not wanted come back empty."""
     wants = want_inputs, want_bias, want_h0
-    return default().backward(grad_output, history, inputs, w_ih, w_hh, tanh, last_only, wants)
+    kernel = _kernel_on(inputs)
+    return kernel.backward(grad_output, history, inputs, w_ih, w_hh, tanh, last_only, wants)
 
 
 @backward_operator.register_fake

@@ -39,7 +39,7 @@ def reasons(config: Config, device: str) -> list[str]:
                 f"slow: optim={config.optim.name} is PyTorch's: updates are made one by one on a GPU; "
                 f"{_ours()} are captured and several times as fast"
             ]
-        missing = plan.why_unavailable() if plan.suits(config) else ""
+        missing = plan.why_unavailable() if plan.suits_layers(config) else ""
         return [f"slow: PyTorch trains this run, since {missing}"] if missing else []
     if device != "cpu" or by_pytorch:
         return []

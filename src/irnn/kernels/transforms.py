@@ -17,8 +17,8 @@ from irnn.kernels import reference
 _ORDINARY = (Tensor, torch.nn.Parameter)
 
 
-def in_the_way() -> str:
-    """Name what is going on in which raw memory cannot take part; empty in ordinary eager mode.
+def in_the_way(device: str = "cpu") -> str:
+    """Name what is going on in which raw memory of a device cannot take part; empty in ordinary eager mode.
 
     A handful of flags, 0.2 microseconds. PyTorch has no public question for most of them; it asks
     these itself in `torch.autograd.Function.apply` and `torch.library`.
@@ -29,18 +29,18 @@ def in_the_way() -> str:
         return "forward-mode differentiation"
     if torch._C._get_tracing_state() is not None:
         return "torch.jit.trace"
-    if torch.is_autocast_enabled("cpu"):
+    if torch.is_autocast_enabled(device):
         return "autocast"
     return ""
 
 
-def instead(cell: str) -> Callable[..., Any] | None:
+def instead(cell: str, device: str = "cpu") -> Callable[..., Any] | None:
     """Give the "recurrence", "lstm" or "gru" that takes part in what `in_the_way` names; None is PyTorch's.
 
     PyTorch's layer stays one operation, of any length, when it is traced, and knows what autocast wants.
     `vmap` has no rule for it, and so not for per-sample gradients and ensembles either.
     """
-    if torch._C._get_tracing_state() is not None or torch.is_autocast_enabled("cpu"):
+    if torch._C._get_tracing_state() is not None or torch.is_autocast_enabled(device):
         return None
     walk: Callable[..., Any] = getattr(reference, cell)
     return walk

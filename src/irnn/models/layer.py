@@ -142,13 +142,15 @@ class KernelLayer(torch.nn.RNNBase, ABC):
             self._say_once(plain)
             return None
         assert isinstance(input, Tensor)
-        kernel = kernels.choose(self._kernel, device=input.device, dtype=input.dtype)
+        kernel = kernels.choose(
+            self._kernel, device=input.device, dtype=input.dtype, hidden=self.hidden_size
+        )
         if kernel is None:
             return None
         if kernel.refuses and (problem := kernel.refuses()):
             if self._kernel != "auto":
                 raise ValueError(problem)
-            return transforms.instead(self.cell)
+            return transforms.instead(self.cell, input.device.type)
         walk: Callable[..., Any] | None = getattr(kernel, self.cell)
         return walk
 

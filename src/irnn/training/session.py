@@ -19,6 +19,7 @@ from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError, storage_error
 from irnn.runs.identity import is_once, run_id
 from irnn.runs.trackers import tracked
+from irnn.spec.choices import KernelName
 from irnn.spec.config import SCHEMA, Config, ConfigError
 from irnn.spec.options import plain
 from irnn.system import exhausted, screen
@@ -138,8 +139,9 @@ def kernel_name(config: Config, device: torch.device) -> str:
     Raises:
         ConfigError: The kernel asked for by name is not available.
     """
-    if device.type == "cuda" and plan.suits(config) and not plan.why_unavailable():
-        return "cuda"
+    if device.type == "cuda" and config.runtime.kernel is KernelName.auto:
+        ours = plan.suits_layers(config) and not plan.why_unavailable()
+        return "cuda" if ours else "torch"
     if not config.model.has_kernel:
         return "torch"
     dtype = DTYPES[config.runtime.dtype]

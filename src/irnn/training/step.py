@@ -223,7 +223,9 @@ def kernel_of(model: Network) -> kernels.Kernel | None:
         return None
     layer: Any = model.recurrent
     weight = layer.weight_hh_l0
-    kernel = kernels.choose(layer._kernel, device=weight.device, dtype=weight.dtype)
+    kernel = kernels.choose(
+        layer._kernel, device=weight.device, dtype=weight.dtype, hidden=layer.hidden_size
+    )
     return kernel if kernel is not None and getattr(kernel, layer.cell) else None
 
 

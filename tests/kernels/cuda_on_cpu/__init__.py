@@ -8,7 +8,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-from irnn.kernels.cuda.layout import Call, Sizes
+from irnn.kernels.cuda.layout import Sizes
 from irnn.kernels.cuda.plan import SOURCE, Plan
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -19,7 +19,8 @@ COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++
 def compile_command(plan: Plan, target: Path) -> list[str]:
     options = ["-std=c++17", "-O1", "-fPIC", "-shared", "-w", "-I", str(SOURCE)]
     assert COMPILER
-    return [COMPILER, *options, *plan.defines(), str(HERE / "module.cpp"), "-o", str(target)]
+    main = f'-DIRNN_MAIN="{plan.source}"'
+    return [COMPILER, *options, *plan.defines(), main, str(HERE / "module.cpp"), "-o", str(target)]
 
 
 class OnCpu:
@@ -38,11 +39,13 @@ class OnCpu:
         self.sizes = Sizes.in_dll(self._library, "sizes")
 
     def launch(
-        self, name: str, grid: tuple[int, int, int], threads: int, room: int, call: Call
+        self, name: str, grid: tuple[int, int, int], threads: int, room: int, call: ctypes.Structure
     ) -> None:
         assert room <= 1 << 16
         with _ONE_AT_A_TIME:  # the shim's threads and shared memory are of the process
             self._launch(name, grid, threads, call)
 
-    def _launch(self, name: str, grid: tuple[int, int, int], threads: int, call: Call) -> None:
+    def _launch(
+        self, name: str, grid: tuple[int, int, int], threads: int, call: ctypes.Structure
+    ) -> None:
         getattr(self._library, f"launch_{name}")(ctypes.byref(call), *grid, threads)

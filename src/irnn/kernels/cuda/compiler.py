@@ -8,8 +8,6 @@ from typing import Any
 from irnn.kernels.cuda.plan import SOURCE, Plan
 from irnn.system.atomic import replacing
 
-MAIN = "kernels.cu"
-
 
 class CompilationError(RuntimeError):
     """NVRTC refused the kernels; the message has its log."""
@@ -46,7 +44,7 @@ def compiled(plan: Plan, capability: int) -> bytes:
     try:
         return place.read_bytes()
     except OSError:
-        code = compile_sources(sources, chosen)
+        code = compile_sources(sources, plan.source, chosen)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with replacing(place) as beside:
@@ -56,18 +54,18 @@ def compiled(plan: Plan, capability: int) -> bytes:
     return code
 
 
-def compile_sources(sources: dict[str, bytes], chosen: list[str]) -> bytes:
-    """Compile `MAIN` with the other files as headers.
+def compile_sources(sources: dict[str, bytes], main: str, chosen: list[str]) -> bytes:
+    """Compile the file `main` with the others as headers.
 
     Raises:
         CompilationError: with the compiler's log.
     """
     nvrtc = _nvrtc()
-    headers = {name: content for name, content in sources.items() if name != MAIN}
+    headers = {name: content for name, content in sources.items() if name != main}
     program = _checked(
         nvrtc.nvrtcCreateProgram(
-            sources[MAIN],
-            MAIN.encode(),
+            sources[main],
+            main.encode(),
             len(headers),
             list(headers.values()),
             [name.encode() for name in headers],

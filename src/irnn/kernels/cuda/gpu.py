@@ -7,10 +7,8 @@ from typing import Any
 import torch
 
 from irnn.kernels.cuda import compiler
-from irnn.kernels.cuda.layout import Call, Sizes
+from irnn.kernels.cuda.layout import Sizes
 from irnn.kernels.cuda.plan import Plan
-
-NAMES = ("walk", "evaluate", "sum_products", "gather", "descend")
 
 
 class Gpu:
@@ -20,14 +18,16 @@ class Gpu:
         from cuda.bindings import driver
 
         self._driver: Any = driver
+        self._device = device
         with torch.cuda.device(device):
             torch.cuda.current_stream().synchronize()  # makes PyTorch's context, which we share
             major, minor = torch.cuda.get_device_capability()
             code = compiler.compiled(plan, 10 * major + minor)
+            self._context = self._checked(driver.cuCtxGetCurrent())
             self._module = self._checked(driver.cuModuleLoadData(code))
             self._functions = {
                 name: self._checked(driver.cuModuleGetFunction(self._module, name.encode()))
-                for name in NAMES
+                for name in plan.kernels
             }
             self.sizes = self._read_sizes()
         self._room: dict[str, int] = {}
@@ -40,9 +40,19 @@ class Gpu:
         return sizes
 
     def launch(
-        self, name: str, grid: tuple[int, int, int], threads: int, room: int, call: Call
+        self, name: str, grid: tuple[int, int, int], threads: int, room: int, call: ctypes.Structure
     ) -> None:
         """Start a kernel on PyTorch's current stream, with `room` floats of shared memory a block."""
+        # A thread that autograd has just started has no context yet, or it may be another GPU's turn.
+        self._checked(self._driver.cuCtxPushCurrent(self._context))
+        try:
+            self._launch(name, grid, threads, room, call)
+        finally:
+            self._checked(self._driver.cuCtxPopCurrent())
+
+    def _launch(
+        self, name: str, grid: tuple[int, int, int], threads: int, room: int, call: ctypes.Structure
+    ) -> None:
         function, driver = self._functions[name], self._driver
         if self._room.get(name, 0) < room:
             attribute = driver.CUfunction_attribute
@@ -50,7 +60,7 @@ class Gpu:
             self._checked(driver.cuFuncSetAttribute(function, most, 4 * room))
             self._room[name] = room
         arguments = (ctypes.c_void_p * 1)(ctypes.addressof(call))
-        stream = torch.cuda.current_stream().cuda_stream
+        stream = torch.cuda.current_stream(self._device).cuda_stream
         self._checked(
             driver.cuLaunchKernel(
                 function, *grid, threads, 1, 1, 4 * room, stream, ctypes.addressof(arguments), 0

@@ -42,8 +42,18 @@ class Call(ctypes.Structure):
     ]
 
 
+class LayerCall(ctypes.Structure):
+    """`struct LayerCall`."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("steps", "batch", "output_time")),
+        *((name, ctypes.c_void_p) for name in ("w_hh", "start", "drive", "output", "history")),
+        *((name, ctypes.c_void_p) for name in ("slopes", "deltas", "start_slope")),
+    ]
+
+
 class Sizes(ctypes.Structure):
-    """`sizes` of `source/kernels.cu`."""
+    """`sizes` of `source/kernels.cu`, and of `source/layer.cu`."""
 
     _fields_ = [
         *((name, ctypes.c_int32) for name in ("threads", "adders", "room_walk", "room_forward")),

@@ -30,7 +30,7 @@ class Machine(Protocol):
     sizes: Sizes
 
     def launch(
-        self, name: str, grid: tuple[int, int, int], threads: int, room: int, call: Call
+        self, name: str, grid: tuple[int, int, int], threads: int, room: int, call: ctypes.Structure
     ) -> None:
         """Start a kernel with `room` floats of shared memory a block."""
 

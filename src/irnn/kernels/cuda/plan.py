@@ -1,6 +1,7 @@
 """How a network's kernels are laid out on the GPU: what `source/shape.cuh` is compiled with."""
 
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,7 +20,7 @@ class Plan:
 
     Attributes:
         H: units.
-        F: input features.
+        F: input features; 0 for a layer whose inputs come multiplied already (`source/layer.cu`).
         tanh: the nonlinearity, else ReLU.
         bias: whether there are b_ih and b_hh.
         share: lanes that share the products of a group of units.
@@ -55,6 +56,18 @@ class Plan:
         return self.rows * self.teams
 
     @property
+    def source(self) -> str:
+        """Name the file of `SOURCE` that has the kernels."""
+        return "kernels.cu" if self.F else "layer.cu"
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """Name the kernels."""
+        if self.F:
+            return "walk", "evaluate", "sum_products", "gather", "descend"
+        return "layer_forward", "layer_backward"
+
+    @property
     def terms(self) -> int:
         """Weights of a lane for each of its units."""
         return -(-(self.H + self.F + 1) // self.share)
@@ -65,6 +78,7 @@ def chunks_of(steps: int) -> int:
     return max(min(-(-steps // 25), 16), -(-steps // 100))
 
 
+@cache
 def why_unavailable() -> str:
     """Say in one line what the kernels lack to be compiled here, a GPU apart; empty where nothing."""
     for package in ("driver", "nvrtc"):
@@ -79,12 +93,16 @@ def why_unavailable() -> str:
 
 def suits(config: Config) -> bool:
     """Say whether this configuration's network has CUDA kernels and is to use them."""
-    runtime, model = config.runtime, config.model
-    wanted = runtime.kernel is KernelName.auto and runtime.dtype is Dtype.float32
-    one_plain_layer = model.has_kernel and model.gates == 1 and model.num_layers == 1
     head = config.task.head
     squared = type(head) is Regression and head.last == 1
-    return wanted and squared and one_plain_layer and model.hidden_size <= LARGEST_H
+    return squared and config.model.num_layers == 1 and suits_layers(config)
+
+
+def suits_layers(config: Config) -> bool:
+    """Say whether the layers of this configuration's network have CUDA kernels and are to use them."""
+    runtime, model = config.runtime, config.model
+    wanted = runtime.kernel is KernelName.auto and runtime.dtype is Dtype.float32
+    return wanted and model.has_kernel and model.gates == 1 and model.hidden_size <= LARGEST_H
 
 
 def fits(H: int, F: int) -> bool:
@@ -113,6 +131,11 @@ def choose(H: int, F: int, *, tanh: bool = False, bias: bool = True, packed: boo
     if packed and share == 8 and plan.terms <= 13:
         return replace(plan, rows=2, blocks=3)  # see docs/gpu.md for what was measured
     return plan
+
+
+def choose_layer(H: int, *, tanh: bool) -> Plan:
+    """Lay out a layer of H units whose inputs come multiplied already."""
+    return choose(H, 0, tanh=tanh, bias=False)
 
 
 def _fits(H: int, F: int, share: int) -> bool:

@@ -50,6 +50,20 @@ struct Call {
     Index *position;             // (1,): how many updates of all runs were begun
 };
 
+// One layer over time, or back; see layer.cu.
+struct LayerCall {
+    Index steps, batch;    // T; B
+    Index output_time;     // floats from one step's output, or its gradient, to the next; 0 where there is the last only
+    const float *w_hh;     // (H, H)
+    const float *start;    // (B, H): h_0; null for zeros
+    const float *drive;    // (T, B, H): W_ih x_t + b
+    float *output;         // (T, B, H), or (B, H)
+    float *history;        // (T + 1, B, H): h_0 ... h_T; null where it is not kept
+    const float *slopes;   // gradient of the output
+    float *deltas;         // (T, B, H): gradient before the nonlinearity
+    float *start_slope;    // (B, H): gradient of h_0; null where it is not wanted
+};
+
 // Where a run stands before an update; `position` is how many were begun before that.
 __device__ __forceinline__ Standing &standing_of(const Call &call, Index position, Index run) {
     return call.standing[(position & 1) * call.runs + run];

@@ -1,8 +1,5 @@
 // One update of many recurrent networks in four launches: `walk` (forward, read-out, back), `sum_products`,
 // `gather`, `descend`; and `evaluate`. See ../../../../../docs/gpu.md.
-#ifndef IRNN_SHARED  // else the shim of the tests has said what it is
-#define IRNN_SHARED(name) extern __shared__ float4 irnn_shared[]; float *const name = reinterpret_cast<float *>(irnn_shared)
-#endif
 #ifndef INFINITY
 #define INFINITY __int_as_float(0x7f800000)
 #endif

@@ -73,6 +73,14 @@ struct Matrix {
     }
 };
 
+struct Turns {  // vectors 0 and 1 are read and written by turns
+    const float *from;
+    float *to;
+    int way = ROWS * VECTOR;
+    __device__ Turns(const float *from, float *to) : from(from), to(to) {}
+    __device__ void change() { from += way, to -= way, way = -way; }
+};
+
 // Copies that go on while the kernel computes, where the GPU has them.
 __device__ __forceinline__ void copy4(float *to, const float *from) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
@@ -101,13 +109,15 @@ template <int LEFT> __device__ __forceinline__ void await_copies() {
     asm volatile("cp.async.wait_group %0;" ::"n"(LEFT) : "memory");
 #endif
 }
+// What is read from device memory is fetched AHEAD steps before it is used, into rings of twice as many slots.
+constexpr int AHEAD_OF_USE = 8, SLOTS = 2 * AHEAD_OF_USE;
 
 __device__ __forceinline__ void stage(const float *parameters, float *staged) {
     if (!STAGED) return;
     for (int e = threadIdx.x; e < H * H; e += blockDim.x)
         copy4(staged + e / H * STAGE + e % H, parameters + W_HH + e);
     for (int e = threadIdx.x; e < H * F; e += blockDim.x)
-        copy4(staged + e / F * STAGE + H + e % F, parameters + W_IH + e);
+        copy4(staged + e / larger(F, 1) * STAGE + H + e % larger(F, 1), parameters + W_IH + e);
     for (int e = threadIdx.x; e < H; e += blockDim.x)
         staged[e * STAGE + H + F] = BIAS ? parameters[B_IH + e] + parameters[B_HH + e] : 0.f;
     commit_copies();

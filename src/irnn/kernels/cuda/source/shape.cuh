@@ -1,8 +1,11 @@
 // Sizes that are known when the kernels are compiled; `irnn.kernels.cuda.plan` chooses them.
 #pragma once
+#ifndef IRNN_SHARED  // else the shim of the tests has said what it is
+#define IRNN_SHARED(name) extern __shared__ float4 irnn_shared[]; float *const name = reinterpret_cast<float *>(irnn_shared)
+#endif
 
 constexpr int H = IRNN_H;         // units
-constexpr int F = IRNN_F;         // input features
+constexpr int F = IRNN_F;         // input features; 0 for a layer whose inputs come multiplied (layer.cu)
 constexpr bool TANH = IRNN_TANH;  // else ReLU
 constexpr int S = IRNN_SHARE;     // lanes that share the products of a group of units; decides the order of sums
 constexpr int M = IRNN_UNITS;     // units of such a group

@@ -12,8 +12,6 @@ struct Place {  // which sequences of which run a block has
     }
 };
 
-// What is read from device memory is fetched AHEAD steps before it is used, into rings of twice as many slots.
-constexpr int AHEAD_OF_USE = 8, SLOTS = 2 * AHEAD_OF_USE;
 constexpr int CARRIED = up(ROWS * F, THREADS) / THREADS;          // of the rows' inputs, by a thread
 constexpr int COPIED = up(ROWS * KP / 4, THREADS) / THREADS;      // words of the rows' history, by a thread
 constexpr int INPUT_RING = up(SLOTS * ROWS * F, 4), HISTORY_RING = SLOTS * ROWS * KP;
@@ -35,14 +33,6 @@ struct Inputs {  // of a block's rows
     const float *from;
     Index time, batch, feature;
     float *ring;
-};
-
-struct Turns {  // vectors 0 and 1 are read and written by turns
-    const float *from;
-    float *to;
-    int way = ROWS * VECTOR;
-    __device__ Turns(const float *from, float *to) : from(from), to(to) {}
-    __device__ void change() { from += way, to -= way, way = -way; }
 };
 
 // Walks forward; leaves the last states in `h` and in vector 0 or 1, and returns which.
