@@ -206,8 +206,8 @@ def _stretch(name: str, T: int) -> float:
     assert isinstance(updater._stretch, CapturedStretch)
     assert updater.kernel == ("cuda" if name == "irnn" else "torch")
     updates = 2 * GRAPHS[0]
-    batches = [_batch(T)] * updates
-    updater.several(batches, [1e-4] * updates)
+    pieces = [tuple(tensor[None].expand(updates, *tensor.shape) for tensor in _batch(T))]
+    updater.several(pieces, [1.0] * updates)
     repeat = updater._stretch._repeat
     assert repeat is not None
 
