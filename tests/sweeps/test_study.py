@@ -5,16 +5,18 @@ import re
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus
 
 from irnn.spec.composition import Composer
 from irnn.spec.config import ConfigError
 from irnn.spec.groups import rewrite_numbers
 from irnn.sweeps import study as studies
-from irnn.sweeps.search import Plan, batches, found
+from irnn.sweeps.search import Plan, batches, found, tell
 from irnn.sweeps.space import Space, read_space
 from irnn.sweeps.study import opened
 
@@ -94,7 +96,9 @@ def test_a_search_that_an_older_irnn_began_goes_on_and_says_it_anew(tmp_path: Pa
     ):
         pass
     with opened(tmp_path, "s", space_of(*words, "runtime.threads=1")) as study:
-        assert study.user_attrs["asked"] == {"settings": space.settings, "varied": varied}
+        asked = study.user_attrs["asked"]
+        assert asked.pop("seal")
+        assert asked == {"settings": space.settings, "varied": varied}
 
 
 @pytest.mark.parametrize("name", ["q?x", "a%20b", "a#b", "ä ö", "a'b\"c", "x=1&y=2", "a%b"])
@@ -174,14 +178,19 @@ DAMAGES = [newer, older, no_value, no_values, other_attribute, no_json, no_table
            bad_distribution, no_text, cut, text, pipe]  # fmt: skip
 
 
+def ended(value: float) -> JobReturn:
+    returned = JobReturn(status=JobStatus.COMPLETED)
+    returned.return_value = value
+    return returned
+
+
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The file of a search with one trial."""
     folder = tmp_path_factory.mktemp("search")
     space = space_of(*SEARCH)
     with opened(folder, "s", space) as study:
-        trial = next(batches(study, space, Plan(1, 1, 0, 1)))[0]
-        study.tell(trial, 0.25)
+        tell(study, next(batches(study, space, Plan(1, 1, 0, 1))), [ended(0.25)])
     return (folder / "optuna.db").read_bytes()
 
 
@@ -200,6 +209,84 @@ def test_a_file_that_is_damaged_or_of_another_version_says_what_to_do(
         found(study, space_of(*SEARCH))
     assert "free some space" not in str(caught.value)
     assert "optuna storage upgrade" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE trial_values SET value = 0.2500000001",
+        "UPDATE trial_params SET param_value = param_value * 1.01 WHERE param_name = 'optim.lr'",
+        "UPDATE trial_params SET trial_id = 99 WHERE param_name = 'optim.lr'",
+        "UPDATE trials SET number = 5",
+        "UPDATE trials SET state = 'RUNNING', number = 1",
+        "UPDATE studies SET study_name = 't'",
+        "UPDATE study_directions SET direction = 'MAXIMIZE'",
+        "UPDATE study_user_attributes SET value_json = replace(value_json, ' 60', ' 61')",
+        "UPDATE trial_user_attributes SET key = 'asked.' WHERE key = 'asked'",
+        "UPDATE trial_user_attributes SET key = 'told.' WHERE key = 'told'",
+    ],
+)
+def test_a_number_changed_in_the_file_is_never_another_study(
+    tmp_path: Path, database: bytes, statement: str
+) -> None:
+    (tmp_path / "optuna.db").write_bytes(database)
+    changed(tmp_path, statement)
+    with (
+        pytest.raises(ConfigError, match=r"optuna\.db is damaged .*remove it"),
+        opened(tmp_path, "s", space_of(*SEARCH)),
+    ):
+        pass
+
+
+def test_an_index_that_is_broken_is_seen(tmp_path: Path, database: bytes) -> None:
+    (tmp_path / "optuna.db").write_bytes(database)
+    connection = sqlite3.connect(tmp_path / "optuna.db")
+    (root,) = connection.execute(
+        "SELECT rootpage FROM sqlite_master WHERE name = 'ix_trials_study_id'"
+    ).fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    content = bytearray(database)
+    last = root * size - 1
+    while not content[last]:
+        last -= 1
+    content[last] ^= 1
+    (tmp_path / "optuna.db").write_bytes(content)
+    with (
+        pytest.raises(ConfigError, match=r"optuna\.db is damaged .*index"),
+        opened(tmp_path, "s", space_of(*SEARCH)),
+    ):
+        pass
+
+
+def test_a_study_that_an_older_irnn_began_has_no_seals_and_goes_on(
+    tmp_path: Path, database: bytes
+) -> None:
+    (tmp_path / "optuna.db").write_bytes(database)
+    changed(tmp_path, "DELETE FROM trial_user_attributes")
+    with opened(tmp_path, "s", space_of(*SEARCH)) as study:
+        assert study.best_value == 0.25
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_no_flipped_bit_makes_another_study(tmp_path: Path, database: bytes) -> None:
+    random = Random(0)
+    space = space_of(*SEARCH)
+    written = [place for place, byte in enumerate(database) if byte]
+    for trial in range(120):
+        content = bytearray(database)
+        content[random.choice(written)] ^= 1 << random.randrange(8)
+        (tmp_path / f"{trial}").mkdir()
+        (tmp_path / f"{trial}" / "optuna.db").write_bytes(content)
+        try:
+            with opened(tmp_path / f"{trial}", "s", space) as study:
+                found_value, params = study.best_value, study.best_params
+        except ConfigError as error:
+            told = str(error)
+        else:
+            told = "optuna.db" if (found_value, len(params)) == (0.25, 2) else "another study"
+        assert "optuna.db" in told
 
 
 def test_a_study_whose_memory_of_what_it_was_for_is_gone_takes_this_one(

@@ -16,6 +16,7 @@ from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import DIVERGED_OBJECTIVE
 from irnn.sweeps.returns import JobLeftError, error_of
 from irnn.sweeps.space import Space
+from irnn.sweeps.study_seals import seal_asked, seal_told
 
 if TYPE_CHECKING:
     import optuna
@@ -67,7 +68,9 @@ def _ask(study: "optuna.Study", varied: Mapping[str, Any], plan: Plan) -> "optun
     study.sampler = optuna.samplers.TPESampler(
         seed=(plan.seed * 1_000_003 + number) % 2**32, n_startup_trials=plan.random_trials
     )
-    return study.ask(fixed_distributions=dict(varied))
+    trial = study.ask(fixed_distributions=dict(varied))
+    seal_asked(trial)
+    return trial
 
 
 def overrides_of(
@@ -90,7 +93,9 @@ def tell(
     pairs = sorted(zip(batch, returns, strict=True), key=lambda pair: pair[0].number)
     for trial, returned in pairs:
         if returned.status is JobStatus.COMPLETED:
-            study.tell(trial.number, float(returned.return_value))
+            value = float(returned.return_value)
+            seal_told(trial, value)
+            study.tell(trial.number, value)
             continue
         without += 1
         if not isinstance(error_of(returned), JobLeftError):

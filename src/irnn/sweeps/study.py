@@ -18,6 +18,7 @@ from irnn.runs.locking import Lock
 from irnn.runs.ownership import BusyError
 from irnn.runs.schemas import DamagedError
 from irnn.spec.config import ConfigError
+from irnn.sweeps import study_seals
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.space import Space
 
@@ -44,6 +45,8 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
 
     settings: dict[str, Any]
     varied: dict[str, str]
+    seal: str | None = None
+    """The digest of the two; studies that an older irnn began have none."""
 
 
 class AskedInWords(msgspec.Struct, forbid_unknown_fields=True):
@@ -66,7 +69,7 @@ def opened(folder: Path, name: str, space: Space) -> "Iterator[optuna.Study]":
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # its warnings are about ways of its own
     lock = Lock(folder / "search.lock", patience=0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -105,13 +108,16 @@ def _open(database: Path, name: str, space: Space) -> "optuna.Study":
         return sqlite3.connect(os.fspath(database), timeout=BUSY_SECONDS, check_same_thread=False)
 
     try:
+        study_seals.check_file(connect)
         storage = optuna.storages.RDBStorage(
             "sqlite:///optuna.db", engine_kwargs={"creator": connect}
         )
+        study_seals.check_one(storage, name)
         study = optuna.create_study(
             study_name=name, storage=storage, direction="minimize", load_if_exists=True
         )
         _check_trials(study)
+        study_seals.check_trials(study)
         _check_same(study, space, name)
     except ConfigError:
         raise
@@ -122,6 +128,8 @@ def _open(database: Path, name: str, space: Space) -> "optuna.Study":
 
 def _check_trials(study: "optuna.Study") -> None:
     """Read every trial, and refuse one that is complete without a number."""
+    if study.direction.name != "MINIMIZE":
+        raise ValueError(f"its direction is {study.direction.name}")
     for trial in study.get_trials(deepcopy=False):
         if trial.state.name == "COMPLETE":
             value = trial.value
@@ -162,7 +170,8 @@ def _version() -> str:
 def _check_same(study: "optuna.Study", space: Space, name: str) -> None:
     """Hold a search to what it was for; where runs are and how they are made is not part of that."""
     varied = {key: str(distribution) for key, distribution in sorted(space.varied.items())}
-    asked = {"settings": space.settings, "varied": varied}
+    asked: dict[str, Any] = {"settings": space.settings, "varied": varied}
+    asked["seal"] = study_seals.digest(asked)
     known = study.user_attrs.get("asked")
     if known is None:
         study.set_user_attr("asked", asked)
@@ -172,6 +181,9 @@ def _check_same(study: "optuna.Study", space: Space, name: str) -> None:
         differences = _of_words(before.fixed, space.fixed)
     else:
         then = msgspec.convert(known, Asked)
+        content = {"settings": then.settings, "varied": then.varied}
+        if then.seal is not None and then.seal != study_seals.digest(content):
+            raise ValueError("what it was asked for was changed")
         differences = _differences(then.settings, space.settings)
         before = AskedInWords([], then.varied)
     differences += _differences(before.varied, varied)
