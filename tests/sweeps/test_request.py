@@ -133,3 +133,17 @@ def test_the_command_of_the_report_can_be_pasted(capsys: pytest.CaptureFixture[s
     task.jobs = make_jobs([["runs_dir='my runs'", "sweep.name=mine"]], Composer())
     task.conclude()
     assert "  python -m irnn.report 'my runs' --sweep mine\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["task.marks=null", "hydra/sweeper=optuna"],
+        ["task.symbols=3", "divergence.policy=${over:1,2}", "seq_len=20,30"],
+        ["task.root=true", "batch_size=8", "init.gain=0.5,1"],
+    ],
+)
+def test_a_sweeps_refusal_names_what_was_typed_and_nothing_innocent(words: list[str]) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        read_request(words, Composer())
+    assert str(refusal.value).startswith(f"{words[0]}: task=adding ")

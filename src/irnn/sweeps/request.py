@@ -11,7 +11,9 @@ from irnn.spec.bases import Sweeping
 from irnn.spec.composition import Composer, explaining
 from irnn.spec.config import Config, ConfigError
 from irnn.spec.groups import NUMERIC_GROUPS, Groups
+from irnn.spec.hydra_composition import composed
 from irnn.spec.overrides import Given, meant_by_a_comma, quoted, read
+from irnn.spec.wording import shown
 from irnn.sweeps import record
 from irnn.sweeps.grid import axes, combinations, each_value_once
 from irnn.sweeps.naming import sweep_folder, sweep_name
@@ -60,12 +62,12 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
     fixed = [each for each in given if not each.parsed.is_sweep_override()]
     by_text = {each.typed: each for each in fixed}
 
-    def sweeping(typed: Sequence[str]) -> Sweeping:
-        return composer.sweeping([by_text[text] for text in typed])
+    def at_once(typed: Sequence[str]) -> Any:
+        return composed([by_text[text].word for text in typed], groups, with_hydra=True)
 
     for_all = [each.word for each in fixed]
-    with explaining([*by_text], sweeping, groups):
-        told = sweeping([each.typed for each in fixed])
+    with explaining([*by_text], at_once, groups):
+        told = composer.sweeping(fixed)
     sweeper = told.sweeper
     _check_numbers("hydra.sweeper", sweeper)
     _check_numbers("hydra.launcher", told.launcher)
@@ -92,7 +94,9 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
 
 
 def _as_typed(said: str, given: Sequence[Given]) -> str:
-    """Name a setting as it was typed, where that was by its group: init_scale=2 sets init.gain."""
+    """Name a setting as it was typed: text as it was, and by its group, as init_scale=2 sets init.gain."""
+    for each in given:
+        said = said.replace(shown(each.word), shown(each.typed))
     keys = {each.typed.partition("=")[0] for each in given}
     for key in keys & NUMERIC_GROUPS.keys():
         if NUMERIC_GROUPS[key] not in keys:
