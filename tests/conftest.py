@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from irnn.runs import curve, provenance
 from irnn.spec.composition import Composer
 from irnn.spec.config import Config
 from tests import warm
@@ -37,6 +38,28 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def no_power_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait for the disk: what was written is there as long as the machine has power."""
+    monkeypatch.setattr(os, "fsync", os.fstat)
+
+
+_git_state = cache(provenance.git_state)
+
+
+@pytest.fixture
+def with_pictures() -> None:
+    """Let quick runs draw their pictures."""
+
+
+@pytest.fixture
+def quick_runs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let runs in this process ask git once for all, and draw no picture, which takes longer than they do."""
+    monkeypatch.setattr(provenance, "git_state", _git_state)
+    if "with_pictures" not in request.fixturenames:
+        monkeypatch.setattr(curve, "draw", lambda *_: None)
 
 
 @cache

@@ -227,6 +227,7 @@ def test_the_quick_presets_follow_the_sequence_length(preset: str, length: int) 
     assert given.optim.integrator_lr_scale == 0.5
 
 
+@pytest.mark.usefixtures("quick_runs")
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_trains(
     small: Small, preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -18,11 +18,6 @@ from tests.training.test_step import Small
 LASTING = ("stop.test_mse=null", "task.test_size=16")
 
 
-@pytest.fixture(autouse=True)
-def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("irnn.runs.curve.draw", lambda *_: None)
-
-
 def ended(config: Config) -> tuple[Any, ...]:
     """All that a run ends with, but for its name, its end and its clock."""
     folder = RunDirectory.of(config).path

@@ -27,6 +27,7 @@ CONTRACT_RESULT = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("with_pictures")
 def test_a_run_leaves_the_folder_that_the_contract_names(small: Small) -> None:
     config = small()
     result = run(config)

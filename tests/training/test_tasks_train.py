@@ -40,6 +40,7 @@ def test_a_task_names_its_scores_and_what_the_trivial_answer_scores(config: Conf
     assert ("test_mse" in result) is (task == "multiplication")
 
 
+@pytest.mark.usefixtures("with_pictures")
 def test_the_screen_the_log_and_the_picture_speak_of_the_task(
     config: Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
