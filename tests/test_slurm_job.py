@@ -16,7 +16,7 @@ from hydra.core.plugins import Plugins
 from irnn.runs.directory import RunDirectory
 from irnn.spec.composition import Composer
 from irnn.spec.config import Config, ConfigError
-from irnn.sweeps import slurm, slurm_job
+from irnn.sweeps import slurm, slurm_job, slurm_sent
 from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, Job
 from irnn.sweeps.request import read_request
 from irnn.training.loop import Interrupted
@@ -162,7 +162,7 @@ def test_an_error_of_a_job_that_is_back_in_the_queue_is_no_end(
     job.state = RUNNING
     said = Said()
     engine = slurm.Slurm({}, [])
-    sent = slurm._Sent(job, submitted, state="PENDING")
+    sent = slurm_sent.Sent([job], submitted, state="PENDING")
     engine._sent = [sent]
     engine._look(sent, said)
     assert (job.state, said.words) == (LEFT, ["requeued"])
@@ -173,6 +173,7 @@ def test_an_error_of_a_job_that_is_back_in_the_queue_is_no_end(
 
 def test_a_cluster_without_the_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     Plugins.instance()
+    monkeypatch.delitem(sys.modules, "submitit", raising=False)
     launchers = dict(ConfigStore.instance().repo["hydra"]["launcher"])
     launchers.pop("submitit_slurm.yaml", None)
     monkeypatch.setitem(ConfigStore.instance().repo["hydra"], "launcher", launchers)

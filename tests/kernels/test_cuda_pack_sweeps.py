@@ -183,7 +183,7 @@ def in_a_process(connection: Any, alive: int, jobs: Any, log: Path, folder: Path
     def opened(first: Any, count: int, seats: int | None) -> Together:
         return Together(first, 2, CPU, machines)
 
-    pack_worker._open = opened
+    pack_worker.open_here = opened
     with by_the_kernels(machines):
         pack_worker.work(connection, alive, jobs, ["-m"], 0, None, log)
 

@@ -36,13 +36,62 @@ def test_a_number_is_refused_where_there_is_no_gpu_and_off_and_auto_are_not(
             composer().compose([f"sweep.pack={wrong}"])
 
 
-@pytest.mark.parametrize("launcher", ["slurm", "basic"])
 def test_a_launcher_that_makes_no_packs_refuses_a_number_of_them(
-    launcher: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert sweep(tmp_path, f"hydra/launcher={launcher}", "seed=0,1", "sweep.pack=8") == 2
-    assert "sweep.pack=8: hydra/launcher=local alone makes packs" in capsys.readouterr().err
+    assert sweep(tmp_path, "hydra/launcher=basic", "seed=0,1", "sweep.pack=8") == 2
+    assert "sweep.pack=8: only hydra/launcher=local and slurm make" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "lacking", "told"),
+    [
+        (("runtime.device=cuda", "sweep.pack=8"), "there is nothing", "pack=8: there is nothing"),
+        (("sweep.pack=8",), "", "and none asks for one: runtime.device=cuda"),
+        (
+            ("runtime.device=cuda", "hydra.launcher.gpus_per_node=2"),
+            "",
+            "gpus_per_node=2: a job of packed runs has one GPU; use hydra.launcher.gpus_per_node=1",
+        ),
+    ],
+    ids=["without the package", "without a GPU", "with two"],
+)
+def test_a_cluster_refuses_packs_that_cannot_be(
+    words: tuple[str, ...], lacking: str, told: str, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(packs.plan, "why_unavailable", lambda: lacking)
+    assert sweep(tmp_path, "hydra/launcher=slurm", "seed=0,1", *words) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_runs_of_one_shape_that_ask_for_a_gpu_share_jobs_of_a_cluster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(packs.plan, "why_unavailable", lambda: "")
+
+    def sizes(*words: str) -> list[int]:
+        jobs = [job("runtime.device=cuda", f"seed={seed}", *words) for seed in range(7)]
+        longer = [
+            job("runtime.device=cuda", f"seed={seed}", "seq_len=200", *words) for seed in (0, 1)
+        ]
+        others = [job(f"seed={seed}", *words) for seed in range(2)]  # may train on the CPU
+        mixed = [jobs[0], others[0], *jobs[1:], *longer, others[1]]
+        dealt = packs.deal_to_cluster(mixed, 1)
+        assert sorted(j.run_id for group in dealt for j in group) == sorted(j.run_id for j in mixed)
+        assert all(len({packs.key_of(j.config) for j in group}) == 1 for group in dealt)
+        return [len(group) for group in dealt]
+
+    assert sizes() == [7, 1, 2, 1]
+    assert sizes("sweep.pack=3") == [3, 1, 2, 2, 2, 1]
+    assert sizes("sweep.pack=1") == [1] * 11
+    assert sizes("sweep.pack=off") == [1] * 11
+    monkeypatch.setattr(packs, "MOST_IN_A_JOB", 4)
+    assert sizes() == [4, 1, 3, 2, 1]
+    monkeypatch.setattr(packs.plan, "why_unavailable", lambda: "there is nothing")
+    assert sizes() == [1] * 11
 
 
 def job(*words: str) -> Job:

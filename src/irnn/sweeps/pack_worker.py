@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from irnn.spec.config import Config, ConfigError
 from irnn.sweeps.worker import Message, ToldDisplay, follow_parent, outcome, redirect
@@ -50,15 +50,21 @@ def work(
     follow_parent(alive)
     sys.argv[:] = ["irnn-train", *command]  # not how this process was really begun
     os.environ["CUDA_VISIBLE_DEVICES"] = _visible(gpu)
-    sys.setswitchinterval(_SWITCH_SECONDS)
     with log.open("a", encoding="utf-8", errors="backslashreplace") as errors:
         redirect(errors.fileno())
         faulthandler.enable(errors)
-        serve(connection, jobs, partial(_open, seats=seats), signals)
+        serve(connection, jobs, partial(open_here, seats=seats), signals)
+
+
+class Listener(Protocol):
+    """Who is told of jobs: the end of a pipe, or a list of some kind."""
+
+    def send(self, told: Any, /) -> None:
+        """Take in a message."""
 
 
 def serve(
-    connection: "Connection[Any, Any]",
+    connection: Listener,
     jobs: Sequence[tuple[bytes, Sequence[str]]],
     open_pack: Open,
     signals: list[int],
@@ -89,14 +95,15 @@ def serve(
     pack.train(range(len(jobs)), one, signals)
 
 
-def _open(first: Config, jobs: int, seats: int | None) -> "Together":
-    """Make a pack on this process's one GPU."""
+def open_here(first: Config, jobs: int, seats: int | None) -> "Together":
+    """Make a pack on the first GPU that this process sees, for `seats` jobs at a time."""
     import torch
 
     from irnn.kernels.cuda import gpu
     from irnn.training import hardware
     from irnn.training.together import Together, seats_on
 
+    sys.setswitchinterval(_SWITCH_SECONDS)
     device = torch.device("cuda", 0)
     hardware.set_up(first.runtime, device)
     most = min(seats or seats_on(first, device), jobs, _allowed_files() // FILES_EACH)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from irnn.kernels.cuda import plan
 from irnn.spec.checks import pack_size
+from irnn.spec.choices import Device
 from irnn.spec.config import Config, ConfigError
 from irnn.spec.options import plain
 from irnn.sweeps.job import Job
@@ -82,6 +83,53 @@ def deal(jobs: Sequence[Job], places: Sequence[Place], gpus: int) -> list[Pack]:
     return packs
 
 
+MOST_IN_A_JOB = 256
+"""Runs of a Slurm job where `sweep.pack=auto`: about as many as a large GPU trains at once."""
+
+
+def deal_to_cluster(jobs: Sequence[Job], gpus: int | None) -> list[list[Job]]:
+    """Choose which runs share a Slurm job, in order: those of one shape whose device is cuda, others none.
+
+    Args:
+        jobs: of one sweep, that are to be trained.
+        gpus: that a Slurm job is given, as far as is known.
+
+    Raises:
+        ConfigError: `sweep.pack` is a number, and there are no packs; or a job would leave GPUs idle.
+    """
+    seats = pack_size(jobs[0].config)
+    asking = [job for job in jobs if job.config.runtime.device is Device.cuda]
+    lacking = plan.why_unavailable()
+    if seats and (lacking or not asking):
+        why = lacking or "runs train together on a GPU, and none asks for one: runtime.device=cuda"
+        raise ConfigError(f"sweep.pack={seats}: {why}")
+    if seats == 0 or lacking:
+        return [[job] for job in jobs]
+    alike: dict[str, list[Job]] = {}
+    for job in asking:
+        if (key := key_of(job.config)) is not None:
+            alike.setdefault(key, []).append(job)
+    shares = {
+        job.run_id: share
+        for each in alike.values()
+        for share in _shares(each, seats)
+        for job in share
+    }
+    if gpus is not None and gpus > 1 and any(len(share) > 1 for share in shares.values()):
+        raise ConfigError(
+            f"hydra.launcher.gpus_per_node={gpus}: a job of packed runs has one GPU; use "
+            "hydra.launcher.gpus_per_node=1, or sweep.pack=off for a job of each run"
+        )
+    groups = [shares.get(job.run_id, [job]) for job in jobs]
+    return [group for job, group in zip(jobs, groups, strict=True) if group[0] is job]
+
+
+def _shares(alike: list[Job], seats: int | None) -> list[list[Job]]:
+    """Spread runs of one shape over as few Slurm jobs as take them, each of about as many."""
+    count = -(-len(alike) // (seats or MOST_IN_A_JOB))
+    return [alike[place::count] for place in range(count)]
+
+
 def refuse_number(config: Config) -> None:
     """Refuse `sweep.pack=N` for launchers that make a process, or a job, of each run.
 
@@ -90,7 +138,8 @@ def refuse_number(config: Config) -> None:
     """
     if pack_size(config):
         raise ConfigError(
-            f"sweep.pack={config.sweep.pack}: hydra/launcher=local alone makes packs; use sweep.pack=auto"
+            f"sweep.pack={config.sweep.pack}: only hydra/launcher=local and slurm make packs; "
+            "use sweep.pack=auto"
         )
 
 

@@ -1,52 +1,37 @@
 """Send the jobs of a sweep to a Slurm cluster through submitit, and follow them until they have ended."""
 
-import contextlib
-import re
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from irnn.kernels import slow
 from irnn.runs import ownership
-from irnn.runs.directory import RunDirectory
-from irnn.runs.metrics import read_records
+from irnn.spec.checks import pack_size
 from irnn.spec.choices import Device
-from irnn.spec.config import ConfigError, total_updates
+from irnn.spec.config import ConfigError
 from irnn.sweeps import packs
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, STOPPED, Job
 from irnn.sweeps.pool import Watcher
 from irnn.sweeps.signals import received_signals
-from irnn.sweeps.slurm_job import SlurmJob
+from irnn.sweeps.slurm_job import Outcome, SlurmJob, SlurmPack
+from irnn.sweeps.slurm_sent import GOING, WAITING, Sent, progress, queue_states
 from irnn.sweeps.view import View
-from irnn.tasks.metric import losses
 
 _LOOK_SECONDS = 1.0  # between looks at folders
 _ASK_SECONDS = 5.0  # between questions to Slurm
 _LAG_SECONDS = 15.0  # until a file written elsewhere must be seen here
-_WAITING = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"}
-_GOING = {"RUNNING", "COMPLETING", "SUSPENDED", "SIGNALING", "STAGE_OUT", "STOPPED", "RESIZING"}
 _OWN = {"submitit_folder", "max_num_timeout"}  # not sbatch's
 _GENERIC = {
     *("timeout_min", "cpus_per_task", "gpus_per_node", "tasks_per_node", "mem_gb", "nodes"),
     *("name", "stderr_to_stdout"),
 }  # what submitit names alike on every kind of cluster
-
-
-@dataclass
-class _Sent:
-    """A job in Slurm's hands."""
-
-    job: Job
-    submitted: Any
-    state: str = "PENDING"
-    ended: float | None = None
 
 
 class Slurm:
@@ -59,7 +44,7 @@ class Slurm:
 
     def __init__(self, params: Mapping[str, Any], command: Sequence[str]) -> None:
         self._params, self._command = dict(params), list(command)
-        self._sent: list[_Sent] = []
+        self._sent: list[Sent] = []
         self._signs: dict[str, tuple[Any, float]] = {}
         self._next_question = 0.0
         self._stopping = False
@@ -70,7 +55,8 @@ class Slurm:
         Raises:
             ConfigError: There is no Slurm here, or it does not take them.
         """
-        packs.refuse_number(to_do[0].config)
+        groups = packs.deal_to_cluster(to_do, self._params.get("gpus_per_node"))
+        packed = {job.run_id for group in groups if len(group) > 1 for job in group}
         cpus = self._params.get("cpus_per_task") or 1
         for job in to_do:
             threads = job.config.runtime.threads or cpus
@@ -79,6 +65,8 @@ class Slurm:
                     f"runtime.threads={threads}: a job has {cpus} cores: "
                     f"add hydra.launcher.cpus_per_task={threads}"
                 )
+            if job.run_id in packed:  # of which each is a thread, and its work is the GPU's
+                threads = job.config.runtime.threads or 1
             runtime = replace(job.config.runtime, threads=threads)
             job.config = replace(job.config, runtime=runtime)
         if shutil.which("srun") is None:
@@ -88,8 +76,11 @@ class Slurm:
         for job in to_do:
             if job.config.runtime.device in (Device.auto, Device.cpu):
                 view.slow([f"without a GPU {reason}" for reason in slow.reasons(job.config, "cpu")])
-        submitted = self._submit(to_do)
+        submitted = self._submit(groups)
         threads = f"{cpus} thread{'s' if cpus > 1 else ''} each"
+        if packed:
+            count = sum(len(group) > 1 for group in groups)
+            threads = f"{len(packed):,} runs in {count} pack{'s' if count > 1 else ''}"
         logs = submitted.paths.folder
         return f"Slurm job {submitted.job_id.partition('_')[0]}, {threads}; logs in {logs}"
 
@@ -117,8 +108,8 @@ class Slurm:
             not self._stopping and any(job.state == ELSEWHERE for job in jobs)
         )
 
-    def _submit(self, jobs: Sequence[Job]) -> Any:
-        """Submit jobs as one array, and give what submitit knows of the first."""
+    def _submit(self, groups: Sequence[Sequence[Job]]) -> Any:
+        """Submit runs, or packs of them, as one array, and give what submitit knows of the first."""
         import submitit
 
         moment = datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f")
@@ -130,18 +121,20 @@ class Slurm:
         try:
             executor = submitit.AutoExecutor(folder, "slurm", slurm_max_num_timeout=timeouts)
             executor.update_parameters(**named)
-            callables = [
-                SlurmJob(job.config, without_bookkeeping(job.overrides), self._command)
-                for job in jobs
-            ]
-            submitted = executor.submit_array(callables)
+            submitted = executor.submit_array([self._task(group) for group in groups])
         except (RuntimeError, ValueError, TypeError) as error:
             shutil.rmtree(folder if made else folder.parent, ignore_errors=True)
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
             said = [line for line in lines if line.startswith("sbatch:")] or lines[:2]
             raise ConfigError(f"hydra/launcher=slurm: {' '.join(said)}") from error
-        self._sent += [_Sent(job, each) for job, each in zip(jobs, submitted, strict=True)]
+        self._sent += [Sent(group, each) for group, each in zip(groups, submitted, strict=True)]
         return submitted[0]
+
+    def _task(self, group: Sequence[Job]) -> SlurmJob | SlurmPack:
+        members = [(job.config, without_bookkeeping(job.overrides)) for job in group]
+        if len(members) == 1:
+            return SlurmJob(*members[0], self._command)
+        return SlurmPack(members, self._command, pack_size(group[0].config))
 
     def _ask(self) -> None:
         """Ask Slurm for the state of all jobs; keep the last answer when it gives none."""
@@ -153,45 +146,54 @@ class Slurm:
             for sent in self._sent:
                 sent.state = states.get(sent.submitted.job_id, "gone from the queue")
 
-    def _look(self, sent: _Sent, watcher: Watcher) -> None:
-        """Take in what a job left, or where it stands."""
-        job, paths = sent.job, sent.submitted.paths
-        _refresh(paths.folder)
-        outcome = _outcome(sent.submitted) if paths.result_pickle.exists() else None
-        if outcome is not None and (outcome[0] != "raised" or sent.state not in _WAITING | _GOING):
-            self._end(sent, *outcome, watcher)  # what raised while it was requeued is no end
-        elif sent.state in _WAITING:
-            if job.state == RUNNING:
-                job.end(LEFT)
-                watcher.requeued(job)
+    def _look(self, sent: Sent, watcher: Watcher) -> None:
+        """Take in what a job left, or where its runs stand."""
+        outcomes = sent.outcomes()
+        if outcomes is not None and (
+            outcomes[0][0] != "raised" or sent.state not in WAITING | GOING
+        ):
+            self._end(sent, outcomes, watcher)  # what raised while it was requeued is no end
+        elif sent.state in WAITING:
+            for _, job in sent.open():
+                if job.state == RUNNING:
+                    job.end(LEFT)
+                    watcher.requeued(job)
             sent.ended = None
-        elif sent.state in _GOING:
-            if job.state != RUNNING:
-                job.begin()
-                job.state = RUNNING
-            job.progress = _progress(job)
+        elif sent.state in GOING:
+            for place, job in sent.turn():
+                if sent.look_up(place):
+                    watcher.ended(job)
+                    continue
+                if job.state != RUNNING:
+                    job.begin()
+                    job.state = RUNNING
+                job.progress = progress(job)
             sent.ended = None
         elif self._stopping:
-            self._end(sent, "stopped", None, watcher)
+            self._end(sent, [("stopped", None)] * len(sent.jobs), watcher)
         elif sent.ended is None:
             sent.ended = time.monotonic()
         elif time.monotonic() > sent.ended + _LAG_SECONDS:
-            said = f"Slurm ended job {sent.submitted.job_id}: {sent.state}; see {paths.stderr}"
-            self._end(sent, "failed", said, watcher)
+            stderr = sent.submitted.paths.stderr
+            said = f"Slurm ended job {sent.submitted.job_id}: {sent.state}; see {stderr}"
+            self._end(sent, [("failed", said)] * len(sent.jobs), watcher)
 
-    def _end(self, sent: _Sent, kind: str, content: Any, watcher: Watcher) -> None:
+    def _end(self, sent: Sent, outcomes: Sequence[Outcome], watcher: Watcher) -> None:
         self._sent.remove(sent)
-        job = sent.job
-        if kind == "result":
-            job.finish(content)
-        elif kind == "stopped":
-            job.end(STOPPED)
-            return
-        elif kind == "busy":
-            job.end(ELSEWHERE, error=content)
-        else:
-            job.end(FAILED, error=content)
-        watcher.ended(job)
+        for place, job in sent.open():
+            kind, content = outcomes[place]
+            if kind == "result":
+                job.finish(content)
+            elif sent.look_up(place):
+                pass  # it had ended when its job was taken away
+            elif kind == "stopped":
+                job.end(STOPPED)
+                continue
+            elif kind == "busy":
+                job.end(ELSEWHERE, error=content)
+            else:
+                job.end(FAILED, error=content)
+            watcher.ended(job)
 
     def _look_elsewhere(self, jobs: Sequence[Job], watcher: Watcher) -> None:
         """Take in results of runs that others train; submit again those that they left."""
@@ -204,7 +206,7 @@ class Slurm:
                 again.append(job)
         try:
             if again:
-                self._submit(again)
+                self._submit([[job] for job in again])
         except ConfigError as error:
             for job in again:
                 job.end(FAILED, error=str(error))
@@ -229,47 +231,3 @@ class Slurm:
         if ids:
             subprocess.run(["scancel", *ids], check=False, capture_output=True)
         self._next_question = 0.0
-
-
-def queue_states(ids: Sequence[str]) -> dict[str, str] | None:
-    """Ask Slurm for the states of jobs, also of those that ended lately; None: it did not answer."""
-    arrays = ",".join(sorted({each.partition("_")[0] for each in ids}))
-    command = ["squeue", "--noheader", "--array", "--states=all", "--format=%i %T", "--jobs"]
-    try:
-        asked = subprocess.run([*command, arrays], capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    if asked.returncode != 0 and "Invalid job id" not in asked.stderr:
-        return None
-    return dict(line.split(maxsplit=1) for line in asked.stdout.splitlines())
-
-
-def _outcome(submitted: Any) -> tuple[str, Any]:
-    """Give what a job's process returned, or the last line of what it raised."""
-    error = submitted.exception()
-    if error is None:
-        kind, content = submitted.result()
-        return kind, content
-    trace = re.split(r"\n-{10,}\n", str(error))
-    last = (trace[1] if len(trace) > 1 else trace[0]).strip().splitlines()[-1]
-    return "raised", f"{last}; see {submitted.paths.stderr}"
-
-
-def _progress(job: Job) -> dict[str, Any]:
-    """Read how far a run is from its last record."""
-    try:
-        records = read_records(RunDirectory(job.folder).metrics)
-    except ConfigError:
-        return job.progress
-    if not records:
-        return {}
-    train, test = losses(records[-1])
-    told = {"step": records[-1].get("step"), "train_loss": train, "test_loss": test}
-    rate = records[-1].get("steps_per_second")
-    return {**told, "rate": rate, "total": total_updates(job.config)}
-
-
-def _refresh(folder: Path) -> None:
-    """Make a network file system look again at what a folder holds."""
-    with contextlib.suppress(OSError):
-        folder.chmod(folder.stat().st_mode)

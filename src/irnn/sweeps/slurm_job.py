@@ -1,12 +1,15 @@
-"""What runs on a cluster's node: one run, which stops at an update when its time or place is taken away."""
+"""What runs on a cluster's node: a run, or a pack, which stops at an update when its place is taken away."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from irnn.runs.directory import RunDirectory
@@ -18,7 +21,7 @@ from irnn.sweeps.worker import log_traceback
 from irnn.system import screen
 
 Outcome = tuple[str, Any]
-"""("result", result), ("busy", why) or ("failed", why)."""
+"""("result", result), ("busy", why) or ("failed", why); of a pack also ("stopped", None)."""
 
 
 class SlurmJob:
@@ -44,7 +47,7 @@ class SlurmJob:
 
         sys.argv[:] = ["irnn-train", *self.command]
         try:
-            return "result", run(self._once(), self.overrides)
+            return "result", run(once(self.config), self.overrides)
         except BusyError as error:
             return "busy", str(error)
         except Interrupted as interruption:
@@ -57,31 +60,127 @@ class SlurmJob:
             return "failed", f"{type(error).__name__}: {error}"
         raise AssertionError("end() returned")
 
-    def _once(self) -> Config:
-        """Do what is about one call, not about the run, unless a stay on a node before this one did it.
-
-        Slurm calls a requeued job as it was submitted; what an earlier stay did is remembered in the folder
-        of that submission.
-        """
-        if not (self.config.force or self.config.unlock):
-            return self.config
+    def checkpoint(self) -> Any:
+        """Give submitit what it puts into the queue again."""
         import submitit
 
-        paths = submitit.JobEnvironment().paths
-        begun = paths.folder / f"{paths.job_id}_begun"
-        if not begun.exists():
-            directory, patience = RunDirectory.of(self.config), self.config.runtime.takeover_seconds
-            with directory.locked(patience=patience, unlock=self.config.unlock):
-                if self.config.force:
-                    directory.clear()
-            begun.touch()
-        return replace(self.config, force=False, unlock=False)
+        return submitit.helpers.DelayedSubmission(self)
+
+
+class SlurmPack:
+    """Runs of one shape that train together on a job's GPU; requeued like a `SlurmJob`, all of them.
+
+    Args:
+        members: each run, and what makes it, for its provenance.
+        command: the words of the command that asked for them.
+        seats: how many train at a time; None for as many as are good for the GPU.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[tuple[Config, Sequence[str]]],
+        command: Sequence[str],
+        seats: int | None,
+    ) -> None:
+        self.members = [(config, list(overrides)) for config, overrides in members]
+        self.command, self.seats = list(command), seats
+
+    def __call__(self) -> list[Outcome]:
+        """Train all runs to their ends, from wherever they stand; give what became of each."""
+        from irnn.sweeps import pack_worker
+        from irnn.training.session import ending_signals
+
+        sys.argv[:] = ["irnn-train", *self.command]
+        told = _Told(len(self.members))
+        begun = [self._begun(place, told) for place in range(len(self.members))]
+        left = [place for place, config in enumerate(begun) if config is not None]
+        jobs = [(pickle.dumps(begun[place]), self.members[place][1]) for place in left]
+        opened = partial(pack_worker.open_here, seats=self.seats)
+        with ending_signals() as signals:
+            try:
+                pack_worker.serve(told.of(left), jobs, opened, signals)
+            except Exception as error:
+                screen.complain(traceback.format_exc())
+                told.fail(f"{type(error).__name__}: {error}")
+        if signals and any(kind == "stopped" for kind, _ in told.outcomes):
+            end(signals[0])
+        return told.outcomes
+
+    def _begun(self, place: int, told: "_Told") -> Config | None:
+        """Give a run's configuration without what is done `once`; None where that cannot be done."""
+        config, overrides = self.members[place]
+        try:
+            return once(config, f"_{place}")
+        except BusyError as error:
+            told.outcomes[place] = "busy", str(error)
+        except (ConfigError, StorageError) as error:
+            told.outcomes[place] = "failed", why_failed(error, overrides)
+        return None
 
     def checkpoint(self) -> Any:
         """Give submitit what it puts into the queue again."""
         import submitit
 
         return submitit.helpers.DelayedSubmission(self)
+
+
+class _Told:
+    """What was told of each run of a pack last."""
+
+    def __init__(self, count: int) -> None:
+        self.outcomes: list[Outcome] = [("stopped", None)] * count
+        self._places: Sequence[int] = ()
+
+    def of(self, places: Sequence[int]) -> "_Told":
+        """Listen to a pack of the runs at these places."""
+        self._places = places
+        return self
+
+    def fail(self, why: str) -> None:
+        """Let all fail that have not ended otherwise."""
+        self.outcomes = [
+            ("failed", why) if kind == "stopped" else (kind, content)
+            for kind, content in self.outcomes
+        ]
+
+    def send(self, told: tuple[str, Any, int], /) -> None:
+        """See `pack_worker.Listener`."""
+        kind, content, place = told
+        if kind not in ("begun", "progress"):
+            self.outcomes[self._places[place]] = kind, content
+
+
+def begun_file(paths: Any, which: str = "") -> Path:
+    """Name the file that says of a job, or of a run of its pack, that what is done `once` is done."""
+    return Path(paths.folder) / f"{paths.job_id}{which}_begun"
+
+
+def once(config: Config, which: str = "") -> Config:
+    """Do what is about one call, not about the run, unless a stay on a node before this one did it.
+
+    Slurm calls a requeued job as it was submitted; what an earlier stay did is remembered in the folder
+    of that submission.
+
+    Args:
+        config: the run.
+        which: tells runs of one job apart.
+
+    Returns:
+        The run without it.
+    """
+    if not (config.force or config.unlock):
+        return config
+    import submitit
+
+    paths = submitit.JobEnvironment().paths
+    begun = begun_file(paths, which)
+    if not begun.exists():
+        directory, patience = RunDirectory.of(config), config.runtime.takeover_seconds
+        with directory.locked(patience=patience, unlock=config.unlock):
+            if config.force:
+                directory.clear()
+        begun.touch()
+    return replace(config, force=False, unlock=False)
 
 
 def end(number: int) -> None:

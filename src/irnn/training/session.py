@@ -103,7 +103,7 @@ def run(
             | provenance.scored(task, getattr(config.stop, task.metric.key))
             | ({"pack": company.seats} if company else {}),
         )
-        signals = nullcontext(company.signals) if company else _signals(ending)
+        signals = nullcontext(company.signals) if company else ending_signals(ending)
         try:
             return _train(
                 config, directory, device, kernel, slow_because, display, signals, company
@@ -229,7 +229,7 @@ class _Observer:
 
 
 @contextmanager
-def _signals(ending: Sequence[signal.Signals] = ENDING) -> Iterator[list[int]]:
+def ending_signals(ending: Sequence[signal.Signals] = ENDING) -> Iterator[list[int]]:
     """Collect what asks a run to end while the context lasts; a second one has its usual effect.
 
     A command's run also ends at a user signal that has a handler, as submitit's has. Only
