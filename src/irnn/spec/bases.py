@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from irnn.spec import registry
 from irnn.spec.checks import check_each
 from irnn.spec.config import Config, ConfigError
-from irnn.spec.groups import Groups, conf_dir
+from irnn.spec.groups import CONFIG_NAME, Groups, conf_dir
 from irnn.spec.hydra_composition import composed
 from irnn.spec.typed import config_of
 
@@ -75,6 +75,7 @@ def base_of(chosen: Sequence[str], groups: Groups) -> Base | None:
     Returns:
         None where it is not to be seen which values are made from which.
     """
+    groups = _without_idle_folders(chosen, groups)
     made_of = _made_of(chosen, groups)
     base = None if made_of is None else _kept.get(made_of)
     if base is None or base.variables != _variables(base.variables or ()):
@@ -87,6 +88,15 @@ def base_of(chosen: Sequence[str], groups: Groups) -> Base | None:
         return None
     values = copy.deepcopy(base.values)  # what is done to one run's reaches no other
     return replace(base, values=values, config=_checked(values))
+
+
+def _without_idle_folders(chosen: Sequence[str], groups: Groups) -> Groups:
+    """Leave out what a user adds if all that is chosen has a file of ours: of two of a name, ours counts."""
+    words = (word.partition("=") for word in chosen)
+    idle = all(option in Groups().files(group) for group, _, option in words)
+    if groups.config_name == CONFIG_NAME and idle:
+        return replace(groups, folders=(), plugin_folders=())
+    return groups
 
 
 def _made_of(chosen: Sequence[str], groups: Groups) -> Any:
