@@ -22,7 +22,7 @@ TRAIN, HELD_OUT, CALIBRATION = "train", "test", "calibration"
 """The random streams; what stands at a position of one never stands in another."""
 
 _BLOCK_ELEMENTS = 1 << 19  # input features made in one go: small enough for the cache of a CPU
-_BLOCK_ELEMENTS_GPU = 1 << 21  # where each operation costs a launch
+_BLOCK_ELEMENTS_GPU = 1 << 20  # where each operation costs a launch
 _KEEP_BYTES = 1 << 28  # held in memory for reuse
 
 

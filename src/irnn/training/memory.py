@@ -13,7 +13,7 @@ from irnn.system.machine import Room, memory_room, shown_bytes
 FORKED = 100_000_000
 """Bytes that a job of a sweep has of its own of PyTorch; the rest it shares with the other jobs."""
 _KEPT = 1 << 26  # sequence steps, as in `irnn.tasks.data`
-_CHUNK = 1 << 18
+_CHUNK = 1 << 18  # on a GPU twice that, within the factor
 _HELD_OUT_STATES = 1 << 24  # as in `irnn.training.evaluate`
 _BLOCK = 8  # rows that the compiled kernel walks at a time, also where a batch has fewer
 
