@@ -1,7 +1,9 @@
 """Sweeps whose jobs train in packs, as on a machine with a GPU: processes are threads, the GPU the shim."""
 
+import json
 import multiprocessing
 import pickle
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -120,6 +122,44 @@ def test_an_error_in_a_pack_fails_its_job_and_the_sweep_says_so(
     assert "FAILED seed=1: cannot write" in said.err
 
 
+WANDB = """
+import json, os, pathlib
+class Run:
+    def __init__(self, settings):
+        if settings["config"]["seed"] == 1: raise RuntimeError("W&B refuses this one")
+        self.out, self.summary = pathlib.Path(settings["dir"], "fake.jsonl"), {}
+        self.put(os.getpid())
+    def put(self, what):
+        with self.out.open("a") as out: out.write(json.dumps(what) + "\\n")
+    def log(self, record, step): self.put(step)
+    def __enter__(self): return self
+    def __exit__(self, *_): self.put(self.summary["status"])
+def init(**settings): return Run(settings)
+"""
+
+
+def test_one_process_mirrors_all_runs_of_a_pack_and_one_that_fails_is_told_in_its_log(
+    tmp_path: Path, gpu: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "wandb.py").write_text(WANDB)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    words = ("seed=range(4)", "sweep.pack=2", "budget.updates=20", "tracker=wandb")
+    assert sweep(tmp_path, *words) == 0
+    folders = sorted((tmp_path / "runs").glob("irnn-*"))
+    logs = [(folder / "train.log").read_text() for folder in folders]
+    assert ["W&B failed, see the log of its pack" in log for log in logs] == [
+        False, True, False, False,
+    ]  # fmt: skip
+    mirrored = [folder / "fake.jsonl" for folder in folders]
+    seen = [
+        [json.loads(line) for line in each.read_text().splitlines()]
+        for each in mirrored
+        if each.exists()
+    ]
+    assert len({pid for pid, *_ in seen}) == 1
+    assert [rest for _, *rest in seen] == [[0, 10, 20, "exhausted"]] * 3
+
+
 def test_a_process_of_a_pack_that_dies_fails_what_it_had_begun_and_the_rest_is_packed_again(
     tmp_path: Path, gpu: Asked, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,8 +172,8 @@ def test_a_process_of_a_pack_that_dies_fails_what_it_had_begun_and_the_rest_is_p
         calls.append(1)
         return ("begun", None) if len(calls) <= 2 else outcome(*arguments)
 
-    def two(self: Any, jobs: Any, train_one: Any, signals: Any) -> None:
-        train_all(self, jobs[:2] if len(jobs) == 5 else jobs, train_one, signals)
+    def two(self: Any, jobs: Any, *more: Any) -> None:
+        train_all(self, jobs[:2] if len(jobs) == 5 else jobs, *more)
 
     monkeypatch.setattr(pack_worker, "outcome", half)
     monkeypatch.setattr(Together, "train", two)
@@ -221,7 +261,7 @@ def test_a_pack_s_process_that_is_killed_or_told_to_end_goes_on_to_the_bits_of_r
     assert "stopped" in {kind for kind, _, _ in told(ended, lambda _: False)}
     assert ended.join(30)
     last = told(begun(), lambda _: False)
-    assert sorted(place for kind, _, place in last if kind == "result") == [0, 1, 2]
+    assert sorted(place for kind, _, place in last if kind == "result") == [0, 1, 2], last
     with by_the_kernels(Machines(folder)):
         for config in configs:
             own = replace(config, runs_dir=f"{tmp_path}/alone")

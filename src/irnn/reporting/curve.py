@@ -17,6 +17,7 @@ from irnn.reporting.scoring import UNKNOWN, Scoring
 from irnn.reporting.settings import flatten
 from irnn.reporting.text import one_line
 from irnn.runs.reading import MEGABYTE, read_bytes
+from irnn.runs.schemas import held_to, prepared
 
 Array = NDArray[np.float64]
 
@@ -24,6 +25,7 @@ MOST = 256 * MEGABYTE  # of metrics.jsonl: about a million evaluations
 MOST_STEPS = 2.0**53  # beyond it a float64, and so the page's script, cannot tell updates apart
 
 
+@prepared
 class Record(msgspec.Struct, gc=False):
     """The fields of a record that a report needs; the decoder skips all others unread."""
 
@@ -202,7 +204,7 @@ def _records(path: Path) -> tuple[list[Record], int]:
 def _parse(line: bytes) -> Record | None:
     """Read one line, NaN and Infinity included, which JSON does not have and other writers use."""
     try:
-        record = msgspec.convert(json.loads(line), Record)
+        record = held_to(json.loads(line), Record)
     except (ValueError, RecursionError):
         return None
     return record if _is_sound(record) else None

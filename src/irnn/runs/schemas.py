@@ -5,7 +5,7 @@ What a schema does not name may be there too. Nothing here imports torch.
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -23,6 +23,30 @@ Seconds = Annotated[float, msgspec.Meta(ge=0, le=_LARGEST)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Threshold = Annotated[str, msgspec.Meta(pattern=r"^\d{1,20}(\.\d{1,20})?$")]
 Token = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{1,32}$")]
+
+
+T = TypeVar("T")
+_PREPARED: set[type] = set()
+
+
+def prepared(schema: type[T]) -> type[T]:
+    """Let msgspec learn a class that content is held to, where it is defined.
+
+    It learns one when it is first used otherwise, and two threads that use it first crash (msgspec 0.22).
+    """
+    msgspec.json.Decoder(schema)
+    _PREPARED.add(schema)
+    return schema
+
+
+def held_to(content: Any, schema: type[T]) -> T:
+    """Make what a schema describes of plain values.
+
+    Raises:
+        msgspec.ValidationError: They do not fit it.
+    """
+    assert schema in _PREPARED, f"{schema.__name__} lacks @prepared"
+    return msgspec.convert(content, schema)
 
 
 class Event(msgspec.Struct):
@@ -43,6 +67,7 @@ class Metric(msgspec.Struct):
     baseline_meaning: str
 
 
+@prepared
 class Result(msgspec.Struct):
     """`result.json`."""
 
@@ -75,6 +100,7 @@ class Result(msgspec.Struct):
             raise ValueError("it has neither metric nor test_mse and best_test_mse")
 
 
+@prepared
 class Record(msgspec.Struct):
     """One line of `metrics.jsonl`. A number that was not finite is null."""
 
@@ -96,6 +122,7 @@ class Record(msgspec.Struct):
     event: Event | None = None
 
 
+@prepared
 class Provenance(msgspec.Struct):
     """`provenance.json`. The token is part of file names and of W&B's id."""
 
@@ -103,12 +130,14 @@ class Provenance(msgspec.Struct):
     sessions: list[dict[str, Any]]
 
 
+@prepared
 class Mirrored(msgspec.Struct):
     """How many records the tracker has passed on."""
 
     records: Count
 
 
+@prepared
 class Versioned(msgspec.Struct):
     """What all versions of a file have in common."""
 
@@ -122,6 +151,7 @@ class SweepJob(msgspec.Struct):
     overrides: list[str]
 
 
+@prepared
 class SweepRecord(msgspec.Struct):
     """`sweep.json`."""
 
@@ -171,7 +201,7 @@ def read_as(path: Path, schema: type[msgspec.Struct]) -> dict[str, Any] | None:
     """
     try:
         content: dict[str, Any] = read_json(path)
-        msgspec.convert(content, schema)
+        held_to(content, schema)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -1,17 +1,20 @@
-"""Mirror a run folder to Weights & Biases, from a process of its own: `python -m irnn.runs.wandb_mirror`.
+"""Mirror run folders to Weights & Biases, from a process of its own: `python -m irnn.runs.wandb_mirror`.
 
-It follows `metrics.jsonl` until its standard input ends (which also happens when the trainer is killed) and
+It follows each run's `metrics.jsonl` until it is told that the run ended (or the trainer is gone) and
 remembers the last record that it passed on. Because it only reads what the trainer has written, W&B can hang,
 fail or be missing without the trainer noticing, and nothing that it missed is lost.
 """
 
-import json
-import math
 import os
-import select
 import sys
+import time
+import traceback
+from contextlib import ExitStack, suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+from filelock import Timeout
 
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import write_json
@@ -19,53 +22,122 @@ from irnn.runs.locking import Lock
 from irnn.runs.metrics import read_records
 from irnn.runs.schemas import Mirrored, read_as
 
-_POLL_SECONDS = 1.0
+_POLL_SECONDS = 1.0  # between looks at what runs have written
+_HELD_SECONDS = 0.05  # between looks at locks that another process holds, once all runs have ended
 
 
-def mirror(directory: RunDirectory, settings: dict[str, Any]) -> None:
-    """Log every record not logged before; return when standard input has ended."""
-    place = directory.path / "wandb"
-    place.mkdir(exist_ok=True)
-    state = place / f"{settings['id']}.mirrored.json"
-    with Lock(
-        place / ".lock", math.inf
-    ):  # the mirror of a session that was killed may still be at it
-        _mirror(directory, settings, state)
+class _Mirror:
+    """Of one run: begins when nobody else mirrors it, and ends once the run has ended.
 
+    Args:
+        directory: of the run.
+        settings: arguments of `wandb.init`.
+    """
 
-def _mirror(directory: RunDirectory, settings: dict[str, Any], state: Path) -> None:
-    import wandb
+    def __init__(self, directory: RunDirectory, settings: dict[str, Any]) -> None:
+        self.ended = False
+        self._directory, self._settings = directory, settings
+        place = directory.path / "wandb"
+        place.mkdir(exist_ok=True)
+        # The mirror of a session that was killed may still be at it.
+        self._lock = Lock(place / ".lock", 0.0)
+        self._state = place / f"{settings['id']}.mirrored.json"
+        self._mirrored = 0
+        self._run: Any = None
+        self._open = ExitStack()
 
-    mirrored = (read_as(state, Mirrored) or {"records": 0})["records"]
-    with wandb.init(**settings, resume="allow", dir=str(directory.path), save_code=False) as run:
-        listening = True
-        while listening:
-            listening = not _input_ended(_POLL_SECONDS)
-            records = read_records(directory.metrics)
-            for record in records[mirrored:]:
-                run.log(record, step=record["step"])
-            if len(records) > mirrored:
-                mirrored = len(records)
-                write_json(state, {"records": mirrored})
-        result = directory.read_result()
+    def pass_on(self) -> bool:
+        """Log every record not logged before; say whether that was all there will be."""
+        ended = self.ended  # before the look at what there is
+        if self._run is None and not self._begin():
+            return False
+        run = self._run
+        records = read_records(self._directory.metrics)
+        for record in records[self._mirrored :]:
+            run.log(record, step=record["step"])
+        if len(records) > self._mirrored:
+            self._mirrored = len(records)
+            write_json(self._state, {"records": self._mirrored})
+        if not ended:
+            return False
+        result = self._directory.read_result()
         if result is not None:
             run.summary.update({key: result[key] for key in result if key != "config"})
+        self._open.close()
+        return True
+
+    def fail(self) -> None:
+        """Let go, inside an exception's handler."""
+        self._open.__exit__(*sys.exc_info())
+
+    def _begin(self) -> bool:
+        try:
+            self._open.enter_context(self._lock)
+        except Timeout:
+            return False
+        import wandb
+
+        self._mirrored = (read_as(self._state, Mirrored) or {"records": 0})["records"]
+        own = {"dir": str(self._directory.path), "resume": "allow", "save_code": False}
+        settings: dict[str, Any] = {
+            **self._settings,
+            **own,
+            "reinit": "create_new",
+        }  # beside others
+        self._run = self._open.enter_context(wandb.init(**settings))
+        return True
 
 
-def _input_ended(seconds: float) -> bool:
-    ready, _, _ = select.select([sys.stdin], [], [], seconds)
-    return bool(ready) and sys.stdin.readline() == ""
+def mirror(connection: "Connection[Any, Any]") -> None:
+    """Mirror runs until no more come and all have ended.
+
+    Args:
+        connection: gives ("begin", folder, settings) and ("end", folder, None), and is told of each folder,
+            once it is done with, whether all went well. Its end is that of every run.
+    """
+    mirrors: dict[str, _Mirror] = {}
+    listening = True
+    while listening or mirrors:
+        try:
+            while listening and connection.poll(_POLL_SECONDS if mirrors else None):
+                what, folder, settings = connection.recv()
+                if what == "begin":
+                    mirrors[folder] = _Mirror(RunDirectory(Path(folder)), settings)
+                elif folder in mirrors:
+                    mirrors[folder].ended = True
+                if not connection.poll():
+                    break
+        except (EOFError, OSError):
+            listening = False
+        if not listening:
+            time.sleep(_HELD_SECONDS)
+        for folder, each in list(mirrors.items()):
+            each.ended |= not listening
+            if (well := _passed_on(each)) is not None:
+                del mirrors[folder]
+                with suppress(OSError):  # the trainer is gone
+                    connection.send((folder, well))
+
+
+def _passed_on(each: _Mirror) -> bool | None:
+    """Say whether a mirror that is done did well; None for one that goes on."""
+    try:
+        return each.pass_on() or None
+    except Exception:
+        each.fail()
+        traceback.print_exc()
+        return False
 
 
 def main() -> None:
-    """Entry point: the run folder, the arguments of wandb.init as JSON, and the command that trains."""
-    folder, settings, *command = sys.argv[1:]
+    """Entry point: the descriptor of a connection, and the command that trains."""
+    given, *command = sys.argv[1:]
     program = command[:3] if command[:2] == ["python", "-m"] else command[:1]
     # W&B records this process's own command otherwise, which was not typed.
     os.environ["WANDB_PROGRAM"] = " ".join(program[-2:])
     sys.argv[1:] = command[len(program) :]
     os.nice(10)  # the trainer comes first
-    mirror(RunDirectory(Path(folder)), json.loads(settings))
+    mirror(Connection(int(given)))
 
 
 if __name__ == "__main__":

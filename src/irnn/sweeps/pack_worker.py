@@ -18,6 +18,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from irnn.runs.mirrors import Mirrors
+from irnn.runs.trackers import INTERRUPTED_SECONDS, give_up
 from irnn.spec.config import Config, ConfigError
 from irnn.sweeps.worker import Message, ToldDisplay, follow_parent, outcome, redirect
 
@@ -86,13 +88,21 @@ def serve(
         own(outcome(packed, overrides, partial(ToldDisplay, tell=own), company))
 
     try:
-        pack = open_pack(_first(jobs), len(jobs))
+        first = _first(jobs)
+        pack = open_pack(first, len(jobs))
     except Exception as error:
         why = f"no pack could be made ({type(error).__name__}: {error}); sweep.pack=off trains without"
         for place in range(len(jobs)):
             tell(place, ("failed", why))
         return
-    pack.train(range(len(jobs)), one, signals)
+    with os.fdopen(os.dup(2), "wb") as errors:  # this process's log, where it has one
+        mirrors = Mirrors(errors)
+        try:
+            pack.train(range(len(jobs)), one, signals, mirrors)
+        finally:
+            timeout = first.tracker.timeout
+            patience = min(timeout, INTERRUPTED_SECONDS) if signals else timeout
+            give_up(mirrors, patience, "the log of its pack")
 
 
 def open_here(first: Config, jobs: int, seats: int | None) -> "Together":

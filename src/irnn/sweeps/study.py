@@ -16,7 +16,7 @@ from irnn.runs.files import StorageError, storage_error
 from irnn.runs.layout import NOT_SCIENCE
 from irnn.runs.locking import Lock
 from irnn.runs.ownership import BusyError
-from irnn.runs.schemas import DamagedError
+from irnn.runs.schemas import DamagedError, held_to, prepared
 from irnn.spec.config import ConfigError
 from irnn.sweeps import study_seals
 from irnn.sweeps.grid import without_bookkeeping
@@ -40,6 +40,7 @@ _ANEW = (
 )
 
 
+@prepared
 class Asked(msgspec.Struct, forbid_unknown_fields=True):
     """What the study says was searched: the settings of all trials, and the distributions of the others."""
 
@@ -49,6 +50,7 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
     """The digest of the two; studies that an older irnn began have none."""
 
 
+@prepared
 class AskedInWords(msgspec.Struct, forbid_unknown_fields=True):
     """The same, as older searches said it: `fixed` are overrides."""
 
@@ -177,10 +179,10 @@ def _check_same(study: "optuna.Study", space: Space, name: str) -> None:
         study.set_user_attr("asked", asked)
         return
     if isinstance(known, dict) and "fixed" in known:
-        before = msgspec.convert(known, AskedInWords)
+        before = held_to(known, AskedInWords)
         differences = _of_words(before.fixed, space.fixed)
     else:
-        then = msgspec.convert(known, Asked)
+        then = held_to(known, Asked)
         content = {"settings": then.settings, "varied": then.varied}
         if then.seal is not None and then.seal != study_seals.digest(content):
             raise ValueError("what it was asked for was changed")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from irnn.runs import curve
+from irnn.runs.mirrors import Mirrors
 from irnn.training import stretch
 
 SAVE_SECONDS = 10.0
@@ -19,6 +20,7 @@ class Company:
         signals: that came to the process; the first ends every run of it with a checkpoint.
         seats: runs that are trained at once.
         draw: draws a curve without holding them up.
+        mirrors: the process that mirrors all of them to W&B.
         save_seconds: between two checkpoints of the run at least, but where one is needed.
     """
 
@@ -26,4 +28,5 @@ class Company:
     signals: list[int]
     seats: int
     draw: Callable[..., None] = curve.draw
+    mirrors: Mirrors | None = None
     save_seconds: float = SAVE_SECONDS

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 
 from irnn.kernels.update import Update
-from irnn.runs.schemas import Count, Seconds
+from irnn.runs.schemas import Count, Seconds, held_to, prepared
 from irnn.tasks.metric import Metric
 from irnn.training.divergence import Reference
 
@@ -56,6 +56,7 @@ class Interval:
         return total / self.updates if self.updates else None
 
 
+@prepared
 @dataclass
 class Progress:
     """Where a run stands. `step` counts every update ever made, those that were rolled back too."""
@@ -106,7 +107,7 @@ class Progress:
             ValueError: It is not what `plain` gives for this metric, or of a version that knows more.
         """
         saved = _with_todays_names(saved)
-        progress = msgspec.convert(saved, cls)
+        progress = held_to(saved, cls)
         if list(progress.solved_at) != list(metric.thresholds):
             raise ValueError(f"its thresholds are not {', '.join(metric.thresholds)}")
         known = progress.plain()

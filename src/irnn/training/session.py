@@ -184,7 +184,8 @@ def _train(
         begun = [f"from update {trainer.progress.step:,}"] if resumed else []
         for note in trainer.notes or begun:
             display.say(f"  {note}")
-        with tracked(config, name, directory, display.say):
+        mirrors = company.mirrors if company else None
+        with tracked(config, name, directory, display.say, mirrors):
             observer = _Observer(display, signals)
             try:
                 with hardware.subnormals_flushed():

@@ -16,6 +16,7 @@ from irnn.kernels.cuda.pack import Machine, Pack
 from irnn.kernels.cuda.plan import Plan, choose
 from irnn.models.network import build
 from irnn.runs.drawers import Drawers
+from irnn.runs.mirrors import Mirrors
 from irnn.seeding import generator
 from irnn.spec.config import Config
 from irnn.system.helpers import HelperError
@@ -64,7 +65,11 @@ class Together:
         self.driver, self._drawers = Driver(pack, device, busy), Drawers(busy)
 
     def train(
-        self, jobs: Sequence[T], train_one: Callable[[T, Company], None], signals: list[int]
+        self,
+        jobs: Sequence[T],
+        train_one: Callable[[T, Company], None],
+        signals: list[int],
+        mirrors: Mirrors | None = None,
     ) -> None:
         """Train runs until none is left, or a signal came.
 
@@ -72,6 +77,7 @@ class Together:
             jobs: as many as there are, of which a seat takes one after the other.
             train_one: trains one in the company of others; it raises nothing.
             signals: what came to the process, filled meanwhile.
+            mirrors: mirrors all runs to W&B; by default, each run has a process for that.
 
         Raises:
             HelperError: There are no threads to be had.
@@ -80,7 +86,7 @@ class Together:
         waiting, broken = deque(jobs), threading.Event()
 
         def sit(run: int) -> None:
-            company = Company(partial(self._stretch, run), signals, self.seats, self._draw)
+            company = Company(partial(self._stretch, run), signals, self.seats, self._draw, mirrors)
             with self._stream(), self.driver.working:
                 while not (signals or broken.is_set()):
                     try:
