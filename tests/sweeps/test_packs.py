@@ -1,14 +1,18 @@
 """Which jobs of a sweep train together on a GPU, and where nothing can."""
 
+import multiprocessing
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
 
 from irnn import train
 from irnn.spec.composition import Composer
 from irnn.spec.errors import ConfigError
-from irnn.sweeps import launch, packs
+from irnn.sweeps import launch, packs, places
 from irnn.sweeps.job import Job
 from irnn.sweeps.places import Place
 from tests.conftest import SMALL
@@ -122,3 +126,39 @@ def test_what_shares_a_shape_shares_a_pack_whatever_else_differs(
     off = packs.deal([job("sweep.pack=off")] * 2, [ON_GPU] * 2, 1)
     assert (on_cpu, off) == ([], [])
     assert packs.deal([job("sweep.pack=1")], [ON_GPU], 1)[0].seats == 1
+
+
+def test_what_does_not_fit_into_a_gpu_is_refused_before_the_sweep_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(packs.plan, "why_unavailable", lambda: "")
+    monkeypatch.setattr("irnn.training.hardware.choose_device", lambda _: torch.device("cuda", 0))
+    size = [10**10]
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda _: SimpleNamespace(total_memory=size[0])
+    )
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+
+    def probed(jobs: list[Job]) -> Any:
+        ours, theirs = multiprocessing.Pipe()
+        places.probe(theirs, 0, [each.config for each in jobs])
+        return ours.recv()
+
+    def deal(pack: str) -> list[packs.Pack]:
+        jobs = [job(f"seed={seed}", f"sweep.pack={pack}") for seed in range(5)]
+        found, gpus = probed(jobs)
+        return packs.deal(jobs, found, gpus)
+
+    (small,), _ = probed([job()])
+    assert small.seats > 20
+    size[0] = size[0] * 3 // small.seats
+    assert probed([job()])[0][0].seats in (2, 3)
+    assert deal("2")[0].seats == 2
+    with pytest.raises(ConfigError, match=r"sweep\.pack=4: of runs such as .* about [23] fit into"):
+        deal("4")
+    assert len(deal("auto")[0].jobs) == 5, "they stream through as many seats as fit"
+    assert len(deal("off")) == 0
+    size[0] = 1000
+    refused = probed([job()])
+    assert isinstance(refused, ConfigError)
+    assert "this run needs about" in str(refused)

@@ -192,7 +192,10 @@ def places_of(jobs: Sequence[Job], view: View) -> tuple[list[Place], int]:
     if (refusal := pytorch_refusal()) is not None:
         raise ConfigError(refusal)
     kinds = [
-        (c.runtime, c.model.name, c.model.num_layers, c.batch_size, c.optim.name, packs.key_of(c))
+        (
+            *(c.runtime, c.model.name, c.model.num_layers, c.batch_size, c.optim.name),
+            *(packs.key_of(c), memory.needed(c)),
+        )
         for c in (job.config for job in jobs)
     ]
     examples = {kind: job.config for kind, job in zip(kinds, jobs, strict=True)}

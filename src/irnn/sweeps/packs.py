@@ -62,7 +62,7 @@ def deal(jobs: Sequence[Job], places: Sequence[Place], gpus: int) -> list[Pack]:
         gpus: of this machine.
 
     Raises:
-        ConfigError: `sweep.pack` is a number, and there is no pack here.
+        ConfigError: `sweep.pack` is a number, and there is no pack here, or not of so many.
     """
     seats = pack_size(jobs[0].config)
     if seats == 0:
@@ -72,8 +72,15 @@ def deal(jobs: Sequence[Job], places: Sequence[Place], gpus: int) -> list[Pack]:
     shapes: dict[str, list[Job]] = {}
     for job, place in zip(jobs, places, strict=True):
         key = key_of(job.config) if (place.device, place.kernel) == ("cuda", "cuda") else None
-        if key is not None:
-            shapes.setdefault(key, []).append(job)
+        if key is None or place.seats == 0:  # alone it needs less
+            continue
+        shapes.setdefault(key, []).append(job)
+        together = min(seats or 1, -(-len(shapes[key]) // gpus))
+        if place.seats is not None and together > place.seats:
+            raise ConfigError(
+                f"sweep.pack={seats}: of runs such as {job.label} about {place.seats} fit into the memory "
+                f"of a GPU together; use sweep.pack={place.seats}, or auto"
+            )
     least = 1 if seats else 2  # alone in a pack a run is no faster than alone
     packs = []
     for alike in (jobs for jobs in shapes.values() if len(jobs) >= least):

@@ -14,29 +14,45 @@ _END_SECONDS = 5.0  # for a process to end that has answered
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run would train: the kind of device, and the kernel."""
+    """Where a run would train: the kind of device, the kernel, and how many like it fit onto a GPU in a pack.
+
+    `seats` is None where it is not known, as off CUDA.
+    """
 
     device: str
     kernel: str
+    seats: int | None = None
 
 
 def probe(connection: "Connection[Any, Any]", _: int, configs: Sequence[Config]) -> None:
     """Tell where each of these would train, and how many GPUs there are, or the ConfigError; entry point."""
     import torch
 
-    from irnn.training.hardware import choose_device
-    from irnn.training.session import kernel_name
-
     try:
-        devices = [choose_device(config) for config in configs]
-        places = [
-            Place(device.type, kernel_name(config, device))
-            for config, device in zip(configs, devices, strict=True)
-        ]
+        places = [_place_of(config) for config in configs]
     except ConfigError as error:
         connection.send(error)
     else:
         connection.send((places, torch.cuda.device_count()))
+
+
+def _place_of(config: Config) -> Place:
+    import torch
+
+    from irnn.sweeps.packs import key_of
+    from irnn.training import hardware
+    from irnn.training.session import kernel_name
+    from irnn.training.together import seats_in
+
+    device = hardware.choose_device(config)
+    kernel = kernel_name(config, device)
+    if device.type != "cuda":
+        return Place(device.type, kernel)
+    hardware.check_memory(config, device)
+    if kernel != "cuda" or key_of(config) is None:
+        return Place(device.type, kernel)
+    size = torch.cuda.get_device_properties(device).total_memory
+    return Place(device.type, kernel, seats_in(config, size))
 
 
 def find_places(configs: Sequence[Config]) -> tuple[list[Place], int]:

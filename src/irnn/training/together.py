@@ -155,7 +155,12 @@ def seats_on(config: Config, device: torch.device) -> int:
     """Say how many runs like this a GPU should train at once: enough to fill it, that fit into its memory."""
     free, _ = torch.cuda.mem_get_info(device)
     fill = _SEATS_EACH * torch.cuda.get_device_properties(device).multi_processor_count
-    return max(1, min(fill, int(_GPU_SHARE * free) // seat_bytes(config)))
+    return max(1, min(fill, seats_in(config, free)))
+
+
+def seats_in(config: Config, size: int) -> int:
+    """Say how many runs like this fit together into so many bytes of a GPU."""
+    return int(_GPU_SHARE * size) // seat_bytes(config)
 
 
 def seat_bytes(config: Config) -> int:
