@@ -212,6 +212,20 @@ def test_a_broken_run_is_named_and_the_rest_goes_on(served, root):
     assert "Skipped" in news["head"]
 
 
+def test_a_page_that_is_closed_while_it_waits_costs_no_line(served, root):
+    """Each reload of a page closes one that waits for news."""
+    version = served.news(0)["version"]
+    for _ in range(2):
+        with socket.create_connection(("127.0.0.1", served.port)) as one:
+            one.sendall(f"GET /state?since={version} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            time.sleep(0.1)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+    (going(root) / "result.json").write_text("{")
+    assert served.news(version)["version"] > version  # those that were closed are answered before
+    time.sleep(0.2)
+    assert served.said == []
+
+
 def test_a_browser_that_leaves_in_the_middle_costs_one_line(served, root):
     (going(root) / "train.log").write_bytes(b"x" * 50_000_000)
     with socket.create_connection(("127.0.0.1", served.port)) as one:

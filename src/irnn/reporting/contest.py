@@ -110,7 +110,7 @@ def _standing(
     """What puts the best first, as the p-value against each other one and in words."""
     nearest = held[0]
     if not best.solved:
-        ends = f"ends closest, {_ends(nearest.a, nearest.b, summary)}, and none {solves(summary)}"
+        ends = f"is ahead, {_ends(nearest.a, nearest.b, summary)}, and none {solves(summary)}"
         return [lead(each) for each in held], ends
     leads = best.solved * rivals[1].tried > rivals[1].solved * best.tried
     times = math.isfinite(best.median)

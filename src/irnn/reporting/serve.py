@@ -175,10 +175,15 @@ class _Answer(BaseHTTPRequestHandler):
         if since > self.server.live.state.version:
             since = 0  # of another server that was here before
         state = self.server.live.wait(since, _PATIENCE)
-        if state is None:
-            self._send(b"", _TEXT, HTTPStatus.NO_CONTENT)
-        else:
-            self._send(state.since(since).encode(), "application/json")
+        try:
+            if state is None:
+                self._send(b"", _TEXT, HTTPStatus.NO_CONTENT)
+            else:
+                self._send(state.since(since).encode(), "application/json")
+        except (
+            ConnectionError
+        ):  # the page was closed or loaded again while it waited: nothing to say
+            self.close_connection = True
 
     def _send_of_run(self, folder: Path, name: str) -> None:
         """List a run's folder, or send one of its files; links that lead out of it are not followed."""

@@ -71,7 +71,7 @@ function scale(domain, range, { log = false, ticks = null, wanted = 6 } = {}) {
 function frame(figure, { x, y, xLabel, yLabel, xText = count, yText = loss }) {
   const svg = figure.querySelector("svg.chart");
   svg.replaceChildren();
-  const width = Math.max(280, Math.min(1100, figure.clientWidth || 720));
+  const width = paper || Math.max(280, Math.min(1100, figure.clientWidth || 720));
   const height = Math.round(Math.min(440, 210 + width * 0.24));
   const box = { left: 70, right: width - 22, top: 12, bottom: height - 42 };
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -157,6 +157,15 @@ function setupSwatches() {
 
 const redraws = [];
 let pending = 0;
+// On paper charts are drawn anew: one that was drawn for a wide screen would shrink, and its words with it.
+const PAPER = 600;
+let paper = 0;
+for (const [moment, width] of [["beforeprint", PAPER], ["afterprint", 0]]) {
+  addEventListener(moment, () => {
+    paper = width;
+    redraws.forEach((draw) => draw());
+  });
+}
 addEventListener("resize", () => {
   clearTimeout(pending);
   pending = setTimeout(() => redraws.forEach((draw) => draw()), 120);
