@@ -10,7 +10,7 @@ WHEELS_READY := $(VENV)/.wheels-ready
 PIP_QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slow test-slurm test-all lint kernel-compilers wheels format bench bench-update bench-cells bench-where bench-data bench-command bench-report reference docs notebook report clean
+.PHONY: help setup train test test-slow test-slurm test-all lint kernel-compilers wheels format bench bench-small bench-update bench-cells bench-where bench-data bench-command bench-report reference docs notebook report clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -62,6 +62,13 @@ $(BENCH_READY): $(READY)
 	@touch $@
 
 bench: bench-update bench-cells bench-where bench-data bench-command ## Check parity, then time everything (a quarter of an hour; installs JAX)
+
+bench-small: $(BENCH_READY) ## Run each part of `make bench` small: that it works, never how fast anything is
+	$(MAKE) bench-update ARGS='--steps 20 --batch 4 --hidden 16 --threads 1 --rounds 1 --contenders irnn nn.RNN "jax scan"'
+	$(MAKE) bench-cells ARGS='--models gru --steps 20 --threads 1 --large --rounds 1 --contenders irnn nn.RNN'
+	if command -v perf > /dev/null; then $(MAKE) bench-where ARGS='--models gru --steps 20'; fi
+	$(MAKE) bench-data ARGS='--rounds 1'
+	$(MAKE) bench-command ARGS='--parts help'
 
 bench-update: $(BENCH_READY) ## Check parity, then time an update against its peers
 	$(BIN)/python benchmarks/update.py $(ARGS)

@@ -31,7 +31,8 @@ def commands(page: str) -> list[list[str]]:
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 
-ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
+ONE_THREAD = {key: text for key, text in os.environ.items() if not key.startswith("IRNN_")}
+ONE_THREAD["OMP_NUM_THREADS"] = "1"
 EXTENDING = (ROOT / "docs" / "extending.md").read_text()
 OTHERS = [
     page
@@ -124,6 +125,27 @@ def test_a_pages_commands_run_one_after_another(page: str, tmp_path: Path) -> No
         )
         assert ended.returncode == 0, ended.stderr
     assert (tmp_path / "report" / "report.html").is_file()
+
+
+SMALLER = (
+    "seed=0 budget.updates=4 evaluate.every=2 task.train_size=64 task.test_size=64 tracker=none"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_sweeps_that_a_line_of_the_readme_names_run_with_a_smaller_budget(tmp_path: Path) -> None:
+    """They take an hour; here one seed of ten has four updates and 64 sequences, all else is as typed."""
+    lines = _IN_A_LINE.findall((ROOT / "README.md").read_text())
+    sweeps = [words for words in map(shlex.split, lines) if words[0] == "irnn-train"]
+    assert [words[-1] for words in sweeps] == ["sweep=lengths", "sweep=fast_lengths"]
+    for program, *rest in sweeps:
+        command = [str(Path(sys.executable).with_name(program)), *rest, *SMALLER.split()]
+        ended = subprocess.run(
+            command, cwd=tmp_path, env=ONE_THREAD, capture_output=True, text=True, timeout=300
+        )
+        assert ended.returncode == 0, (command, ended.stderr)
+    assert len([*tmp_path.glob("runs/*/result.json")]) == 8
 
 
 def test_the_settings_page_has_every_group() -> None:

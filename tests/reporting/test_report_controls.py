@@ -63,6 +63,17 @@ def test_nothing_is_wider_than_the_screen_whatever_is_open(page, width, height, 
     page.size(1280, 900)
 
 
+def test_charts_are_drawn_anew_for_paper_and_for_the_screen_after_it(page):
+    """A chart of a wide screen would shrink on paper, and its words with it."""
+    sizes = "[...document.querySelectorAll('svg.chart')].map((each) => each.viewBox.baseVal.width)"
+    shown = page.ask(sizes)
+    assert max(shown) > 1000
+    page.ask("dispatchEvent(new Event('beforeprint')); 1")
+    assert {*page.ask(sizes)} == {600}
+    page.ask("dispatchEvent(new Event('afterprint')); 1")
+    assert page.ask(sizes) == shown
+
+
 def test_warnings_settings_and_sources_are_printed_unfolded(page):
     assert page.ask("document.querySelectorAll('details.printed').length") >= 2
     page.ask("document.querySelectorAll('details').forEach((each) => { each.open = false; }); 1")

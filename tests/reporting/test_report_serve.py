@@ -341,6 +341,7 @@ def test_a_sweep_that_is_not_there_yet_is_waited_for(report, tmp_path, monkeypat
             shown.append(words)
 
         assert "<h1>Waiting: there is no folder runs yet</h1>" in server.live.state.page()
+        assert "How to read this" not in server.live.state.page()
         write_run(tmp_path / "runs", config(0))
         see(1, "Waiting: there is no sweep first in runs yet (none is there)")
         folder = write_run(tmp_path / "runs", config(1))
