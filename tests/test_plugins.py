@@ -1,6 +1,7 @@
 """Code of a user's own, in a folder of theirs: found, known everywhere, part of what a run is."""
 
 import json
+import os
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
@@ -378,6 +379,12 @@ def test_a_file_without_a_class_or_in_the_place_of_ours_is_refused(lab: Path, fi
         mine()
     assert expected in str(refusal.value)
     assert file in str(refusal.value)
+
+
+def test_a_pipe_among_its_yaml_is_told_and_never_waited_for(lab: Path) -> None:
+    os.mkfifo(lab / "conf" / "init" / "pipe.yaml")
+    with pytest.raises(ConfigError, match=r"pipe\.yaml: pipe\.yaml is a pipe, not a file"):
+        mine()
 
 
 @pytest.mark.parametrize(

@@ -319,17 +319,17 @@ def test_weights_of_another_network_are_refused_by_both_names(
         assert errors.count("\n") == 1
 
 
-def test_a_working_folder_that_is_gone_is_no_traceback(
+def test_a_working_folder_that_is_gone_is_told_before_mkl_ends_the_process_for_it(
     ask: Any, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    assert ask()[0] == 0
-    status, _, errors = ask("--output", "y.csv")
+    status, _, errors = ask()
     assert status == 2
-    assert "--output y.csv" in errors
+    assert "the working folder is gone (No such file or directory); cd to one that exists" in errors
+    assert errors.count("\n") == 1
     monkeypatch.chdir(tmp_path)
 
 

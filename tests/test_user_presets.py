@@ -1,6 +1,7 @@
 """Groups of a user's own: found by single runs and by sweeps; a wrong one is named by file and line."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,23 @@ BROKEN = {
     "seed: -1\n": "seed=-1: must be a number at least 0",
     "batch_size: 4\x00\n": "",
 }
+
+
+def test_an_empty_file_is_told_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").touch()
+    with pytest.raises(ConfigError, match=r"mine\.yaml: is empty; it begins with '# @package _gl"):
+        compose_config(["experiment=mine"], Groups((f"file://{tmp_path}",)))
+
+
+def test_a_pipe_or_a_device_is_no_option_and_is_never_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    os.mkfifo(tmp_path / "experiment" / "pipe.yaml")
+    (tmp_path / "experiment" / "zero.yaml").symlink_to("/dev/zero")
+    groups = Groups((f"file://{tmp_path}",))
+    assert not {"pipe", "zero"} & {*groups.options("experiment")}
+    with pytest.raises(ConfigError, match="experiment=pipe: no such option"):
+        compose_config(["experiment=pipe"], groups)
 
 
 @pytest.mark.parametrize("text", BROKEN, ids=ascii)

@@ -49,12 +49,10 @@ def _interrupted(words: Sequence[str], status: int) -> int:
 
 
 def _main(words: list[str], shown: screen.Shown) -> int:
-    try:
-        Path.cwd()
-    except OSError as error:
-        return _say(
-            f"the working folder is gone ({error.strerror}); cd to one that exists", REFUSED
-        )
+    from irnn.system.machine import working_folder_refusal
+
+    if (refusal := working_folder_refusal()) is not None:
+        return _say(refusal, REFUSED)
     from irnn.spec import composition  # Hydra, but not torch
     from irnn.spec.command import flags_of, read_command
     from irnn.spec.config import ConfigError

@@ -223,6 +223,12 @@ def test_a_grid_is_told_by_the_setting_that_decides_where_no_cell_has_seeds_enou
     )
 
 
+def test_a_setting_that_only_unfinished_runs_differ_in_is_held_against_nothing(tmp_path):
+    write_grid(tmp_path)
+    write_run(tmp_path, config(7, optim__lr=0.1, model__hidden_size=64), finish=False)
+    assert said(tmp_path).startswith("So far lr=0.01 is better than lr=0.001, other settings equal")
+
+
 def test_a_grid_whose_cells_are_alike_is_not_told_by_its_settings(tmp_path):
     for lr, clip in itertools.product((0.001, 0.01), (0.1, 1.0)):
         for seed in range(3):

@@ -3,17 +3,23 @@
 import errno
 import fcntl
 import os
+import sqlite3
 import stat
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import Timeout
 
+from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError, write_atomically
 from irnn.runs.locking import Lock
+from irnn.runs.ownership import LostError, Ownership, sign_of_life
 from irnn.spec.config import Config
-from irnn.sweeps import record
+from irnn.sweeps import record, study
+from irnn.sweeps.space import Space
 from irnn.training.session import run
 
 LACKING = [errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS]
@@ -76,6 +82,72 @@ def test_a_disk_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     fsync_of_folders_answers(errno.EIO, monkeypatch)
     with pytest.raises(StorageError, match="Input/output error"):
         write_atomically(tmp_path / "file", b"text")
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, number: int) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(where, name, refused)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP])
+@pytest.mark.parametrize("name", ["fsync", "utime", "link"])
+def test_a_run_trains_and_goes_on_where_a_file_system_lacks_a_call(
+    small: Callable[..., Config], monkeypatch: pytest.MonkeyPatch, name: str, number: int
+) -> None:
+    refuse(monkeypatch, os, name, number)
+    assert run(small("budget.updates=10"))["steps"] == 10
+    assert run(small("budget.updates=20"))["steps"] == 20
+
+
+def test_without_times_a_claim_still_shows_life_and_is_never_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(monkeypatch, os, "utime", errno.EOPNOTSUPP)
+    owner = Ownership(tmp_path)
+    owner.acquire()
+    before = sign_of_life(tmp_path)
+    time.sleep(0.02)
+    owner.confirm()
+    assert sign_of_life(tmp_path) != before
+    (tmp_path / ".lock.1").unlink()
+    with pytest.raises(LostError):
+        owner.confirm()
+    assert not (tmp_path / ".lock.1").exists()
+    owner.release()
+
+
+def test_a_search_is_kept_where_files_cannot_be_made_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("optuna")
+    refuse(monkeypatch, os, "fsync", errno.EINVAL)
+    asked: list[str] = []
+    connect = sqlite3.connect
+
+    def traced(*words: Any, **more: Any) -> sqlite3.Connection:
+        connection = connect(*words, **more)
+        asked.append(str(connection.execute("PRAGMA synchronous").fetchone()[0]))
+        connection.set_trace_callback(asked.append)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", traced)
+    with study.opened(tmp_path, "s", Space({}, [])):
+        pass
+    assert "PRAGMA synchronous = OFF" in asked
+
+
+@pytest.mark.parametrize("failing", ["glob", "unlink"])
+def test_a_disk_that_fails_while_a_folder_is_tidied_is_told(
+    small: Callable[..., Config], monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    directory = RunDirectory.of(small())
+    directory.last.parent.mkdir(parents=True)
+    (directory.path / ".x.part").touch()
+    refuse(monkeypatch, Path, failing, errno.EIO)
+    with pytest.raises(StorageError, match="Input/output error"), directory.locked():
+        pass
 
 
 @pytest.fixture

@@ -55,6 +55,8 @@ def _factor(key: str, best: Contender, summary: Summary, tests: int) -> Factor |
     p-values are adjusted for having chosen the best, and for the number of settings looked at (`tests`).
     """
     values = contenders(summary, (key,))
+    if len(values) < 2:
+        return None  # it differs in runs alone that have not finished
     first, *others = values[:MOST_CONTENDERS]
     level = None if summary.asked is None else float(summary.asked)
     try:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from irnn.runs import layout, metrics
-from irnn.runs.files import storage_error, write_atomically, write_json
+from irnn.runs.files import StorageError, storage_error, write_atomically, write_json
 from irnn.runs.identity import run_id
 from irnn.runs.layout import SOURCE
 from irnn.runs.ownership import PATIENCE, Ownership, is_lock
@@ -91,7 +91,12 @@ class RunDirectory:
             raise storage_error(self.path, error) from error
         self._owner = owner
         try:
-            self._remove_leftovers()
+            try:
+                self._remove_leftovers()
+            except StorageError:
+                raise
+            except OSError as error:
+                raise storage_error(self.path, error) from error
             if owner.taken_over:
                 metrics.renew(self.metrics, self.confirm)
             yield

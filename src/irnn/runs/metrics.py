@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import msgspec
 from irnn.runs.files import json_ready, storage_error, write_atomically
 from irnn.runs.reading import UnreadableError, open_regular, read_bytes, read_lines
 from irnn.runs.schemas import DamagedError, Record, unreadable
-from irnn.system.atomic import Guard, make_durable, unguarded
+from irnn.system.atomic import Guard, make_durable, sync, unguarded
 
 MOST_BYTES = 4 << 30
 """Ten million evaluations; a record has some 350 bytes."""
@@ -53,11 +54,14 @@ class MetricsFile:
             self._guard()
             if os.write(descriptor, line) < len(line):
                 raise OSError(errno.ENOSPC, "only part of a record fitted on the disk")
-            os.fsync(descriptor)
+            sync(descriptor)
             if before == 0:
                 make_durable(self.path.parent)
         except OSError as error:
-            os.ftruncate(descriptor, before)
+            with suppress(
+                OSError
+            ):  # else its last line is cut, and is left out when the run continues
+                os.ftruncate(descriptor, before)
             raise storage_error(self.path, error) from error
         finally:
             os.close(descriptor)

@@ -154,7 +154,7 @@ class Ownership:
         """
         assert self._mine is not None
         try:
-            os.utime(self._mine)
+            _give_sign(self._mine)
         except FileNotFoundError:
             latest = self._latest()
             owner = latest.owner() if latest else None
@@ -179,7 +179,7 @@ class Ownership:
         assert mine is not None
         while not self._stop.wait(self._me.patience / BEATS):
             with suppress(OSError):  # confirm() finds out
-                os.utime(mine)
+                _give_sign(mine)
 
     def _check_unlock(self) -> None:
         """Refuse a folder whose lock is held by the system, unless by a machine that is said to be dead."""
@@ -265,6 +265,22 @@ class Ownership:
 def _claims(folder: Path) -> list[_Claim]:
     found = [(path, _NAME.fullmatch(path.name)) for path in folder.iterdir()]
     return [_Claim(path, int(name[1]), bool(name[2])) for path, name in found if name]
+
+
+def _give_sign(mine: Path) -> None:
+    """Renew a file's time of change; never make it anew.
+
+    Raises:
+        FileNotFoundError: It is gone.
+    """
+    try:
+        os.utime(mine)
+    except FileNotFoundError:
+        raise
+    except OSError:  # a file system where no time can be set: what is written anew changes too
+        content = mine.read_bytes()
+        with mine.open("r+b") as stream:
+            stream.write(content)
 
 
 def sign_of_life(folder: Path) -> tuple[int, int] | None:

@@ -81,10 +81,13 @@ class Groups:
         return [name for name in registry.classes(group) if name not in files]
 
     def files(self, group: str) -> dict[str, Path]:
-        """Find the files of a group's options, by their names; of two of a name, ours."""
+        """Find the files of a group's options, by their names; of two of a name, ours.
+
+        A pipe or a device is none: whoever reads it waits for ever.
+        """
         found: dict[str, Path] = {}
         for place in reversed(self.places()):
-            for path in (place / group).rglob("*.yaml"):
+            for path in filter(Path.is_file, (place / group).rglob("*.yaml")):
                 found[path.relative_to(place / group).with_suffix("").as_posix()] = path
         return found
 

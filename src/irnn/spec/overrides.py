@@ -138,9 +138,11 @@ def _read(typed: str, groups: Groups, names: set[str], multirun: bool) -> Given:
         typed.encode()
         given = Given(typed, word, _parsed(word))
     except Exception as error:  # whatever Hydra's grammar and functions raise about it
-        setting = known_settings().get(typed.partition("=")[0].lstrip("+"))
+        key, _, value = typed.partition("=")
+        setting = known_settings().get(key := key.lstrip("+"))
         text = setting is not None and is_text(setting.type)
-        remedy = unreadable(typed, error, is_text=text)
+        fault = wrong_as(key, value) if setting is not None else None
+        remedy = unreadable(typed, error, is_text=text, wanted=fault[0] if fault else None)
         raise ConfigError(f"{shown(typed)}: {remedy}") from error
     if wrong := _wrong_by_itself(given, groups, names, multirun):
         raise ConfigError(f"{shown(typed)}: {wrong}")

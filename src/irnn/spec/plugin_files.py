@@ -11,6 +11,7 @@ from types import ModuleType
 
 import yaml
 
+from irnn.runs.reading import read_bytes
 from irnn.spec import registry
 from irnn.spec.errors import PluginError
 from irnn.spec.groups import conf_dir
@@ -98,8 +99,8 @@ def check_yaml(conf: Path | None, name: str) -> None:
         if len(place.parts) != 2 or group not in registry.GROUPS:
             continue
         try:
-            content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            content = yaml.safe_load(read_bytes(file).decode())
+        except (OSError, ValueError, yaml.YAMLError) as error:
             raise PluginError(f"{where}: {' '.join(str(error).split())}") from error
         content = content if isinstance(content, dict) else {}
         below = content.get(group)

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from omegaconf._utils import get_yaml_loader
 
+from irnn.runs.reading import read_bytes
 from irnn.spec import hydra_settings
 from irnn.spec.errors import PresetError
 from irnn.spec.groups import Groups, conf_dir
@@ -50,8 +51,8 @@ def _is_ours(path: Path) -> bool:
 def fault_in(path: Path, group: str, groups: Groups) -> str | None:
     """Say what is wrong in the file of an option; None if nothing is."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_bytes(path).decode()
+    except (OSError, ValueError) as error:
         return f"{path}: cannot be read: {error}"
     for number, line in enumerate(text.splitlines(), 1):
         if re.match(r" *\t", line):
@@ -79,6 +80,8 @@ def _faults(
     root: Any, text: str, group: str, groups: Groups, value_of: Callable[..., Any]
 ) -> Iterator[str]:
     if root is None:
+        if not _PACKAGE.search(text):
+            yield ": is empty; it begins with '# @package _global_', and has settings, KEY: VALUE"
         return
     if not isinstance(root, yaml.MappingNode):
         yield f", line {root.start_mark.line + 1}: must hold settings, KEY: VALUE"

@@ -30,8 +30,15 @@ def choices_in_words(group: str, known: Sequence[str]) -> str:
     return f"{group} is one of {', '.join(known)}{also}; see --help{own}"
 
 
-def unreadable(typed: str, error: Exception, *, is_text: bool) -> str:
-    """Say what is wrong with a word that cannot be read as key=value."""
+def unreadable(typed: str, error: Exception, *, is_text: bool, wanted: str | None = None) -> str:
+    """Say what is wrong with a word that cannot be read as key=value.
+
+    Args:
+        typed: the word.
+        error: what Hydra's grammar or functions raised about it.
+        is_text: whether its setting takes any text.
+        wanted: what else its setting takes, if that is known.
+    """
     if any("\ud800" <= letter <= "\udfff" for letter in typed):
         return "is no text in UTF-8; give it in UTF-8"
     key, equals, value = typed.partition("=")
@@ -45,8 +52,18 @@ def unreadable(typed: str, error: Exception, *, is_text: bool) -> str:
         return f"cannot be read as key=value; settings have no dashes: {pasted(f'{bare}={value}')}"
     if is_text and not re.match(r"['\"]", value):
         return f"cannot be read as key=value; put quotes around the value: {_in_quotes(key, value)}"
+    if equals and key.strip() != key:
+        written = pasted(f"{key.strip()}={value}")
+        return f"cannot be read as key=value: no white space before =; write {written}"
+    if re.search(r"\s[\w./]+=", value):
+        return (
+            "cannot be read as key=value: it is more than one setting; make each a word of its own"
+        )
     if equals and re.match(r"[+~]{0,2}\w", key):
-        return f"cannot be read as key=value: {_innermost(error)}"
+        # Of a function Hydra says what is wrong with it; of anything else, where its grammar gave up.
+        why = f": {_innermost(error)}" if not wanted or re.search(r"\w\(", value) else ""
+        remedy = f"the value {wanted}" if wanted else f"text needs quotes: {_in_quotes(key, value)}"
+        return f"cannot be read as key=value{why}; {remedy}"
     return "cannot be read as key=value, as in seed=3"
 
 

@@ -21,6 +21,7 @@ from irnn.spec.config import ConfigError
 from irnn.sweeps import study_seals
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.space import Space
+from irnn.system.atomic import make_durable
 
 if TYPE_CHECKING:
     import optuna
@@ -29,7 +30,7 @@ BUSY_SECONDS = 5.0
 """How long another process may hold the file before it is said to."""
 _TROUBLES = {
     "full": "free some space",
-    "I/O": "free some space",
+    "I/O": "see that its disk works and has space left",
     "unable to open": "see that its folder is there and writable",
     "readonly": "make it writable",
 }
@@ -103,11 +104,16 @@ def _open(database: Path, name: str, space: Space) -> "optuna.Study":
 
     try:
         database.touch()  # as the umask says, where SQLite would keep others of a shared folder out
+        durable = make_durable(database)
     except OSError as error:
         raise storage_error(database, error) from error
 
     def connect() -> sqlite3.Connection:  # by its path, which a URL would have to spell
-        return sqlite3.connect(os.fspath(database), timeout=BUSY_SECONDS, check_same_thread=False)
+        name = os.fspath(database)
+        connection = sqlite3.connect(name, timeout=BUSY_SECONDS, check_same_thread=False)
+        if not durable:
+            connection.execute("PRAGMA synchronous = OFF")  # or each commit is an I/O error
+        return connection
 
     try:
         study_seals.check_file(connect)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-_NOT_FOR_FOLDERS = (errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
+_UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 
 Guard = Callable[[], None]
 """Raises where the writer has lost the right to write."""
@@ -76,22 +76,30 @@ def _signals_raised() -> Iterator[None]:
             os.kill(os.getpid(), received[0])
 
 
-def make_durable(path: Path) -> None:
-    """Make what was written into a file, or renamed in a folder, survive a power cut.
+def make_durable(path: Path) -> bool:
+    """Make what was written into a file, or renamed in a folder, survive a power cut; say if that is so.
 
-    Some file systems have no such thing for folders (CIFS, some over FUSE); there it is as good as it gets.
+    Some file systems have no such thing, or not for folders (CIFS, some over FUSE): it is as good as it gets.
     """
     is_folder = path.is_dir()
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except PermissionError:  # a folder in which one may write but not look
         if is_folder:
-            return
+            return False
         raise
+    try:
+        return sync(descriptor, is_folder=is_folder)
+    finally:
+        os.close(descriptor)
+
+
+def sync(descriptor: int, *, is_folder: bool = False) -> bool:
+    """Do what `make_durable` does, with what is open."""
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if not (is_folder and error.errno in _NOT_FOR_FOLDERS):
-            raise
-    finally:
-        os.close(descriptor)
+        if error.errno in _UNSUPPORTED or (is_folder and error.errno == errno.EBADF):
+            return False
+        raise
+    return True

@@ -69,6 +69,15 @@ _ULIMITS = (
 """Limits of a shell, what counts towards them, and how much of that a small run takes on x86-64."""
 
 
+def working_folder_refusal() -> str | None:
+    """Say why nothing can be begun in a working folder that was removed: MKL ends the process there."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        return f"the working folder is gone ({error.strerror}); cd to one that exists"
+    return None
+
+
 @dataclass(frozen=True)
 class Room:
     """How much memory this process may yet take.
