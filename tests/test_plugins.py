@@ -382,6 +382,7 @@ def test_a_file_without_a_class_or_in_the_place_of_ours_is_refused(lab: Path, fi
 
 
 def test_a_pipe_among_its_yaml_is_told_and_never_waited_for(lab: Path) -> None:
+    (lab / "conf" / "init").mkdir(parents=True, exist_ok=True)
     os.mkfifo(lab / "conf" / "init" / "pipe.yaml")
     with pytest.raises(ConfigError, match=r"pipe\.yaml: pipe\.yaml is a pipe, not a file"):
         mine()
