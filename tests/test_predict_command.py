@@ -218,7 +218,7 @@ def test_sequences_are_the_same_however_many_are_drawn_at_once(
     [
         (
             ["--samples", "1", "--seq-len", "200000000"],
-            "needs 6 GB for its hidden states; at most 134,217,728 steps",
+            "needs 6.4 GB for its hidden states; at most 134,217,728 steps",
         ),
         (["--seed", "-1"], "--seed -1: must be between"),
         (
