@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from irnn.runs.claims import is_lock
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import MetricsFile
-from irnn.runs.ownership import LostError, is_lock
+from irnn.runs.ownership import LostError
 
 FILES = ("config.yaml", "provenance.json", "metrics.jsonl", "train.log", "result.json",
          "checkpoints/last.pt", "checkpoints/best.pt", "wandb/offline/x")  # fmt: skip

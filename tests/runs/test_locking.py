@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from filelock import Timeout
 
+from irnn.runs.claims import sign_of_life
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError, write_atomically
 from irnn.runs.locking import Lock
-from irnn.runs.ownership import LostError, Ownership, sign_of_life
+from irnn.runs.ownership import LostError, Ownership
 from irnn.spec.config import Config
 from irnn.sweeps import record, study
 from irnn.sweeps.space import Space

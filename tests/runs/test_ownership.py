@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from irnn.runs import ownership, system
+from irnn.runs import claims, ownership, system
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import write_atomically
 from irnn.runs.metrics import MetricsFile, read_records, renew
@@ -179,11 +179,11 @@ def test_who_was_asleep_between_judging_and_claiming_owns_nothing(
     dead, late = machine("dead"), machine("late")
     dead.acquire()
     die(dead)
-    create = ownership._create
+    create = claims.create
     last: list[Ownership] = []
 
     def after_others(path: Path, content: bytes) -> bool:
-        monkeypatch.setattr(ownership, "_create", create)
+        monkeypatch.setattr(claims, "create", create)
         for number in range(successions):
             last[:] = [machine(f"m{number}")]
             last[0].acquire()
@@ -191,7 +191,7 @@ def test_who_was_asleep_between_judging_and_claiming_owns_nothing(
                 last[0].release()
         return create(path, content)
 
-    monkeypatch.setattr(ownership, "_create", after_others)
+    monkeypatch.setattr(claims, "create", after_others)
     with pytest.raises(BusyError):
         late.acquire()
     last[0].confirm()

@@ -10,10 +10,11 @@ from typing import Any
 import yaml
 
 from irnn.runs import layout, metrics
+from irnn.runs.claims import PATIENCE, is_lock
 from irnn.runs.files import StorageError, storage_error, write_atomically, write_json
 from irnn.runs.identity import run_id
 from irnn.runs.layout import SOURCE
-from irnn.runs.ownership import PATIENCE, Ownership, is_lock
+from irnn.runs.ownership import Ownership
 from irnn.runs.reading import UnreadableError
 from irnn.runs.root import runs_root
 from irnn.runs.schemas import DamagedError, Provenance, Result, read_as

@@ -3,34 +3,29 @@
 Two things are held. The system's lock on `.lock` dies with its process, but may not reach other machines.
 So there is a chain of claims besides, made of nothing but names: the owner has `.lock.N`, whose time of
 change it renews; who releases it renames it to `.lock.N.free`; who takes over makes `.lock.N+1`, which
-exactly one can, and then removes `.lock.N`, which is how an owner that was only asleep learns of it.
+exactly one can, and then removes `.lock.N`, which is how an owner that was only asleep learns of it
+(`claims` has these names).
 """
 
 import json
 import os
-import re
-import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
+from irnn.runs import claims
+from irnn.runs.claims import LOCK, PATIENCE, Claim, Owner
 from irnn.runs.system import Attempt, SystemLock, boot_id, is_local
 from irnn.system import screen
 from irnn.system.helpers import HelperError
 
-LOCK = ".lock"
-PATIENCE = 120.0
-"""Seconds without a sign of life after which an owner on another machine is taken to be dead."""
 BEATS = 12
-"""Signs of life within that time."""
-
-_NAME = re.compile(r"\.lock\.(\d+)(\.free)?")
+"""Signs of life within the patience of an owner."""
 
 
 class BusyError(RuntimeError):
@@ -39,47 +34,6 @@ class BusyError(RuntimeError):
 
 class LostError(BusyError):
     """Another process took this run over; this one wrote nothing since."""
-
-
-@dataclass(frozen=True)
-class Owner:
-    """What an owner says about itself."""
-
-    host: str
-    pid: int
-    since: str
-    patience: float = PATIENCE
-    job: str | None = None
-    kernel: str | None = None
-    device: int | None = None
-    local: bool = False
-
-    def __str__(self) -> str:
-        job = f" (Slurm job {self.job})" if self.job else ""
-        return f"process {self.pid} on {self.host}{job}, since {self.since}"
-
-
-@dataclass(frozen=True)
-class _Claim:
-    path: Path
-    number: int
-    free: bool
-
-    def owner(self) -> Owner | None:
-        """Read what it says; None for one that cannot be read."""
-        try:
-            content: dict[str, Any] = json.loads(self.path.read_bytes())
-            return Owner(**content)
-        except (OSError, ValueError, TypeError):
-            return None
-
-    def sign(self) -> int | None:
-        """Its time of change; None once it is gone. Opened, for NFS asks the server only then."""
-        try:
-            with self.path.open("rb") as stream:
-                return os.fstat(stream.fileno()).st_mtime_ns
-        except FileNotFoundError:
-            return None
 
 
 class Ownership:
@@ -154,9 +108,9 @@ class Ownership:
         """
         assert self._mine is not None
         try:
-            _give_sign(self._mine)
+            claims.give_sign(self._mine)
         except FileNotFoundError:
-            latest = self._latest()
+            latest = claims.latest(self._folder)
             owner = latest.owner() if latest else None
             raise LostError(
                 f"{self._folder} was taken over by {owner or 'another process'}, for this process "
@@ -179,11 +133,11 @@ class Ownership:
         assert mine is not None
         while not self._stop.wait(self._me.patience / BEATS):
             with suppress(OSError):  # confirm() finds out
-                _give_sign(mine)
+                claims.give_sign(mine)
 
     def _check_unlock(self) -> None:
         """Refuse a folder whose lock is held by the system, unless by a machine that is said to be dead."""
-        latest = self._latest()
+        latest = claims.latest(self._folder)
         owner = latest.owner() if latest else None
         if latest is None or latest.free or owner is None:
             raise BusyError(f"{self._folder} is being trained by another process")
@@ -195,15 +149,15 @@ class Ownership:
 
     def _claim(self, attempt: Attempt) -> bool:
         """Try to become the owner; False: the folder changed meanwhile, look again."""
-        latest = self._latest()
+        latest = claims.latest(self._folder)
         sure = latest is None or latest.free or self._is_dead(latest, attempt)
         if latest is not None and not sure and not self._is_silent(latest):
             return False
         number = latest.number + 1 if latest else 1
         mine = self._folder / f".lock.{number}"
-        if not _create(mine, json.dumps(asdict(self._me)).encode()):
+        if not claims.create(mine, json.dumps(asdict(self._me)).encode()):
             return False
-        others = [claim for claim in self._claims() if claim.path != mine]
+        others = [claim for claim in claims.claims(self._folder) if claim.path != mine]
         try:
             if any(claim.number > number for claim in others):
                 raise FileNotFoundError
@@ -217,7 +171,7 @@ class Ownership:
         self._mine, self.taken_over = mine, self.taken_over or not sure
         return True
 
-    def _is_dead(self, latest: _Claim, attempt: Attempt) -> bool:
+    def _is_dead(self, latest: Claim, attempt: Attempt) -> bool:
         """Whether an owner that released nothing is provably gone (or said to be)."""
         if attempt is Attempt.busy:
             return False
@@ -230,7 +184,7 @@ class Ownership:
         same_system = (owner.kernel, owner.device) == (self._me.kernel, self._me.device)
         return same_system or (owner.local and self._me.local)
 
-    def _is_silent(self, latest: _Claim) -> bool:
+    def _is_silent(self, latest: Claim) -> bool:
         """Watch for a sign of life; clocks of two machines are never compared.
 
         Returns:
@@ -254,67 +208,3 @@ class Ownership:
             if sign != before:
                 raise BusyError(f"{self._folder} is being trained by {owner or 'another process'}")
         return True
-
-    def _claims(self) -> list[_Claim]:
-        return _claims(self._folder)
-
-    def _latest(self) -> _Claim | None:
-        return max(self._claims(), key=lambda claim: claim.number, default=None)
-
-
-def _claims(folder: Path) -> list[_Claim]:
-    found = [(path, _NAME.fullmatch(path.name)) for path in folder.iterdir()]
-    return [_Claim(path, int(name[1]), bool(name[2])) for path, name in found if name]
-
-
-def _give_sign(mine: Path) -> None:
-    """Renew a file's time of change; never make it anew.
-
-    Raises:
-        FileNotFoundError: It is gone.
-    """
-    try:
-        os.utime(mine)
-    except FileNotFoundError:
-        raise
-    except OSError:  # a file system where no time can be set: what is written anew changes too
-        content = mine.read_bytes()
-        with mine.open("r+b") as stream:
-            stream.write(content)
-
-
-def sign_of_life(folder: Path) -> tuple[int, int] | None:
-    """Give something that changes while the folder's owner lives; None: the folder has no owner."""
-    latest = max(_claims(folder), key=lambda claim: claim.number, default=None)
-    sign = None if latest is None or latest.free else latest.sign()
-    return None if latest is None or sign is None else (latest.number, sign)
-
-
-def is_lock(path: Path) -> bool:
-    """Whether a file of a run's folder belongs to its lock."""
-    return path.name == LOCK or _NAME.fullmatch(path.name) is not None
-
-
-def _create(path: Path, content: bytes) -> bool:
-    """Make a whole file that must not exist, in one step; False: it exists, or others cleared up."""
-    beside = path.with_name(f".lock.{os.getpid()}.{secrets.token_hex(4)}.part")
-    try:
-        beside.write_bytes(content)
-    except OSError:  # a full disk
-        beside.unlink(missing_ok=True)
-        raise
-    try:
-        os.link(beside, path)
-    except FileExistsError:
-        return beside.stat().st_nlink > 1  # NFS: done, but its first answer was lost
-    except FileNotFoundError:
-        return False
-    except OSError:  # a file system without links: for an instant the file is empty
-        try:
-            with path.open("xb") as stream:
-                stream.write(content)
-        except FileExistsError:
-            return False
-    finally:
-        beside.unlink(missing_ok=True)
-    return True

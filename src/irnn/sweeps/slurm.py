@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from irnn.kernels import slow
-from irnn.runs import ownership
+from irnn.runs import claims
 from irnn.spec.checks import pack_size
 from irnn.spec.choices import Device
 from irnn.spec.config import ConfigError
@@ -213,7 +213,7 @@ class Slurm:
                 watcher.ended(job)
 
     def _is_left(self, job: Job) -> bool:
-        now, sign = time.monotonic(), ownership.sign_of_life(job.folder)
+        now, sign = time.monotonic(), claims.sign_of_life(job.folder)
         before = self._signs.setdefault(job.run_id, (sign, now))
         if sign != before[0]:
             self._signs[job.run_id] = sign, now

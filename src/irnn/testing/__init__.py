@@ -6,8 +6,7 @@ a sentence about what does not hold.
 
 import math
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ import torch
 from torch import Tensor
 
 from irnn.models.cell import Cell
-from irnn.models.heads import Classification
 from irnn.models.initialization import LayerInitialization, Shape
 from irnn.models.initializers import PyTorch
 from irnn.models.network import build
@@ -29,14 +27,18 @@ from irnn.spec.config import Budget, Checkpoint, Config, Evaluate, Runtime
 from irnn.spec.errors import ConfigError
 from irnn.tasks.adding import Adding
 from irnn.tasks.base import Task
+from irnn.testing.sequences import (
+    check_draws,
+    check_layout,
+    check_trivial_score,
+    global_randomness_untouched,
+)
 from irnn.training.step import Updater
 from irnn.training.trainer import Trainer
 
 __all__ = ["check_cell", "check_initialization", "check_optimizer", "check_task"]
 
 _SMALL = {"seq_len": 20, "train_size": 64, "test_size": 64}
-_SEQUENCES = 2_000
-"""Over which the trivial answer's score is measured."""
 
 
 def check_task(cls: type[Task], **settings: Any) -> None:
@@ -49,9 +51,9 @@ def check_task(cls: type[Task], **settings: Any) -> None:
     task = cls(**{**_SMALL, **settings})
     config = _config(task=task)
     task = config.task
-    _check_draws(task)
-    _check_layout(task)
-    _check_trivial_score(task)
+    check_draws(task)
+    check_layout(task)
+    check_trivial_score(task)
     _check_resumes(config)
 
 
@@ -60,7 +62,7 @@ def check_initialization(cls: type[LayerInitialization], **settings: Any) -> Non
     init = cls(**settings)
     gates = (1,) if init.needs_square else (1, 3, 4)
     for shape in (Shape(i, h, g) for i in (1, 3) for h in (2, 7, 16) for g in gates):
-        with _global_randomness_untouched(f"init={init.name}"):
+        with global_randomness_untouched(f"init={init.name}"):
             made = [init.weights(shape, generator(0, "check")) for _ in range(2)]
         rows = shape.gates * shape.hidden
         expected: dict[str, tuple[int, ...]] = {
@@ -88,7 +90,7 @@ def check_cell(cls: type[Cell], **settings: Any) -> None:
     """Check a cell: states of the right shape that no later input changes, gradients; it trains."""
     cell = cls(**{"hidden_size": 8, **settings})
     config = _config(model=cell)
-    with _global_randomness_untouched(f"model={cell.name}"):
+    with global_randomness_untouched(f"model={cell.name}"):
         layers = [_layer(cell, seed) for seed in (0, 0)]
     for (name, one), (_, other) in zip(*(each.named_parameters() for each in layers), strict=True):
         assert torch.equal(one, other), (
@@ -170,78 +172,6 @@ def _default(group: str) -> Any:
     return type(getattr(Config(), group))
 
 
-def _check_draws(task: Task) -> None:
-    key, positions = stream_key(0, "train"), torch.arange(32)
-    with _global_randomness_untouched(f"task={task.name}"):
-        together = task.draw(key, positions)
-    assert torch.equal(positions, torch.arange(32)), f"task={task.name}: draw changes the positions"
-    for order in (torch.tensor([31, 0, 7]), torch.tensor([7])):
-        some = task.draw(key, order)
-        for whole, part in zip(together, some, strict=True):
-            assert torch.equal(whole[order], part), (
-                f"task={task.name}: what draw makes at a position depends on the other positions"
-            )
-    elsewhere = task.draw(stream_key(0, "test"), positions)
-    assert not all(
-        torch.equal(one, other) for one, other in zip(together, elsewhere, strict=True)
-    ), f"task={task.name}: held-out sequences are the training sequences; use the key"
-
-
-def _check_layout(task: Task) -> None:
-    drawn = task.draw(stream_key(0, "train"), torch.arange(12))
-    last = task.steps if task.head.last == 0 else task.head.last
-    for dtype in (torch.float32, torch.float64):
-        inputs, targets = task.encode(drawn, dtype)
-        shape = (task.steps, 12, task.input_size)
-        assert tuple(inputs.shape) == shape, (
-            f"task={task.name}: inputs have shape {tuple(inputs.shape)}, not (T, N, F) = {shape}"
-        )
-        assert inputs.dtype == dtype, f"task={task.name}: inputs are {inputs.dtype}, not {dtype}"
-        assert torch.isfinite(inputs).all(), f"task={task.name}: an input is not finite"
-        expected = (12,) if task.head.last == 1 else (12, last)
-        assert tuple(targets.shape) == expected, (
-            f"task={task.name}: targets have shape {tuple(targets.shape)}, not {expected} as the head reads"
-        )
-        if isinstance(task.head, Classification):
-            inside = bool((targets >= 0).all() & (targets < task.head.classes).all())
-            is_right = inside and targets.dtype == torch.int64
-            assert is_right, (
-                f"task={task.name}: targets must be int64 and classes 0 to {task.head.classes - 1}"
-            )
-        else:
-            assert targets.dtype == dtype, f"task={task.name}: targets are not {dtype}"
-    rows = torch.tensor([3, 11, 0, 5])
-    batches, answers = task.batches(drawn, 2, torch.float32, rows)
-    inputs, targets = task.encode(tuple(part[rows] for part in drawn), torch.float32)
-    assert torch.equal(torch.cat(list(batches), dim=1), inputs), f"task={task.name}: batches"
-    assert torch.equal(answers.flatten(0, 1), targets), f"task={task.name}: batches"
-
-
-def _check_trivial_score(task: Task) -> None:
-    """Measure what the best answer loses that ignores the input: one for each step."""
-    count = min(_SEQUENCES, task.train_size if task.available is not None else _SEQUENCES)
-    drawn = task.draw(stream_key(1, "train"), torch.arange(count))
-    _, targets = task.encode(drawn, torch.float64)
-    columns = targets.view(count, -1).T
-    is_class = isinstance(task.head, Classification)
-    loss = "cross_entropy" if is_class else "mse"
-    assert task.metric.loss == loss, (
-        f"task={task.name}: its head is trained by the {loss}, its metric says {task.metric.loss}"
-    )
-    each = [_entropy(c) if is_class else c.var().item() for c in columns]
-    measured, said = sum(each) / len(each), task.metric.loss_baseline
-    assert abs(measured - said) <= 0.15 * max(said, measured), (
-        f"task={task.name}: metric says that the best answer which ignores the input loses {said:.4g}; over "
-        f"{count:,} sequences it loses {measured:.4g}"
-    )
-
-
-def _entropy(classes: Tensor) -> float:
-    shares = torch.bincount(classes).double() / len(classes)
-    shares = shares[shares > 0]
-    return float(-(shares * shares.log()).sum())
-
-
 def _layer(cell: Cell, seed: int) -> Any:
     return cell.layer(
         3,
@@ -299,12 +229,3 @@ def _weights_after(
             trainer.save()
             trainer = begun()
     return {name: value.clone() for name, value in trainer.model.state_dict().items()}
-
-
-@contextmanager
-def _global_randomness_untouched(who: str) -> Iterator[None]:
-    before = torch.random.get_rng_state()
-    yield
-    assert torch.equal(torch.random.get_rng_state(), before), (
-        f"{who}: draws from PyTorch's global generator; draw from what is given"
-    )
