@@ -122,6 +122,7 @@ def test_a_pack_that_cannot_be_made_fails_all_its_runs_and_one_that_breaks_those
     assert "an illegal memory access); sweep.pack=off trains without" in told[0][1]
 
 
+@pytest.mark.slow
 def test_a_requeued_pack_starts_its_runs_over_once(node: list[int], small: Small) -> None:
     config = small("seed=0")
     on_a_node(pack_of(small, count=1))
@@ -261,3 +262,16 @@ def test_a_run_of_a_pack_is_told_when_it_ends_and_a_job_that_dies_fails_the_othe
     assert "FAILED seed=1: Slurm ended job 7_0: NODE_FAIL; see log" in told.err
     monkeypatch.setattr(Submitted, "state", alone)
     assert sweep(tmp_path, "seed=range(3)", "budget.updates=20") == 0
+
+
+def test_a_cluster_s_runs_that_have_no_kernels_say_so_and_have_a_job_each(
+    cluster: list[int], tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    on_cpu(monkeypatch)
+    monkeypatch.setattr("irnn.kernels.cuda.plan.why_unavailable", lambda: "there is nothing")
+    monkeypatch.setattr("irnn.training.stretch.of", lambda _: None)
+    assert sweep(tmp_path, "seed=range(2)", "budget.updates=20") == 0
+    told = capsys.readouterr().out
+    assert told.count("slow: PyTorch trains this run, since there is nothing") == 1
+    assert [type(job.task) for job in Cluster.jobs] == [slurm_job.SlurmJob] * 2

@@ -76,6 +76,8 @@ class Slurm:
         for job in to_do:
             if job.config.runtime.device in (Device.auto, Device.cpu):
                 view.slow([f"without a GPU {reason}" for reason in slow.reasons(job.config, "cpu")])
+            elif job.config.runtime.device is Device.cuda:
+                view.slow(slow.reasons(job.config, "cuda"))
         submitted = self._submit(groups)
         threads = f"{cpus} thread{'s' if cpus > 1 else ''} each"
         if packed:
