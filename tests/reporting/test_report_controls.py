@@ -63,6 +63,27 @@ def test_nothing_is_wider_than_the_screen_whatever_is_open(page, width, height, 
     page.size(1280, 900)
 
 
+LOWEST = """(lines) => {
+  const choice = document.getElementById("curves-lines");
+  choice.value = lines;
+  choice.dispatchEvent(new Event("change"));
+  const chart = document.querySelector("#curves-figure svg.chart");
+  const drawn = [...chart.querySelectorAll(".median, .seed")].flatMap(
+    (line) => [...line.getAttribute("d").matchAll(/[ML][-\\d.]+ ([-\\d.]+)/g)].map((found) => +found[1]));
+  return chart.viewBox.baseVal.height - 42 - Math.max(...drawn);
+}"""
+"""Draws lines; gives how far above the axis the lowest one ends."""
+
+
+def test_the_axis_is_of_the_lines_that_are_drawn(page):
+    """Of medians alone it does not reach down to a seed that is far below the others."""
+    was = page.ask("[...PARTS[0].groups[0].runs[0].h]")
+    page.ask("PARTS[0].groups[0].runs[0].h.fill(1e-8, 3); 1")
+    for lines in ("seeds", "median", "all"):
+        assert 0 <= page.ask(f"({LOWEST})('{lines}')") < 25
+    page.ask(f"PARTS[0].groups[0].runs[0].h = {was}; 1")
+
+
 def test_charts_are_drawn_anew_for_paper_and_for_the_screen_after_it(page):
     """A chart of a wide screen would shrink on paper, and its words with it."""
     sizes = "[...document.querySelectorAll('svg.chart')].map((each) => each.viewBox.baseVal.width)"

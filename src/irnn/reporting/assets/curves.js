@@ -49,17 +49,32 @@ function setupCurves(part) {
     return Math.min(lastPlace() / 2, ...places);
   }
 
+  // Median and quartiles of a group, made once for what is shown.
+  function quarters(group, name) {
+    const key = `${kind.value} ${name}`;
+    group.told ??= {};
+    group.told[key] ??= quartiles(group.runs, unit.value, name, isHigher());
+    return group.told[key];
+  }
+
+  // The lines that are drawn of a group, each as places and values; medians lie between the seeds.
+  function linesOf(group, name) {
+    if (drawsSeeds()) return group.runs.filter((run) => run[name]).map((run) => [run.place, run[name]]);
+    const { x, low, middle, high } = quarters(group, name);
+    return (lines.value === "band" ? [low, middle, high] : [middle]).map((values) => [x, values]);
+  }
+
   // The stretch shown, and the values there; of the evaluations around it too, whose lines cross the chart.
   function extent() {
     const linear = !logY.checked;
     let low = Infinity;
     let high = isHigher() ? 1 : 0;
     for (const { at } of baselines()) high = Math.max(high, 1.2 * at);
-    for (const { runs } of visible()) for (const run of runs) for (const name of columns()) {
-      run[name]?.forEach((value, i) => {
-        const at = run.place[i];
-        if (kept.range && ((run.place[i + 1] ?? at) < kept.range[0] || (run.place[i - 1] ?? at) > kept.range[1])) return;
-        if (!usable(value)) return;
+    for (const group of visible()) for (const name of columns()) for (const [places, values] of linesOf(group, name)) {
+      values.forEach((value, i) => {
+        const at = places[i];
+        if (kept.range && ((places[i + 1] ?? at) < kept.range[0] || (places[i - 1] ?? at) > kept.range[1])) return;
+        if (!usable(value) || !Number.isFinite(value)) return;
         low = Math.min(low, value);
         high = Math.max(high, limit(value));
       });
@@ -140,7 +155,7 @@ function setupCurves(part) {
   function inWords() {
     const { xLabel, yLabel } = labels();
     const groupsTold = visible().slice(0, part.drawn).map((group) => {
-      const { x, middle } = quartiles(group.runs, unit.value, columns()[0], isHigher());
+      const { x, middle } = quarters(group, columns()[0]);
       const known = x.map((_, i) => i).filter((i) => Number.isFinite(middle[i]));
       const at = (i) => `${tick(middle[i])} at ${tick(x[i])}`;
       return known.length ? `${group.name} from ${at(known[0])} to ${at(known.at(-1))}` : `${group.name}: no median`;
@@ -158,7 +173,7 @@ function setupCurves(part) {
       element(layer, "path", { class: drawsMedian() ? "seed" : "seed alone", stroke, d, ...of });
     }
     if (!drawsMedian()) return;
-    const told = quartiles(group.runs, unit.value, name, isHigher());
+    const told = quarters(group, name);
     if (lines.value === "band") element(layer, "path", { class: "band", fill: stroke, d: band(told), ...of });
     element(layer, "path", { class: "median", stroke, "stroke-dasharray": dashes, ...of, d: path(told.x, told.middle) });
   }
@@ -306,7 +321,7 @@ function setupCurves(part) {
         run.place.forEach((at, i) => rows.push([group.name, run.id, run.seed, what, at, run[name]?.[i]]));
       }
       if (!drawsMedian()) continue;
-      const told = quartiles(group.runs, unit.value, name, isHigher());
+      const told = quarters(group, name);
       const drawn = { [`median ${what}`]: told.middle };
       if (lines.value === "band") Object.assign(drawn, { [`lower quartile ${what}`]: told.low, [`upper quartile ${what}`]: told.high });
       for (const [line, values] of Object.entries(drawn)) {
