@@ -133,6 +133,17 @@ def test_a_changed_file_is_seen_though_it_keeps_its_size_and_its_time(
         compose_config(["experiment=mine"])
 
 
+@pytest.mark.parametrize("target", ["me@here.4711", ".."])
+def test_links_among_the_groups_are_no_fault(
+    conf: Path, target: str, compositions: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an editor leaves one to nowhere beside a file that is open."""
+    long_after(monkeypatch)
+    (conf / "experiment/.#fast.yaml").symlink_to(target)
+    assert [compose_config(["optim=sgd"]).optim.name for _ in range(2)] == ["sgd", "sgd"]
+    assert len(compositions) == 2
+
+
 @pytest.mark.parametrize("settled", [False, True])
 def test_a_changed_preset_of_a_users_own_is_seen(
     tmp_path: Path, settled: bool, monkeypatch: pytest.MonkeyPatch

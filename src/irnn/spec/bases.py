@@ -107,7 +107,10 @@ def _made_of(chosen: Sequence[str], groups: Groups) -> Any:
     """
     if groups.added:
         return None
-    stamps = [*_stamps(str(conf_dir()))]
+    try:
+        stamps = [*_stamps(str(conf_dir()))]
+    except OSError:  # what an editor is just saving, or locks with a link to nowhere
+        return None
     newest = max(time_ns for _, *times, _, _ in stamps for time_ns in times)
     if newest > time.time_ns() - _SETTLED:
         return None
@@ -119,8 +122,10 @@ def _stamps(folder: str) -> Iterator[tuple[str, int, int, int, int]]:
     """Give each YAML file with what changes when it does."""
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_dir():
+            if entry.is_dir(follow_symlinks=False):
                 yield from _stamps(entry.path)
+            elif entry.is_dir():
+                raise OSError(f"{entry.path} is a link, which may lead in a circle")
             elif entry.name.endswith(".yaml"):
                 seen = entry.stat()
                 yield entry.path, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size, seen.st_ino
