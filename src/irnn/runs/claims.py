@@ -1,17 +1,21 @@
 """The names `.lock.N` by which owners of a run's folder know of each other: see `ownership`."""
 
-import json
 import os
 import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import msgspec
+
+from irnn.runs.reading import open_regular, read_bytes
+from irnn.runs.schemas import DamagedError
 
 LOCK = ".lock"
 PATIENCE = 120.0
 """Seconds without a sign of life after which an owner on another machine is taken to be dead."""
-
+_LONGEST = 1e7  # as runtime.takeover_seconds may be
+_MOST_BYTES = 1 << 16
 _NAME = re.compile(r"\.lock\.(\d+)(\.free)?")
 
 
@@ -44,15 +48,15 @@ class Claim:
     def owner(self) -> Owner | None:
         """Read what it says; None for one that cannot be read."""
         try:
-            content: dict[str, Any] = json.loads(self.path.read_bytes())
-            return Owner(**content)
-        except (OSError, ValueError, TypeError):
+            owner = msgspec.json.decode(read_bytes(self.path, _MOST_BYTES), type=Owner)
+        except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
             return None
+        return owner if 0 < owner.patience <= _LONGEST else None
 
     def sign(self) -> int | None:
         """Its time of change; None once it is gone. Opened, for NFS asks the server only then."""
         try:
-            with self.path.open("rb") as stream:
+            with open_regular(self.path) as stream:
                 return os.fstat(stream.fileno()).st_mtime_ns
         except FileNotFoundError:
             return None
@@ -78,6 +82,23 @@ def give_sign(mine: Path) -> None:
         content = mine.read_bytes()
         with mine.open("r+b") as stream:
             stream.write(content)
+
+
+def refuse_what_is_no_file(folder: Path) -> None:
+    """Refuse what would be waited for in the place of a claim or the lock: a pipe, a link to nothing.
+
+    Raises:
+        DamagedError: There is one.
+    """
+    for path in filter(is_lock, folder.iterdir()):
+        try:
+            if path.is_file():
+                continue
+            path.lstat()
+        except FileNotFoundError:  # another process has just removed it
+            continue
+        remedy = "remove it, if no process trains this run"
+        raise DamagedError(path, "it belongs to a lock and is no file", remedy)
 
 
 def latest(folder: Path) -> Claim | None:

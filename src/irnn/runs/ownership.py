@@ -78,9 +78,11 @@ class Ownership:
 
         Raises:
             BusyError: Another process is.
+            DamagedError: What has a name of a lock is no file.
             OSError: The folder cannot be written.
             HelperError: This user may have no more threads.
         """
+        claims.refuse_what_is_no_file(self._folder)
         attempt = self._lock.acquire()
         try:
             if attempt is Attempt.busy:
