@@ -66,7 +66,7 @@ bench: bench-update bench-cells bench-where bench-data bench-command ## Check pa
 bench-small: $(BENCH_READY) ## Run each part of `make bench` small: that it works, never how fast anything is
 	$(MAKE) bench-update ARGS='--steps 20 --batch 4 --hidden 16 --threads 1 --rounds 1 --contenders irnn nn.RNN "jax scan"'
 	$(MAKE) bench-cells ARGS='--models gru --steps 20 --threads 1 --large --rounds 1 --contenders irnn nn.RNN'
-	if command -v perf > /dev/null; then $(MAKE) bench-where ARGS='--models gru --steps 20'; fi
+	if perf stat -e cycles:u true > /dev/null 2>&1; then $(MAKE) bench-where ARGS='--models gru --steps 20'; fi
 	$(MAKE) bench-data ARGS='--rounds 1'
 	$(MAKE) bench-command ARGS='--parts help'
 
