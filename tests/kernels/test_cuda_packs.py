@@ -29,7 +29,7 @@ from irnn.spec.composition import compose_config
 from irnn.spec.config import Config
 from irnn.training import session
 from irnn.training.loop import Interrupted
-from irnn.training.packed import PackError
+from irnn.training.packed import PackedStretch, PackError
 from irnn.training.session import run
 from irnn.training.step import Updater
 
@@ -160,6 +160,22 @@ def test_an_error_of_one_run_is_told_of_that_run_and_its_seat_is_taken_by_the_ne
     became = together([small(f"seed={seed}") for seed in range(4)], 2, machines)
     assert isinstance(became[1], StorageError)
     assert [type(became[place]) for place in (0, 2, 3)] == [dict, dict, dict]
+
+
+def test_a_seat_for_one_update_is_a_seat(
+    small: Small, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("irnn.training.packed._MOST_SLOTS", 1)  # as where a batch fills it
+    made: list[int] = []
+    seated = PackedStretch.__call__
+
+    def counted(self: Any, pieces: Any, rates: Any) -> Any:
+        made.append(len(rates))
+        return seated(self, pieces, rates)
+
+    monkeypatch.setattr(PackedStretch, "__call__", counted)
+    became = together([small()], 1, machines)
+    assert made == [1] * became[0]["steps"]
 
 
 def test_a_pack_that_breaks_ends_all_its_runs_with_the_reason_and_begins_no_more(

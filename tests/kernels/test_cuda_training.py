@@ -228,14 +228,15 @@ def _updater_with(model, config, limit):
 
 def test_a_stretch_is_as_long_as_answers_to_signals_allow():
     pace = stretch.Pace()
-    assert pace.length(500, None) == 16
+    assert pace.length(500, 0.2, None) == 16
     pace.note(16, 0.016)
-    assert pace.length(500, None) == 200
-    assert pace.length(50, None) == 50
-    assert pace.length(500, 0.05) == 50
-    assert pace.length(500, -1.0) == 1
+    assert pace.length(500, 0.2, None) == 200
+    assert pace.length(50, 0.2, None) == 50
+    assert pace.length(500, 0.2, 0.05) == 50
+    assert pace.length(500, 0.2, -1.0) == 1
+    assert pace.length(500, math.inf, None) == 500
     pace.note(1, 3.0)
-    assert pace.length(500, None) == 1
+    assert pace.length(500, 0.2, None) == 1
 
 
 def test_auto_takes_the_gpu_where_it_is_faster_and_says_why(small, monkeypatch):

@@ -114,6 +114,13 @@ def test_a_tracker_that_fails_is_a_warning(
     assert [entry["step"] for entry in seen(config) if "step" in entry] == [0, 10, 20]
 
 
+def test_a_log_of_the_tracker_that_cannot_be_written_is_a_warning(small: Small) -> None:
+    config = small("tracker=wandb")
+    (RunDirectory.of(config).path / "wandb.log").mkdir(parents=True)
+    warnings, _ = session(config, 0)
+    assert "could not be started" in warnings[0]
+
+
 def test_a_tracker_that_hangs_is_left_after_its_time(
     small: Small, fake: Callable[[str], None]
 ) -> None:

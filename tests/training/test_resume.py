@@ -14,6 +14,7 @@ from irnn.runs.metrics import read_records
 from irnn.spec.config import Config, ConfigError
 from irnn.training import session
 from irnn.training.loop import Interrupted
+from irnn.training.saving import copied
 from irnn.training.session import run
 from irnn.training.trainer import Trainer
 
@@ -257,3 +258,14 @@ def test_an_override_about_one_call_is_not_part_of_the_runs_command(small: Small
         run(small(), ["seed=0", once])
         provenance = json.loads(RunDirectory.of(small()).provenance.read_text())
         assert provenance["command"] == "python -m irnn.train seed=0"
+
+
+def test_what_is_kept_of_weights_shares_nothing_with_them() -> None:
+    tensor, layer = torch.ones(2), torch.nn.Linear(1, 1)
+    kept = copied({"state": {0: {"pair": (tensor,), "list": [tensor], "own": {3}}}})
+    tensor.add_(1)
+    found = kept["state"][0]
+    assert [found["pair"][0].tolist(), found["list"][0].tolist()] == [[1.0, 1.0]] * 2
+    assert isinstance(found["pair"], tuple)
+    state = layer.state_dict()
+    assert vars(copied(state)) == vars(state)  # the versions of its parts

@@ -16,9 +16,13 @@ from irnn.system import helpers
 
 _ENDING_SECONDS = 3.0  # that the process has to end, once all is passed on
 
+Messages = queue.SimpleQueue[tuple[str, str, Mapping[str, Any] | None] | None]
+
 
 class Mirrors:
     """Tells such a process of runs that begin and end, from any thread; nothing here waits for W&B.
+
+    It is started when it is needed, and anew where it died.
 
     Args:
         errors: where the process prints to; it is not closed.
@@ -28,9 +32,9 @@ class Mirrors:
         self._errors = errors
         self._changed = threading.Condition()
         self._process: subprocess.Popen[bytes] | None = None
-        self._connection: Connection[Any, Any]
-        self._to_tell: queue.SimpleQueue[tuple[str, str, Mapping[str, Any] | None] | None]
-        self._became: dict[Path, bool | None] = {}  # None: not done yet
+        self._alive = False
+        self._messages: Messages = queue.SimpleQueue()
+        self._outcomes: dict[Path, bool | None] = {}  # whether all went well; None: not done yet
 
     def begin(self, folder: Path, settings: Mapping[str, Any]) -> None:
         """Mirror a run from now on, with these arguments of `wandb.init`.
@@ -39,14 +43,14 @@ class Mirrors:
             OSError, HelperError: The process cannot be started.
         """
         with self._changed:
-            if self._process is None:
+            if not self._alive:
                 self._start()
-            self._became[folder] = None
-        self._to_tell.put(("begin", str(folder), settings))
+            self._outcomes[folder] = None
+            self._messages.put(("begin", str(folder), settings))
 
     def end(self, folder: Path) -> None:
         """Say that a run has ended: what is left is passed on, and that was it."""
-        self._to_tell.put(("end", str(folder), None))
+        self._messages.put(("end", str(folder), None))
 
     def wait(self, seconds: float) -> dict[Path, bool | None]:
         """Wait for runs that have ended, and give for each whether it was mirrored well.
@@ -60,52 +64,60 @@ class Mirrors:
                 self._changed.wait(patience)
                 if (now := self._left()) < left:
                     left, until = now, time.monotonic() + seconds
-            return dict(self._became)
+            return dict(self._outcomes)
 
-    def close(self) -> None:
-        """End the process, whatever it has not done yet."""
+    def close(self) -> int | None:
+        """End the process, whatever it has not done yet; give its exit status, if there was one."""
         if self._process is None:
-            return
-        done = self._left() == 0
-        self._to_tell.put(None)
-        self._connection.close()
+            return None
+        self._messages.put(None)
         try:
-            self._process.wait(_ENDING_SECONDS if done else 0)
+            return self._process.wait(_ENDING_SECONDS if self._left() == 0 else 0)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            return self._process.wait()
 
     def _left(self) -> int:
-        return sum(well is None for well in self._became.values())
+        return sum(well is None for well in self._outcomes.values())
 
     def _start(self) -> None:
-        self._connection, theirs = multiprocessing.Pipe()
-        with theirs:
-            given = theirs.fileno()
-            self._process = helpers.start(
-                "irnn.runs.wandb_mirror", [str(given), *command_line()], self._errors,
-                stdin=subprocess.DEVNULL, pass_fds=(given,),
-                start_new_session=True,  # Ctrl-C is for the trainer
-            )  # fmt: skip
-        self._to_tell = queue.SimpleQueue()
-        for work in (self._tell, self._listen):
-            threading.Thread(target=work, daemon=True).start()
-
-    def _tell(self) -> None:
-        """Pass messages on, which waits where W&B does."""
-        with suppress(OSError, ValueError):  # the process, or the connection, is no more
-            while (message := self._to_tell.get()) is not None:
-                self._connection.send(message)
-
-    def _listen(self) -> None:
+        if self._process is not None:  # and has nobody to listen to, or to tell
+            self._process.kill()
+            self._process.wait()
+        told, tells = multiprocessing.Pipe(duplex=False)
+        hears, answers = multiprocessing.Pipe(duplex=False)
         try:
+            with told, answers:
+                given = (told.fileno(), answers.fileno())
+                self._process = helpers.start(
+                    "irnn.runs.wandb_mirror", [*map(str, given), *command_line()], self._errors,
+                    stdin=subprocess.DEVNULL, pass_fds=given,
+                    start_new_session=True,  # Ctrl-C is for the trainer
+                )  # fmt: skip
+        except BaseException:
+            tells.close()
+            hears.close()
+            raise
+        self._alive, self._messages = True, queue.SimpleQueue()
+        for work in ((_pass_on, self._messages, tells), (self._listen, hears)):
+            threading.Thread(target=work[0], args=work[1:], daemon=True).start()
+
+    def _listen(self, hears: "Connection[Any, Any]") -> None:
+        with hears, suppress(EOFError, OSError):
             while True:
-                folder, well = self._connection.recv()
+                folder, well = hears.recv()
                 with self._changed:
-                    self._became[Path(folder)] = well
+                    self._outcomes[Path(folder)] = well
                     self._changed.notify_all()
-        except (EOFError, OSError):
-            with self._changed:
-                for folder, well in self._became.items():
-                    self._became[folder] = bool(well)
-                self._changed.notify_all()
+        with self._changed:  # the process is no more
+            self._alive = False
+            for folder, well in self._outcomes.items():
+                self._outcomes[folder] = bool(well)
+            self._changed.notify_all()
+
+
+def _pass_on(messages: Messages, tells: "Connection[Any, Any]") -> None:
+    """Send messages, which waits where W&B does, until there are no more; then let the process know."""
+    with tells, suppress(OSError):
+        while (message := messages.get()) is not None:
+            tells.send(message)

@@ -38,14 +38,14 @@ def tracked(
         name: of the run.
         directory: of the run.
         warn: is told what went wrong.
-        shared: mirrors other runs as well, and is left to do so; see `give_up`.
+        shared: mirrors other runs as well, and is left to do so; see `finish_shared`.
     """
     if config.tracker.mode is TrackerMode.disabled:
         yield
         return
     with ExitStack() as own:
-        mirrors = shared or Mirrors(own.enter_context((directory.path / LOG).open("ab")))
         try:
+            mirrors = shared or Mirrors(own.enter_context((directory.path / LOG).open("ab")))
             mirrors.begin(directory.path, wandb_settings(config, name, directory))
         except (OSError, HelperError) as error:
             warn(f"tracker: W&B could not be started ({error}); {_KEPT}")
@@ -67,7 +67,7 @@ def tracked(
                     mirrors.close()
 
 
-def give_up(mirrors: Mirrors, patience: float, log: str) -> None:
+def finish_shared(mirrors: Mirrors, patience: float, log: str) -> None:
     """End what mirrored many runs, and say in the log of each where that was too soon.
 
     Args:

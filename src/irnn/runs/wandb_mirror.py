@@ -9,17 +9,18 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from filelock import Timeout
 
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import write_json
 from irnn.runs.locking import Lock
-from irnn.runs.metrics import read_records
 from irnn.runs.schemas import Mirrored, read_as
 
 _POLL_SECONDS = 1.0  # between looks at what runs have written
@@ -42,7 +43,7 @@ class _Mirror:
         # The mirror of a session that was killed may still be at it.
         self._lock = Lock(place / ".lock", 0.0)
         self._state = place / f"{settings['id']}.mirrored.json"
-        self._mirrored = 0
+        self._mirrored = self._seen = self._read = 0  # records, records, bytes
         self._run: Any = None
         self._open = ExitStack()
 
@@ -52,11 +53,12 @@ class _Mirror:
         if self._run is None and not self._begin():
             return False
         run = self._run
-        records = read_records(self._directory.metrics)
-        for record in records[self._mirrored :]:
-            run.log(record, step=record["step"])
-        if len(records) > self._mirrored:
-            self._mirrored = len(records)
+        for record in self._new_records():
+            self._seen += 1
+            if self._seen > self._mirrored:
+                run.log(record, step=record["step"])
+        if self._seen > self._mirrored:
+            self._mirrored = self._seen
             write_json(self._state, {"records": self._mirrored})
         if not ended:
             return False
@@ -69,6 +71,18 @@ class _Mirror:
     def fail(self) -> None:
         """Let go, inside an exception's handler."""
         self._open.__exit__(*sys.exc_info())
+
+    def _new_records(self) -> list[dict[str, Any]]:
+        """Give the complete records that were not read before."""
+        try:
+            with self._directory.metrics.open("rb") as stream:
+                stream.seek(self._read)
+                new = stream.read()
+        except FileNotFoundError:
+            return []
+        complete = new[: new.rfind(b"\n") + 1]
+        self._read += len(complete)
+        return [msgspec.json.decode(line) for line in complete.splitlines()]
 
     def _begin(self) -> bool:
         try:
@@ -88,35 +102,54 @@ class _Mirror:
         return True
 
 
-def mirror(connection: "Connection[Any, Any]") -> None:
+def mirror(told: "Connection[Any, Any]", answers: "Connection[Any, Any]") -> None:
     """Mirror runs until no more come and all have ended.
 
     Args:
-        connection: gives ("begin", folder, settings) and ("end", folder, None), and is told of each folder,
-            once it is done with, whether all went well. Its end is that of every run.
+        told: gives ("begin", folder, settings) and ("end", folder, None). Its end is that of every run.
+        answers: is told of each folder, once it is done with, whether all went well.
     """
     mirrors: dict[str, _Mirror] = {}
+
+    def done(folder: str, well: bool) -> None:
+        mirrors.pop(folder, None)
+        with suppress(OSError):  # the trainer is gone
+            answers.send((folder, well))
+
     listening = True
     while listening or mirrors:
-        try:
-            while listening and connection.poll(_POLL_SECONDS if mirrors else None):
-                what, folder, settings = connection.recv()
-                if what == "begin":
-                    mirrors[folder] = _Mirror(RunDirectory(Path(folder)), settings)
-                elif folder in mirrors:
+        for message in _received(told, listening, bool(mirrors)):
+            if message is None:
+                listening = False
+                continue
+            what, folder, settings = message
+            if what == "end":
+                if folder in mirrors:
                     mirrors[folder].ended = True
-                if not connection.poll():
-                    break
-        except (EOFError, OSError):
-            listening = False
-        if not listening:
-            time.sleep(_HELD_SECONDS)
+                continue
+            try:
+                mirrors[folder] = _Mirror(RunDirectory(Path(folder)), settings)
+            except Exception:
+                traceback.print_exc()
+                done(folder, False)
         for folder, each in list(mirrors.items()):
             each.ended |= not listening
             if (well := _passed_on(each)) is not None:
-                del mirrors[folder]
-                with suppress(OSError):  # the trainer is gone
-                    connection.send((folder, well))
+                done(folder, well)
+
+
+def _received(told: "Connection[Any, Any]", listening: bool, busy: bool) -> Iterator[Any]:
+    """Give the messages that there are, after a while; None is for the last."""
+    if not listening:
+        time.sleep(_HELD_SECONDS)
+        return
+    try:
+        if told.poll(_POLL_SECONDS if busy else None):
+            yield told.recv()
+            while told.poll():
+                yield told.recv()
+    except (EOFError, OSError):
+        yield None
 
 
 def _passed_on(each: _Mirror) -> bool | None:
@@ -130,14 +163,14 @@ def _passed_on(each: _Mirror) -> bool | None:
 
 
 def main() -> None:
-    """Entry point: the descriptor of a connection, and the command that trains."""
-    given, *command = sys.argv[1:]
+    """Entry point: the descriptors of two connections, and the command that trains."""
+    told, answers, *command = sys.argv[1:]
     program = command[:3] if command[:2] == ["python", "-m"] else command[:1]
     # W&B records this process's own command otherwise, which was not typed.
     os.environ["WANDB_PROGRAM"] = " ".join(program[-2:])
     sys.argv[1:] = command[len(program) :]
     os.nice(10)  # the trainer comes first
-    mirror(Connection(int(given)))
+    mirror(Connection(int(told)), Connection(int(answers)))
 
 
 if __name__ == "__main__":

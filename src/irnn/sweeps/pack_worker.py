@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from irnn.runs.mirrors import Mirrors
-from irnn.runs.trackers import INTERRUPTED_SECONDS, give_up
+from irnn.runs.trackers import INTERRUPTED_SECONDS, finish_shared
 from irnn.spec.config import Config, ConfigError
 from irnn.sweeps.worker import Message, ToldDisplay, follow_parent, outcome, redirect
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from irnn.training.together import Together
 
 FILES_EACH = 12
-"""Descriptors that a run has open at most: its lock, log, metrics, and what its tracker's process reads."""
+"""Descriptors that a run has open at most: its lock, its log, the file that it writes, and pipes to git."""
 
 _SWITCH_SECONDS = 0.0002
 """That a thread keeps Python's one lock while others want it: the GPU idles while its driver waits."""
@@ -102,7 +102,7 @@ def serve(
         finally:
             timeout = first.tracker.timeout
             patience = min(timeout, INTERRUPTED_SECONDS) if signals else timeout
-            give_up(mirrors, patience, "the log of its pack")
+            finish_shared(mirrors, patience, "the log of its pack")
 
 
 def open_here(first: Config, jobs: int, seats: int | None) -> "Together":

@@ -21,6 +21,7 @@ class CapturedStretch:
     """A `Stretch` by the operations of PyTorch; off CUDA they are made one by one."""
 
     kernel = ""
+    within = stretch.ANSWERS_WITHIN
     squares = None
 
     def __init__(self, updater: Updater) -> None:

@@ -26,6 +26,7 @@ class FusedStretch:
     """
 
     kernel = "cuda"
+    within = stretch.ANSWERS_WITHIN
 
     def __init__(self, updater: Updater, machine: Machine, plan: Plan) -> None:
         self._updater, self._machine, self._plan = updater, machine, plan

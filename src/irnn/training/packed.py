@@ -6,6 +6,7 @@ ends its stretch between any two launches, whatever the others do: while it scor
 its files, its seat is halted and costs nothing.
 """
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -25,13 +26,9 @@ from irnn.training.step import Updater
 
 GRAPHS = (64, 16, 4, 1)  # updates of each
 _ASK_SECONDS = 0.005  # of updates, after which is asked who has learned all
-_STRETCH_SECONDS = (
-    1.0  # after which a run looks at signals; what it waits for others is not counted
-)
-_LEAST, _MOST = 8, 64  # such updates
-_LOOK_SECONDS = (
-    0.1  # between looks of a driver that has nothing to do, at signals and at who is left
-)
+_LEAST, _MOST = 8, 64  # of these updates
+_STRETCH_SECONDS = 1.0  # after which a run looks at signals; its waits for others do not count
+_LOOK_SECONDS = 0.1  # between looks of an idle driver at signals and at who is left
 _SEAT_BYTES = 1 << 24  # of the inputs of a seat
 _MOST_SLOTS = 256
 
@@ -58,7 +55,7 @@ class _Asked:
     """A question to the GPU: where the runs stand once so many updates are made."""
 
     launched: int
-    at: float  # by the clock
+    begun: float  # by the clock, when the last of them were launched
     wait: Callable[[], list[list[int]]]
 
 
@@ -143,20 +140,22 @@ class Driver:
             if arrived:
                 self.pack.stand({each.run: (each.count, 0, 0, each.updates) for each in arrived})
             if some := self._at_once([x.since + x.updates - launched for x in learning.values()]):
+                begun = perf_counter()
                 self._repeat(some)
                 launched += some
-                asked.append(_Asked(launched, perf_counter(), self.pack.ask(launched)))
+                asked.append(_Asked(launched, begun, self.pack.ask(launched)))
             if not (some or asked):
                 raise PackError("the kernels did not make all updates that they were told to")
             if not some or len(asked) > 1:
                 self._look(learning, asked.popleft())
             if not learning:
                 asked.clear()
+                self._looked_after = launched
 
     def _look(self, learning: dict[int, _Request], asked: "_Asked") -> None:
         """Wait for an answer, and wake the runs that have learned all."""
         standing, now = asked.wait(), perf_counter()
-        begun = max(self._looked_at, asked.at)
+        begun = max(self._looked_at, asked.begun)
         self._seconds_each = (now - begun) / max(asked.launched - self._looked_after, 1)
         self._looked_at, self._looked_after = now, asked.launched
         for request in list(learning.values()):
@@ -196,6 +195,8 @@ class PackedStretch(FusedStretch):
         driver: of the pack, whose shape is this run's.
         run: the seat.
     """
+
+    within = math.inf  # `Driver.slots` sees to it
 
     def __init__(
         self, updater: Updater, machine: Machine, plan: Plan, driver: Driver, run: int

@@ -32,12 +32,8 @@ class Interval:
     def add(self, made: Sequence[Update], seconds: float) -> None:
         """Count updates, which took so long together."""
         self.updates += len(made)
-        for (
-            loss,
-            grad_norm,
-            clipped,
-            applied,
-        ) in made:  # one by one: no sum depends on how many come at once
+        # One by one: no sum depends on how many come at once.
+        for loss, grad_norm, clipped, applied in made:
             self.loss += loss
             self.log_loss += math.log(max(loss, _LEAST)) if applied else math.inf
             self.grad_norm += grad_norm

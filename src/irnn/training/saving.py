@@ -1,5 +1,7 @@
 """A run's checkpoints: when they are written, and which one a run continues from."""
 
+import copy
+from collections import OrderedDict
 from time import perf_counter
 from typing import Any
 
@@ -13,14 +15,18 @@ from irnn.runs.schemas import DamagedError
 
 
 def copied(content: Any) -> Any:
-    """Copy the tensors in dictionaries and lists: what `copy.deepcopy` does, in a fifth of the time."""
+    """Do what `copy.deepcopy` does, in a fifth of the time where there are tensors in dictionaries."""
     if isinstance(content, Tensor):
         return content.detach().clone()
-    if isinstance(content, dict):
+    if type(content) is dict:
         return {key: copied(value) for key, value in content.items()}
-    if isinstance(content, list):
-        return [copied(value) for value in content]
-    return content
+    if type(content) is OrderedDict:
+        made = OrderedDict((key, copied(value)) for key, value in content.items())
+        vars(made).update(vars(content))  # a module's has the versions of its parts
+        return made
+    if type(content) in (list, tuple):
+        return type(content)(map(copied, content))
+    return copy.deepcopy(content)
 
 
 class Saver:

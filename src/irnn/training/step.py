@@ -108,9 +108,10 @@ class Updater:
         with one_thread():
             return self._apply(loss)
 
-    def slots_for(self, inputs: Tensor) -> int:
-        """Say how many batches like this `several` may learn from: one, where each update is made alone."""
-        return 1 if self._stretch is None else self._stretch.slots_for(inputs)
+    @property
+    def in_stretches(self) -> stretch.Stretch | None:
+        """What makes updates in stretches, by `several`; None where each is made alone, by `one`."""
+        return self._stretch
 
     def one(self, batch: Batch, factor: float) -> Update:
         """Learn from one batch, at so much of the configured learning rate."""

@@ -36,9 +36,11 @@ class Stretch(Protocol):
 
     Attributes:
         kernel: the name of what computes the recurrence, if it is not what the network itself uses.
+        within: seconds that a stretch may take, after which signals and budgets are looked at.
     """
 
     kernel: str
+    within: float
 
     @property
     def squares(self) -> Callable[[Tensor, Tensor], Tensor] | None:
@@ -64,16 +66,15 @@ class Pace:
     """How many updates are made in one go; only when the outside is looked at depends on it, no number.
 
     Args:
-        within: seconds that they may take.
         seconds_each: that an update took.
     """
 
-    within: float = ANSWERS_WITHIN
     seconds_each: float | None = None
 
-    def length(self, due: int, seconds_left: float | None) -> int:
+    def length(self, due: int, within: float, seconds_left: float | None) -> int:
         """Give a number of updates, at least 1 and at most `due`, that is done in good time."""
-        within = self.within if seconds_left is None else max(0.0, min(self.within, seconds_left))
+        if seconds_left is not None:
+            within = max(0.0, min(within, seconds_left))
         if math.isinf(within):
             return max(1, due)
         if self.seconds_each is None:

@@ -1,6 +1,5 @@
 """A run in memory: network, data, optimizer, guard and progress, and how they are saved and restored."""
 
-import math
 from time import perf_counter
 from typing import Any
 
@@ -31,7 +30,7 @@ from irnn.training.progress import Interval, Progress
 from irnn.training.rates import schedule_factor
 from irnn.training.saving import Saver, copied
 from irnn.training.step import Updater
-from irnn.training.stretch import ANSWERS_WITHIN, Pace, batch_like
+from irnn.training.stretch import Pace, Stretch, batch_like
 
 
 class Trainer:
@@ -63,7 +62,7 @@ class Trainer:
         self._batch_like = batch_like(config)
         self._metrics = MetricsFile(directory.metrics, directory.confirm)
         self.notes: list[str] = []  # what is to be said about where the run begins
-        self._clock, self._pace = perf_counter(), Pace(math.inf if company else ANSWERS_WITHIN)
+        self._clock, self._pace = perf_counter(), Pace()
         self._begin(restarts=0)
         self._good: dict[str, Any] = self._weights()
 
@@ -92,11 +91,10 @@ class Trainer:
     def update(self) -> str | None:
         """Make the next update, on a GPU several; say why the last shows divergence, or None."""
         begun, first = perf_counter(), self.progress.step
-        slots = self.updater.slots_for(self._batch_like)
-        if slots == 1:  # as on the CPU
+        if (in_stretches := self.updater.in_stretches) is None:  # as on the CPU
             made = [self.updater.one(self.data.batch(first), self.lr_factor())]
         else:
-            count = self._updates_at_once(slots)
+            count = self._updates_at_once(in_stretches)
             factors = [self.lr_factor(step) for step in range(first, first + count)]
             made = self.updater.several(self.data.pieces(first, count), factors)
         seconds = perf_counter() - begun
@@ -105,7 +103,7 @@ class Trainer:
         self._pace.note(len(made), seconds)
         return judge_update(made[-1])
 
-    def _updates_at_once(self, slots: int) -> int:
+    def _updates_at_once(self, made_by: Stretch) -> int:
         """Say how many updates are made before anything else is looked at."""
         step, config = self.progress.step, self.config
         due = min(each - step % each for each in (config.evaluate.every, config.checkpoint.every))
@@ -113,7 +111,8 @@ class Trainer:
             due = min(due, self.total_updates - step)
         seconds = config.budget.seconds
         left = None if seconds is None else seconds - self.elapsed()
-        return self._pace.length(min(due, slots), left)
+        slots = made_by.slots_for(self._batch_like)
+        return self._pace.length(min(due, slots), made_by.within, left)
 
     def lr_factor(self, step: int | None = None) -> float:
         """Give what the learning rate of an update, the next, is of `optim.lr`: schedule and rollbacks."""

@@ -19,9 +19,8 @@ from irnn.kernels.update import Update
 _RECORD = numpy.dtype([("norm", "f8"), ("loss", "f4"), ("outcome", "i4")])  # `layout.Record`
 _APPLIED, _CLIPPED = 2, 4  # of its outcome; 0 is for an update that was not made
 RULES = ("sgd", "adam", "rmsprop")  # in the order of `Rule` of source/call.cuh
-_ENOUGH_BLOCKS = (
-    128  # of `sum_products` that fill a GPU: from then on one adds up all chunks of a group
-)
+# Blocks of `sum_products` that fill a GPU: from then on one adds up all chunks of a group.
+_ENOUGH_BLOCKS = 128
 
 
 class Machine(Protocol):
