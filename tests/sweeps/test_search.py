@@ -152,7 +152,7 @@ def test_a_study_that_cannot_be_written_is_a_storage_error_that_names_it(tmp_pat
             study.ask(dict(space.varied))
 
     with pytest.raises(
-        StorageError, match=r"optuna\.db: .*I/O error; free some space.*same command"
+        StorageError, match=r"optuna\.db: .*I/O error; see that its disk works.*same command"
     ):
         ask(4096)
     ask(resource.RLIM_INFINITY)  # the lock was given back

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 
 from irnn.runs.reading import UnreadableError, read_json
-from irnn.spec.config import ConfigError
+from irnn.spec.errors import ConfigError
 
 START_OVER = "force=true starts this run over"
 
