@@ -109,6 +109,25 @@ def test_no_tracker_with_a_mode_of_one_is_refused_where_it_would_track() -> None
         assert compose_config(words).tracker.mode.value == "disabled"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["tracker=wandb,none", "tracker.mode=online"],
+        ["tracker=none,wandb", "tracker.mode=disabled,offline"],
+        [
+            "tracker=wandb,none",
+            "tracker.mode=online",
+            "sweep=search",
+            "optim.lr=interval(0.001,0.01)",
+        ],
+    ],
+    ids=" ".join,
+)
+def test_no_job_of_a_sweep_is_tracked_that_was_asked_not_to_be(words: list[str]) -> None:
+    with pytest.raises(ConfigError, match=r"^tracker\.mode=.* \(with tracker=none\): "):
+        read_request(words, Composer())
+
+
 def test_what_only_wandb_would_refuse_stops_no_run_without_it() -> None:
     assert compose_config(["tracker=none", "tracker.project=a/b"]).tracker.project == "a/b"
 

@@ -279,6 +279,22 @@ def test_a_study_that_an_older_irnn_began_has_no_seals_and_goes_on(
         assert study.best_value == 0.25
 
 
+def test_a_trial_without_seals_that_is_taken_up_again_ends_as_one_of_a_whole_study(
+    tmp_path: Path, empty: bytes
+) -> None:
+    """As an older irnn left it when it was killed, or a kill just after the trial was asked for."""
+    (tmp_path / "optuna.db").write_bytes(empty)
+    space, plan = space_of(*SEARCH), Plan(2, 1, 0, 2)
+    with opened(tmp_path, "s", space) as study:
+        next(batches(study, space, plan))
+    changed(tmp_path, "DELETE FROM trial_user_attributes")
+    with opened(tmp_path, "s", space) as study:
+        tell(study, next(batches(study, space, plan)), [ended(0.25)])
+    with opened(tmp_path, "s", space) as study:
+        assert study.best_value == 0.25
+        assert sorted(study.trials[0].user_attrs) == ["asked", "told"]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_no_flipped_bit_makes_another_study(tmp_path: Path, database: bytes) -> None:

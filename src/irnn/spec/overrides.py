@@ -103,12 +103,18 @@ def read(
     """
     names = groups.names() if names is None else names
     given = [_read(typed, groups, names, multirun) for typed in overrides]
-    _check_tracker(given)
+    check_beside(given)
     return given
 
 
-def _check_tracker(given: Sequence[Given]) -> None:
-    """Refuse a tracker that is chosen and left out at once: the mode would win, and a run be tracked."""
+def check_beside(given: Sequence[Given]) -> None:
+    """Refuse what cannot be beside each other among all overrides of a run: a tracker chosen and left out.
+
+    The mode would win, and a run be tracked. In a sweep only the overrides of each job say so.
+
+    Raises:
+        ConfigError: Two of them cannot be together; the message names both.
+    """
     if any((each.key, each.parsed.value()) == ("tracker", "none") for each in given):
         for each in given:
             if each.key == "tracker.mode" and each.parsed.value() != "disabled":

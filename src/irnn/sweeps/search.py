@@ -54,7 +54,9 @@ def batches(
             if frozen.params.keys() != space.varied.keys():
                 study.tell(frozen.number, state=TrialState.FAIL)  # killed while it was made
             elif len(batch) < size:
-                batch.append(Trial(study, frozen._trial_id))
+                trial = Trial(study, frozen._trial_id)
+                seal_asked(trial)  # an older irnn did not, nor one that was killed before
+                batch.append(trial)
         while len(batch) < size:
             batch.append(_ask(study, space.varied, plan))
         asked += len(batch)

@@ -2,7 +2,7 @@
 
 A trial has two user attributes: `asked`, the digest of its settings, written when it is asked for, and
 `told`, the digest of its value, written just before that is told. Studies that an older irnn began have
-none, and are believed.
+none, and are believed; those of their trials that are taken up again get both.
 """
 
 import hashlib
@@ -25,8 +25,9 @@ def digest(content: Any) -> str:
 
 
 def seal_asked(trial: "optuna.trial.Trial") -> None:
-    """Seal the settings of a new trial."""
-    trial.set_user_attr(_ASKED, _of_settings(trial))
+    """Seal the settings of a trial that is about to run, unless they are."""
+    if _ASKED not in trial.user_attrs:
+        trial.set_user_attr(_ASKED, _of_settings(trial))
 
 
 def seal_told(trial: "optuna.trial.Trial", value: float) -> None:
