@@ -162,3 +162,16 @@ def test_what_does_not_fit_into_a_gpu_is_refused_before_the_sweep_begins(
     refused = probed([job()])
     assert isinstance(refused, ConfigError)
     assert "this run needs about" in str(refused)
+
+
+def test_a_number_of_seats_where_a_run_fits_only_alone_is_refused_and_auto_trains_it_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(packs.plan, "why_unavailable", lambda: "")
+    full = [Place("cuda", "cuda", 0)] * 2
+    for pack in ("1", "2"):
+        with pytest.raises(ConfigError, match=rf"^sweep\.pack={pack}: .* only alone.*pack=off"):
+            packs.deal([job(f"seed={seed}", f"sweep.pack={pack}") for seed in (0, 1)], full, 1)
+    for pack in ("auto", "off"):
+        jobs = [job(f"seed={seed}", f"sweep.pack={pack}") for seed in (0, 1)]
+        assert packs.deal(jobs, full, 1) == []

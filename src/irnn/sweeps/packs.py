@@ -72,8 +72,13 @@ def deal(jobs: Sequence[Job], places: Sequence[Place], gpus: int) -> list[Pack]:
     shapes: dict[str, list[Job]] = {}
     for job, place in zip(jobs, places, strict=True):
         key = key_of(job.config) if (place.device, place.kernel) == ("cuda", "cuda") else None
-        if key is None or place.seats == 0:  # alone it needs less
+        if key is None or (place.seats == 0 and seats is None):  # alone it needs less
             continue
+        if place.seats == 0:
+            raise ConfigError(
+                f"sweep.pack={seats}: runs such as {job.label} fit into the memory of a GPU only alone, "
+                "without a pack; use sweep.pack=off"
+            )
         shapes.setdefault(key, []).append(job)
         together = min(seats or 1, -(-len(shapes[key]) // gpus))
         if place.seats is not None and together > place.seats:
