@@ -121,11 +121,40 @@ def test_what_libraries_raise_without_memory_or_threads_is_told_in_one_line(
 
 @pytest.mark.parametrize(
     "error",
-    [ValueError("shape"), RuntimeError("mat1 and mat2"), OSError(errno.ENOSPC, "No space left")],
+    [
+        ValueError("shape"),
+        RuntimeError("mat1 and mat2"),
+        OSError(errno.ENOSPC, "No space left"),
+        KeyError("cannot map symbol 'q' to a class of copy_memory"),
+        ValueError("cannot allocate a class to symbol 7"),
+    ],
     ids=repr,
 )
 def test_other_errors_are_not_about_memory(error: Exception) -> None:
     assert exhausted.told(error) is None
+
+
+def test_what_an_error_hides_is_not_told() -> None:
+    hiding = caused(ValueError("no such file"), MemoryError())
+    hiding.__suppress_context__ = True  # as `raise ... from None`
+    assert exhausted.told(hiding) is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CUDA out of memory. Tried to allocate 2.00 GiB.",
+        "HIP out of memory. Tried to allocate 2.00 GiB.",
+        "MPS backend out of memory (MPS allocated: 9.00 GB, max allowed: 9.07 GB).",
+        "CUDA error: out of memory",
+    ],
+)
+def test_a_full_gpu_is_not_explained_with_the_memory_of_its_host(
+    ulimit: Callable[..., None], said: str
+) -> None:
+    ulimit("RLIMIT_AS", 3000)
+    assert exhausted.told(RuntimeError(said), "smaller") == f"memory ran out ({said}): smaller"
+    assert str(exhausted.told(MemoryError())).endswith(", or raise ulimit -v")
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from irnn.spec.config import Config, ConfigError
 from irnn.sweeps import slurm, slurm_job, slurm_sent
 from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, Job
 from irnn.sweeps.request import read_request
+from irnn.system.exhausted import ExhaustedError
+from irnn.system.helpers import HelperError
 from irnn.training.loop import Interrupted
 from irnn.training.session import run
 from tests.command import sessions
@@ -227,6 +229,26 @@ def test_what_ends_a_job_before_its_run_has_a_folder_is_told(
     monkeypatch.setattr("irnn.training.session.run", broken)
     monkeypatch.setattr(sys, "argv", ["python"])
     assert slurm_job.SlurmJob(small(), [], [])() == ("failed", "RuntimeError: CUDA error: no")
+
+
+@pytest.mark.parametrize(
+    "error", [ExhaustedError("memory ran out: smaller"), HelperError("cannot start a process")]
+)
+def test_what_says_by_itself_what_helps_is_told_without_a_traceback(
+    small: Small,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("irnn.training.session.run", broken)
+    monkeypatch.setattr("irnn.sweeps.pack_worker.serve", broken)
+    monkeypatch.setattr(sys, "argv", ["python"])
+    assert slurm_job.SlurmJob(small(), [], [])() == ("failed", str(error))
+    assert slurm_job.SlurmPack([(small(), [])], [], None)() == [("failed", str(error))]
+    assert capsys.readouterr().err == ""
 
 
 def test_a_damaged_result_of_a_run_trained_elsewhere_fails_its_job_alone(

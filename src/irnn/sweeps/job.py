@@ -8,13 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from irnn.runs.directory import RunDirectory
+from irnn.runs.files import StorageError
 from irnn.runs.identity import is_once
 from irnn.runs.layout import DIVERGED, STATUSES
 from irnn.runs.schemas import START_OVER, DamagedError
 from irnn.spec.config import Config, ConfigError
+from irnn.system.exhausted import ExhaustedError
+from irnn.system.helpers import HelperError
 from irnn.tasks.metric import outcome_of
 
 LEFT, RUNNING, ELSEWHERE, STOPPED, FAILED = "left", "running", "elsewhere", "stopped", "failed"
+
+EXPLAINED = (ConfigError, StorageError, HelperError, ExhaustedError)
+"""What a job may fail with that says in its one line what helps: no traceback is shown or logged."""
 
 DIVERGED_OBJECTIVE = 1e6
 """What a sweeper is told about a diverged run: worse than any that ran, and finite."""

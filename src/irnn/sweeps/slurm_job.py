@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from irnn.runs.directory import RunDirectory
-from irnn.runs.files import StorageError
 from irnn.runs.ownership import BusyError
-from irnn.spec.config import Config, ConfigError
-from irnn.sweeps.job import why_failed
+from irnn.spec.config import Config
+from irnn.sweeps.job import EXPLAINED, why_failed
 from irnn.sweeps.worker import log_traceback
 from irnn.system import screen
 
@@ -52,7 +51,7 @@ class SlurmJob:
             return "busy", str(error)
         except Interrupted as interruption:
             end(interruption.signal_number)
-        except (ConfigError, StorageError) as error:
+        except EXPLAINED as error:
             return "failed", why_failed(error, self.overrides)
         except Exception as error:
             screen.complain(traceback.format_exc())
@@ -99,6 +98,8 @@ class SlurmPack:
         with ending_signals() as signals:
             try:
                 pack_worker.serve(told.of(left), jobs, opened, signals)
+            except EXPLAINED as error:
+                told.fail(str(error))
             except Exception as error:
                 screen.complain(traceback.format_exc())
                 told.fail(f"{type(error).__name__}: {error}")
@@ -113,7 +114,7 @@ class SlurmPack:
             return once(config, f"_{place}")
         except BusyError as error:
             told.outcomes[place] = "busy", str(error)
-        except (ConfigError, StorageError) as error:
+        except EXPLAINED as error:
             told.outcomes[place] = "failed", why_failed(error, overrides)
         return None
 

@@ -21,7 +21,7 @@ from irnn.spec.config import ConfigError
 from irnn.spec.plugins import load
 from irnn.sweeps import packs
 from irnn.sweeps.grid import without_bookkeeping
-from irnn.sweeps.job import FAILED, Job, objective
+from irnn.sweeps.job import EXPLAINED, FAILED, Job, objective
 from irnn.sweeps.launch import (
     Engine,
     Here,
@@ -34,7 +34,6 @@ from irnn.sweeps.naming import in_sweep
 from irnn.sweeps.returns import as_return, error_of
 from irnn.sweeps.view import View, tally, where_to_look
 from irnn.system import screen
-from irnn.system.exhausted import ExhaustedError
 from irnn.system.helpers import HelperError
 
 _MOST_NAMED = 10  # failed jobs in the last lines
@@ -86,7 +85,7 @@ class SweepTask:
             return objective(run(config, overrides))
         except Exception as error:
             screen.complain(f"FAILED {' '.join(overrides)}: {error}")
-            if not isinstance(error, ConfigError | StorageError | BusyError | ExhaustedError):
+            if not isinstance(error, (*EXPLAINED, BusyError)):
                 screen.complain(traceback.format_exc())
                 log_traceback(RunDirectory.of(config))
             raise

@@ -20,12 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from irnn.runs.directory import RunDirectory
-from irnn.runs.files import StorageError
 from irnn.runs.ownership import BusyError
 from irnn.spec.config import Config, ConfigError
-from irnn.sweeps.job import why_failed
-from irnn.system.exhausted import ExhaustedError
-from irnn.system.helpers import HelperError
+from irnn.sweeps.job import EXPLAINED, why_failed
 from irnn.tasks.metric import losses
 from irnn.training.display import Display
 
@@ -76,7 +73,7 @@ def outcome(
         return "busy", str(error)
     except Interrupted:
         return "stopped", None
-    except (ConfigError, StorageError, HelperError, ExhaustedError) as error:
+    except EXPLAINED as error:
         return "failed", why_failed(error, overrides)
     except BaseException as error:
         log_traceback(RunDirectory.of(config))

@@ -9,9 +9,12 @@ from irnn.system import screen
 from irnn.system.machine import Room, memory_room
 
 _MEMORY = re.compile(
-    r"out of memory|(can't|cannot|could not|unable to|failed to) (allocate|map)|not enough memory|bad_alloc",
+    r"out of memory|not enough memory|bad_alloc|"
+    r"(can't|cannot|could not|unable to|failed to) "
+    r"(allocate\b.*(\bmemory|bytes|\d ?[kmgt]?i?b\b)|map\b.*(\bmemory|shared object))",
     re.IGNORECASE,
 )
+_GPU = re.compile(r"\b(CUDA|HIP|MPS)\b")
 _THREADS = re.compile(r"can't start new thread|thread creation failed", re.IGNORECASE)
 
 
@@ -37,7 +40,7 @@ def told(error: BaseException, smaller: str = "make the run smaller") -> str | N
             )
         lacks_memory = isinstance(each, MemoryError) or getattr(each, "errno", None) == errno.ENOMEM
         if lacks_memory or _MEMORY.search(text):
-            room = _room()
+            room = None if _GPU.search(text) else _room()  # which is about the host's memory
             raised = f", or raise {room.ulimit}" if room is not None and room.ulimit else ""
             left = f"; {room}" if room is not None else ""
             return f"memory ran out{said}{left}: {smaller}{raised}"
@@ -72,4 +75,5 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while cause is not None and cause not in seen:
         seen.append(cause)
         yield cause
-        cause = cause.__cause__ or cause.__context__
+        hidden = cause.__suppress_context__  # by `raise ... from None`
+        cause = cause.__cause__ or (None if hidden else cause.__context__)
