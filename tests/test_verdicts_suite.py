@@ -39,6 +39,11 @@ def test_the_verdict_on_temporal_order_is_that_of_its_records() -> None:
     assert all(run["best_value"] < 0.3 for run in guessing)
     long = [run for n in (400, 1000) for run in runs["split identity", n]]
     exploded = [run["steps"] for run in long if run["status"] == "diverged"]
+    gated = [solved(runs[who, n]) for who in ("GRU", "LSTM") for n in (50, 100)]
+    said = "a GRU tells it with {} of 3 seeds at T = 50 and with none at T = 100"
+    assert said.format(gated[0]) in PAGE
+    assert f"an LSTM with {gated[2]} and with {gated[3]}" in PAGE
+    assert gated[1] == 0
     (steps,) = [run["steps"] for run in runs["LSTM", 100] if run["status"] == "solved"]
     assert (steps, len(runs["LSTM", 100])) == (3000, 3)  # "1 of 3 seeds"
     for who in ("GRU", "orthogonal"):
@@ -73,6 +78,27 @@ def test_the_verdict_on_copy_memory_is_that_of_its_records() -> None:
     assert sum(best > 0.99 * trivial for best in relu) == 1  # "with some seeds"
     assert min(tanh) > 0.999 * trivial
     assert all(len(each) == 3 for each in runs.values())
+
+
+def test_the_verdict_on_copy_memory_at_300_steps_is_that_of_its_records() -> None:
+    runs = by("copy-longer", "contender")
+    trivial = RUNS["copy-longer"][0]["metric"]["baseline"]
+    gru = sorted(run["best_value"] for run in runs[("GRU",)] if run["status"] == "exhausted")
+    assert f"({gru[0]:.3f} to {gru[1]:.3f} where guessing scores {trivial:.3f})" in PAGE
+    assert len(gru) == 2  # "two seeds"
+    identity = sorted(run["best_value"] / trivial for run in runs[("identity",)])
+    assert identity[1] < 0.9 < 0.97 < identity[2] < 1  # "hardly leaves guessing with one seed"
+    assert gru[1] < min(run["best_value"] for run in runs[("identity",)])
+    exploded = [run["status"] for run in runs[("split identity",)]].count("diverged")
+    assert exploded == 2  # "explodes with two"
+
+
+def test_the_verdict_on_the_paper_s_sgd_on_pixels_is_that_of_its_record() -> None:
+    (run,) = RUNS["pixels-sgd"]
+    last = run["loss_curve"][-1]
+    assert f"cross-entropy is {last[1]:.5f} where guessing scores 2.30259" in PAGE
+    assert f"with {100 * run['best_value']:.1f} % right" in PAGE
+    assert (last[0], run["steps"], run["config"]["optim"]["lr"]) == (200000, 200000, 1e-8)
 
 
 def test_the_verdict_on_pixels_is_that_of_its_records() -> None:

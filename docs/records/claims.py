@@ -97,9 +97,15 @@ CLAIMS = {
     "copy": Claim(
         "2026-11-28-suite-copy", (CONTENDER, "task.seq_len"), "task.seq_len", CONTENDER, page="suite"
     ),
+    "copy-longer": Claim(  # thresholds follow from T
+        "2026-11-28-suite-copy-longer", (CONTENDER, "task.seq_len"), "task.seq_len", CONTENDER, page="suite"
+    ),
     "pixels": Claim(
         "2026-11-28-suite-pixels", ("task.permutation", CONTENDER), "task.permutation", CONTENDER,
         page="suite",
+    ),
+    "pixels-sgd": Claim(
+        "2026-11-28-suite-pixels-sgd", (CONTENDER,), "task.permutation", CONTENDER, page="suite"
     ),
     "keller-grid": Claim(
         "2026-11-28-suite-keller-grid", ("task.seq_len", "optim.lr", "clip.max_norm"), "optim.lr",

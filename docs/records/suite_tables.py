@@ -10,7 +10,13 @@ from tables import read, table
 
 from irnn.tasks.published_rows import PublishedRow, rows_of
 
-GLANCE = {"order": "temporal order", "copy": "copy memory", "pixels": "pixels"}
+GLANCE = {
+    "order": "temporal order",
+    "copy": "copy memory",
+    "copy-longer": "copy memory",
+    "pixels": "pixels",
+    "pixels-sgd": "pixels",
+}
 """The claims at a glance, and what their tasks are called."""
 SEARCH = RECORDS / "2026-11-28-suite-search" / "results.jsonl"
 """The runs of seed 100."""
