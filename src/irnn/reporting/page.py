@@ -32,6 +32,7 @@ SCRIPTS = (
     "chart.js",
     "runs.js",
     "download.js",
+    "curves_asked.js",
     "curves.js",
     "scatter.js",
     "survival.js",
