@@ -269,9 +269,10 @@ def test_a_cluster_s_runs_that_have_no_kernels_say_so_and_have_a_job_each(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     on_cpu(monkeypatch)
-    monkeypatch.setattr("irnn.kernels.cuda.plan.why_unavailable", lambda: "there is nothing")
-    monkeypatch.setattr("irnn.training.stretch.of", lambda _: None)
-    assert sweep(tmp_path, "seed=range(2)", "budget.updates=20") == 0
+    with monkeypatch.context() as patch:  # undone before `by_the_kernels` is, which it covers
+        patch.setattr("irnn.kernels.cuda.plan.why_unavailable", lambda: "there is nothing")
+        patch.setattr("irnn.training.stretch.of", lambda _: None)
+        assert sweep(tmp_path, "seed=range(2)", "budget.updates=20") == 0
     told = capsys.readouterr().out
     assert told.count("slow: PyTorch trains this run, since there is nothing") == 1
     assert [type(job.task) for job in Cluster.jobs] == [slurm_job.SlurmJob] * 2
