@@ -177,6 +177,8 @@ def test_wandbs_variables_count_unless_a_setting_is_given(
     assert found == ["p", "n", "1_0", "e", "online"]
     given = small("tracker=wandb", "tracker.project=q", "tracker.mode=offline")
     assert (given.tracker.project, given.tracker.mode.value) == ("q", "offline")
+    with pytest.raises(ConfigError, match=r"tracker=none is tracker\.mode=disabled"):
+        small("tracker=wandb", "tracker=none", "tracker.mode=offline")  # the last one counts
     monkeypatch.setenv("WANDB_MODE", "disabled")
     assert small("tracker=wandb").tracker.mode.value == "disabled"
     monkeypatch.setenv("WANDB_MODE", "sideways")

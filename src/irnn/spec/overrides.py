@@ -115,7 +115,8 @@ def check_beside(given: Sequence[Given]) -> None:
     Raises:
         ConfigError: Two of them cannot be together; the message names both.
     """
-    if any((each.key, each.parsed.value()) == ("tracker", "none") for each in given):
+    chosen = [each.parsed.value() for each in given if each.key == "tracker"]
+    if chosen and chosen[-1] == "none":
         for each in given:
             if each.key == "tracker.mode" and each.parsed.value() != "disabled":
                 raise ConfigError(
