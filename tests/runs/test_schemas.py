@@ -6,12 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
-from irnn.runs.schemas import DamagedError, Mirrored, Provenance, held_to, prepared, read_as
+from irnn.runs.schemas import DamagedError, Mirrored, Provenance, read_as
 from irnn.spec.config import ConfigError
 from irnn.spec.saved import load_config
 from irnn.sweeps import record
@@ -312,15 +311,3 @@ def test_what_is_no_configuration_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.yaml").write_text(text)
     with pytest.raises(ConfigError, match=r"config\.yaml: not a configuration"):
         load_config(tmp_path / "config.yaml")
-
-
-def test_msgspec_knows_a_schema_before_two_threads_could_make_it_known_at_once() -> None:
-    from irnn.training.progress import Progress
-
-    class Late(msgspec.Struct):
-        name: str
-
-    assert hasattr(Progress, "__msgspec_cache__")
-    with pytest.raises(AssertionError, match="Late lacks @prepared"):
-        held_to({"name": "x"}, Late)
-    assert held_to({"name": "x"}, prepared(Late)).name == "x"

@@ -37,6 +37,9 @@ class Owner:
         return f"process {self.pid} on {self.host}{job}, since {self.since}"
 
 
+_OWNER = msgspec.json.Decoder(Owner)  # made before threads could, see `schemas.prepared`
+
+
 @dataclass(frozen=True)
 class Claim:
     """A name of the chain: whose number it has, and whether it was released."""
@@ -48,7 +51,7 @@ class Claim:
     def owner(self) -> Owner | None:
         """Read what it says; None for one that cannot be read."""
         try:
-            owner = msgspec.json.decode(read_bytes(self.path, _MOST_BYTES), type=Owner)
+            owner = _OWNER.decode(read_bytes(self.path, _MOST_BYTES))
         except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
             return None
         return owner if 0 < owner.patience <= _LONGEST else None

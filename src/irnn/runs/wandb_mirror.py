@@ -21,6 +21,8 @@ from filelock import Timeout
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import write_json
 from irnn.runs.locking import Lock
+from irnn.runs.metrics import MOST_BYTES
+from irnn.runs.reading import open_regular
 from irnn.runs.schemas import Mirrored, read_as
 
 _POLL_SECONDS = 1.0  # between looks at what runs have written
@@ -75,7 +77,7 @@ class _Mirror:
     def _new_records(self) -> list[dict[str, Any]]:
         """Give the complete records that were not read before."""
         try:
-            with self._directory.metrics.open("rb") as stream:
+            with open_regular(self._directory.metrics, MOST_BYTES) as stream:
                 stream.seek(self._read)
                 new = stream.read()
         except FileNotFoundError:
