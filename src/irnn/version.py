@@ -1,12 +1,11 @@
 """What `--version` says: version, kernel and instruction set, without importing torch."""
 
 import argparse
-import os
 import platform
 from collections.abc import Sequence
 from typing import Any
 
-from irnn.kernels.loading import Library, load
+from irnn.kernels.loading import FORCED, Library, load
 from irnn.runs.provenance import package_versions
 
 
@@ -19,8 +18,11 @@ def text() -> str:
     library = load()
     if not isinstance(library, Library):
         return f"{head}\nkernel torch: {library}"
-    forced = os.environ.get("IRNN_NATIVE_ISA")
-    chosen = f"{forced}, by IRNN_NATIVE_ISA" if forced else next(iter(library.variants))
+    try:
+        taken, best = library.variant(), next(iter(library.variants))
+    except ValueError as error:
+        return f"{head}\nkernel native, but {error}"
+    chosen = taken if taken == best else f"{taken}, by {FORCED}"
     runs = f"of {', '.join(library.variants)} on this processor"
     return f"{head}\nkernel native, instruction set {chosen} ({runs}), built by {library.compiler}"
 

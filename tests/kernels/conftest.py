@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from irnn.kernels import native
+from irnn.kernels import compiled, native
 from irnn.kernels.compiled import Compiled
-from irnn.kernels.loading import Library, load
+from irnn.kernels.loading import FORCED, Library, load
 
 
 def pytest_generate_tests(metafunc):
@@ -20,6 +20,22 @@ def kernel(variant):
     if not native.is_available():
         pytest.skip(native.why_unavailable())
     return Compiled(variant, poison=True)
+
+
+@pytest.fixture
+def forced(monkeypatch):
+    """A setter for the instruction set that the surroundings ask for; at first they ask for none."""
+
+    def force(name: str | None) -> None:
+        if name is None:
+            monkeypatch.delenv(FORCED, raising=False)
+        else:
+            monkeypatch.setenv(FORCED, name)
+        compiled.default.cache_clear()
+
+    force(None)
+    yield force
+    compiled.default.cache_clear()
 
 
 @pytest.fixture

@@ -71,14 +71,12 @@ def test_importing_the_package_does_not_import_torch():
     assert done.stdout.strip() == "False"
 
 
-def test_a_run_records_the_instruction_set_it_computes_with(monkeypatch):
+def test_a_run_records_the_instruction_set_it_computes_with(forced):
     assert instruction_set("native", torch.device("cuda")) is None
     if not native.is_available():
         pytest.skip(native.why_unavailable())
     names = list(loading.load().variants)
     assert instruction_set("native", torch.device("cpu")) == names[0]
-    monkeypatch.setenv("IRNN_NATIVE_ISA", names[-1])
-    compiled.default.cache_clear()
+    forced(names[-1])
     assert instruction_set("native", torch.device("cpu")) == names[-1]
     assert len(set(names)) == len(names)
-    compiled.default.cache_clear()

@@ -58,7 +58,9 @@ def test_a_run_says_at_every_start_what_the_compiler_said_and_the_remedy(
 
 
 @needs_kernel
-def test_a_run_with_everything_it_can_have_says_nothing_and_keeps_its_compiler(tmp_path, capsys):
+def test_a_run_with_everything_it_can_have_says_nothing_and_keeps_its_compiler(
+    tmp_path, capsys, forced
+):
     assert train.main([*SMALL, f"runs_dir={tmp_path}/runs"]) == 0
     assert "slow:" not in capsys.readouterr().out
     (folder,) = (tmp_path / "runs").glob("irnn-*")
@@ -96,19 +98,29 @@ def test_what_was_asked_for_by_name_or_runs_elsewhere_is_not_called_slow(package
 
 @needs_kernel
 @pytest.mark.parametrize(
-    ("words", "environment", "expected"),
+    ("words", "worst", "expected"),
     [
-        ([], {}, None),
-        (["model.num_layers=2"], {}, "model.num_layers=2"),
-        ([], {"IRNN_NATIVE_ISA": "baseline"}, "IRNN_NATIVE_ISA=baseline"),
-        (["runtime.kernel=torch"], {"IRNN_NATIVE_ISA": "baseline"}, None),
+        ([], False, None),
+        (["model.num_layers=2"], False, "model.num_layers=2"),
+        ([], True, "IRNN_NATIVE_ISA=baseline"),
+        (["runtime.kernel=torch"], True, None),
     ],
 )
-def test_a_slower_shape_or_instruction_set_is_told(words, environment, expected, monkeypatch):
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
+def test_a_slower_shape_or_instruction_set_is_told(words, worst, expected, forced):
+    names = list(loading.load().variants)
+    if worst:
+        forced(names[-1])
+        expected = expected if len(names) > 1 else None  # as on 64-bit ARM, where it is the best
     found = slow.reasons(compose_config(words), "cpu")
     assert [expected in reason for reason in found] == ([True] if expected else [])
+
+
+@needs_kernel
+def test_an_instruction_set_that_only_another_machine_has_is_not_called_slow_where_a_run_is_planned(
+    forced,
+):
+    forced("avx1024")
+    assert slow.reasons(compose_config([]), "cpu") == []
 
 
 @needs_kernel
@@ -141,13 +153,26 @@ def test_version_names_what_is_missing(command, not_built, capsys):
 
 @needs_kernel
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
-def test_version_names_kernel_and_instruction_set(command, capsys):
-    assert ended(command) == 0
-    said = capsys.readouterr().out
+def test_version_names_kernel_and_instruction_set(command, capsys, forced):
     library = loading.load()
-    assert f"kernel native, instruction set {next(iter(library.variants))}" in said
-    assert library.compiler in said
-    assert "PyTorch" in said
+    best, *others = library.variants
+    for name in (None, *others):
+        forced(name)
+        assert ended(command) == 0
+        said = capsys.readouterr().out
+        by = f"{name}, by IRNN_NATIVE_ISA" if name else best
+        assert f"kernel native, instruction set {by} (of {best}" in said
+        assert library.compiler in said
+        assert "PyTorch" in said
+
+
+@needs_kernel
+def test_version_names_no_instruction_set_that_the_processor_lacks(capsys, forced):
+    forced("avx1024")
+    assert ended(train) == 0
+    said = capsys.readouterr().out
+    assert "kernel native, but IRNN_NATIVE_ISA is 'avx1024'; this processor runs" in said
+    assert "instruction set" not in said
 
 
 def ended(command):

@@ -40,6 +40,10 @@ class Kernel:
     lstm: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None = None
     gru: Callable[..., torch.Tensor] | None = None
 
+    def computes(self, gates: int) -> bool:
+        """Whether it computes a layer whose units have so many gates: 1, of a GRU 3, of an LSTM 4."""
+        return {1: self.recurrence, 3: self.gru, 4: self.lstm}.get(gates) is not None
+
 
 def instruction_set(kernel: str, device: torch.device) -> str | None:
     """Name the processor's instructions that a kernel computes with, such as "avx512"; None off the CPU.
@@ -121,8 +125,8 @@ def _on_gpu(device: torch.device | str, dtype: torch.dtype, hidden: int) -> Kern
 
     from irnn.kernels.cuda import plan
 
-    fits = torch.device(device).type == "cuda" and dtype is torch.float32
-    if not fits or hidden > plan.LARGEST_H or plan.why_unavailable():
+    fits = torch.device(device).type == "cuda" and plan.fits_layer(hidden, dtype is torch.float32)
+    if not fits or plan.why_unavailable():
         return None
     from irnn.kernels.cuda import layer
 

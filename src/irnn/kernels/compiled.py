@@ -1,7 +1,6 @@
 """The compiled kernel on tensors: one call forward, one call backward through time."""
 
 import ctypes
-import os
 from functools import cache
 from typing import Any
 
@@ -34,7 +33,7 @@ class Compiled:
         """Choose the code to run.
 
         Args:
-            variant: "avx512", "avx2" or "baseline"; None for the best that this processor runs.
+            variant: "avx512", "avx2" or "baseline"; None for what `Library.variant` gives.
             poison: fill working memory with NaN first, so that a test sees it being read.
 
         Raises:
@@ -43,11 +42,7 @@ class Compiled:
         library = load()
         if isinstance(library, str):
             raise ValueError(f"runtime.kernel is 'native', but {library}, or use 'auto'")
-        if variant is not None and variant not in library.variants:
-            raise ValueError(
-                f"IRNN_NATIVE_ISA is {variant!r}; this processor runs {', '.join(library.variants)}"
-            )
-        self.variant = variant or next(iter(library.variants))
+        self.variant = library.variant(variant)
         self._index = library.variants[self.variant]
         self._library = library
         self.poison = poison
@@ -172,4 +167,4 @@ def _pointer(tensor: Tensor | None) -> int | None:
 @cache
 def default() -> Compiled:
     """Return the best variant for this processor, or the one that IRNN_NATIVE_ISA names."""
-    return Compiled(os.environ.get("IRNN_NATIVE_ISA") or None)
+    return Compiled()

@@ -1,6 +1,7 @@
 """The compiled kernel as Python sees it: finding the file, and the layout of one call."""
 
 import ctypes
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ INTERFACE_VERSION = 7  # as irnn_interface_version() in cpp/module.cpp
 PACKAGE = Path(__file__).parent
 LIBRARY = "_native.so"
 """The file that the install builds, on macOS too."""
+FORCED = "IRNN_NATIVE_ISA"
+"""The environment variable that names an instruction set."""
 
 
 class Call(ctypes.Structure):
@@ -103,6 +106,19 @@ class Library:
         self.loss = library.irnn_loss
         known = _numbers(library.irnn_variant_name)
         self.variants = {n: i for n, i in known.items() if library.irnn_variant_supported(i)}
+
+    def variant(self, wanted: str | None = None) -> str:
+        """Name the instruction set to compute with: `wanted`, else what `FORCED` says, else the best here.
+
+        Raises:
+            ValueError: this processor does not run it.
+        """
+        name = wanted or os.environ.get(FORCED) or next(iter(self.variants))
+        if name not in self.variants:
+            raise ValueError(
+                f"{FORCED} is {name!r}; this processor runs {', '.join(self.variants)}"
+            )
+        return name
 
 
 def _numbers(name_of: Any) -> dict[str, int]:

@@ -3,10 +3,8 @@
 A run says them when it starts and keeps them in `provenance.json`; a sweep says them once. Needs no torch.
 """
 
-import os
-
 from irnn.kernels.cuda import plan
-from irnn.kernels.loading import load
+from irnn.kernels.loading import FORCED, load
 from irnn.spec import registry
 from irnn.spec.choices import KernelName
 from irnn.spec.config import Config
@@ -28,7 +26,7 @@ def reasons(config: Config, device: str) -> list[str]:
     """
     wanted = config.runtime.kernel
     by_pytorch = wanted not in (KernelName.auto, KernelName.native)
-    if not config.model.has_kernel and not by_pytorch:
+    if config.model.is_stepped() and not by_pytorch:
         return [
             f"slow: model={config.model.name} has no kernel: PyTorch takes its {config.task.steps:,} steps "
             "one by one; fewer steps (seq_len) help, and a larger batch_size costs little"
@@ -52,11 +50,14 @@ def reasons(config: Config, device: str) -> list[str]:
             f"slow: model.num_layers={config.model.num_layers}: the training step in one "
             "compiled call is for one layer; model.num_layers=1 is several times as fast"
         )
-    forced = os.environ.get("IRNN_NATIVE_ISA")
     best = next(iter(library.variants))
-    if forced and forced != best:
+    try:
+        taken = library.variant()
+    except ValueError:
+        return found  # the run refuses it; where one is only planned, another machine may have it
+    if taken != best:
         found.append(
-            f"slow: IRNN_NATIVE_ISA={forced}, and this processor also runs {best}, which is faster; "
+            f"slow: {FORCED}={taken}, and this processor also runs {best}, which is faster; "
             "unset the variable"
         )
     return found

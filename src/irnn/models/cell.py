@@ -43,8 +43,13 @@ class Cell(Choice, ABC):
     @classmethod
     def lacking(cls) -> list[str]:
         """A cell has a step, or a layer of its own."""
-        own = cls.step is not Cell.step or cls.layer is not Cell.layer
+        own = cls.step is not Cell.step or not cls.is_stepped()
         return super().lacking() if own else ["step"]
+
+    @classmethod
+    def is_stepped(cls) -> bool:
+        """Whether PyTorch takes its steps one by one, since it has no layer of its own."""
+        return cls.layer is Cell.layer
 
     def step(self, x: Tensor, state: States, weights: SimpleNamespace) -> States:
         """Take one step.

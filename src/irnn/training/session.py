@@ -12,14 +12,12 @@ import torch
 
 from irnn import kernels
 from irnn.kernels import slow
-from irnn.kernels.cuda import plan
 from irnn.models.network import DTYPES
 from irnn.runs import curve, provenance
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError, storage_error
 from irnn.runs.identity import is_once, run_id
 from irnn.runs.trackers import tracked
-from irnn.spec.choices import KernelName
 from irnn.spec.config import SCHEMA, Config, ConfigError
 from irnn.spec.options import plain
 from irnn.system import exhausted, screen
@@ -83,34 +81,38 @@ def run(
             return finished  # by another process, since the look above
         if config.force:
             directory.clear()
-        runtime = config.runtime
-        task = config.task
-        directory.describe(
-            config,
-            provenance.session(
-                [word for word in overrides if not is_once(word)],
-                device=str(device) if device.type != "cuda" else torch.cuda.get_device_name(device),
-                device_because=hardware.why_device(config, device),
-                kernel=kernel,
-                instruction_set=kernels.instruction_set(kernel, device),
-                kernel_compiler=kernels.compiler(kernel, device),
-                slow_because=slow_because,
-                threads=torch.get_num_threads(),
-                dtype=runtime.dtype.value,
-                deterministic=runtime.deterministic,
-            )
-            | provenance.plugins(config)
-            | provenance.scored(task, getattr(config.stop, task.metric.key))
-            | ({"pack": company.seats} if company else {}),
-        )
         signals = nullcontext(company.signals) if company else ending_signals(ending)
         try:
-            return _train(
-                config, directory, device, kernel, slow_because, display, signals, company
-            )
+            trainer = Trainer(config, run_id(config), directory, device, company)
+            described = _described(trainer, overrides, slow_because)
+            seats = {"pack": company.seats} if company else {}
+            directory.describe(config, described | seats)
+            return _train(trainer, slow_because, display, signals, company)
         except Exception as error:  # of PyTorch, the kernel, Python: memory ends anywhere
             _say_exhausted(error, config, kernel)
             raise
+
+
+def _described(
+    trainer: Trainer, overrides: Sequence[str], slow_because: Sequence[str]
+) -> dict[str, Any]:
+    """Describe this session for `provenance.json`; its kernel is what the network that was built uses."""
+    config, device, kernel = trainer.config, trainer.device, trainer.updater.kernel
+    runtime, task = config.runtime, config.task
+    session = provenance.session(
+        [word for word in overrides if not is_once(word)],
+        device=str(device) if device.type != "cuda" else torch.cuda.get_device_name(device),
+        device_because=hardware.why_device(config, device),
+        kernel=kernel,
+        instruction_set=kernels.instruction_set(kernel, device),
+        kernel_compiler=kernels.compiler(kernel, device),
+        slow_because=slow_because,
+        threads=torch.get_num_threads(),
+        dtype=runtime.dtype.value,
+        deterministic=runtime.deterministic,
+    )
+    scored = provenance.scored(task, getattr(config.stop, task.metric.key))
+    return session | provenance.plugins(config) | scored
 
 
 def _say_exhausted(error: Exception, config: Config, kernel: str) -> None:
@@ -134,36 +136,41 @@ def _finished(
 
 
 def kernel_name(config: Config, device: torch.device) -> str:
-    """Name the kernel that computes the recurrence: one of this project, or PyTorch's layer.
+    """Name the kernel that is to compute the recurrence: one of this project, or PyTorch's layer.
+
+    What the network that is built then uses is `Updater.kernel`, by the same rules of `kernels.choose`.
 
     Raises:
         ConfigError: The kernel asked for by name is not available.
     """
-    if device.type == "cuda" and config.runtime.kernel is KernelName.auto:
-        ours = plan.suits_layers(config) and not plan.why_unavailable()
-        return "cuda" if ours else "torch"
-    if not config.model.has_kernel:
+    model, runtime = config.model, config.runtime
+    if not model.has_kernel:
         return "torch"
-    dtype = DTYPES[config.runtime.dtype]
     try:
-        kernel = kernels.choose(config.runtime.kernel.value, device=device, dtype=dtype)
+        kernel = kernels.choose(
+            runtime.kernel.value,
+            device=device,
+            dtype=DTYPES[runtime.dtype],
+            hidden=model.hidden_size,
+        )
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    return kernel.name if kernel else "torch"
+    return kernel.name if kernel is not None and kernel.computes(model.gates) else "torch"
 
 
 def _train(
-    config: Config,
-    directory: RunDirectory,
-    device: torch.device,
-    kernel: str,
+    trainer: Trainer,
     slow_because: Sequence[str],
     show: MakeDisplay,
     received: AbstractContextManager[list[int]],
     company: Company | None,
 ) -> dict[str, Any]:
-    name = run_id(config)
-    trainer = Trainer(config, name, directory, device, company)
+    config, name, directory, device = (
+        trainer.config,
+        trainer.name,
+        trainer.directory,
+        trainer.device,
+    )
     resumed = trainer.resume()
     try:
         display = show(directory.log, trainer.total_updates, trainer.task)
@@ -173,7 +180,9 @@ def _train(
         display.say(f"{'continuing' if resumed else 'run'} {name}")
         display.say(f"  folder {directory.path}")
         threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
-        display.say(f"  {device}{threads}, kernel {kernel}, {config.runtime.dtype.value}")
+        display.say(
+            f"  {device}{threads}, kernel {trainer.updater.kernel}, {config.runtime.dtype.value}"
+        )
         if company is not None:
             display.say(f"  in a pack of {company.seats}")
         for what, fact in trainer.task.facts().items():

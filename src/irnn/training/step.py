@@ -227,7 +227,7 @@ def kernel_of(model: Network) -> kernels.Kernel | None:
     kernel = kernels.choose(
         layer._kernel, device=weight.device, dtype=weight.dtype, hidden=layer.hidden_size
     )
-    return kernel if kernel is not None and getattr(kernel, layer.cell) else None
+    return kernel if kernel is not None and kernel.computes(layer.gates) else None
 
 
 def descent_of(model: Network, kernel: kernels.Kernel | None) -> type[Descent] | None:

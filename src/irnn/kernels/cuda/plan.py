@@ -101,8 +101,13 @@ def suits(config: Config) -> bool:
 def suits_layers(config: Config) -> bool:
     """Say whether the layers of this configuration's network have CUDA kernels and are to use them."""
     runtime, model = config.runtime, config.model
-    wanted = runtime.kernel is KernelName.auto and runtime.dtype is Dtype.float32
-    return wanted and model.has_kernel and model.gates == 1 and model.hidden_size <= LARGEST_H
+    wanted = runtime.kernel is KernelName.auto and model.has_kernel and model.gates == 1
+    return wanted and fits_layer(model.hidden_size, runtime.dtype is Dtype.float32)
+
+
+def fits_layer(H: int, single: bool) -> bool:
+    """Say whether there are kernels for a layer of H units of one gate, in float32 (`single`)."""
+    return single and H <= LARGEST_H
 
 
 def fits(H: int, F: int) -> bool:
