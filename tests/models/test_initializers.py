@@ -74,6 +74,26 @@ def test_orthogonal_is_orthogonal_for_every_gate() -> None:
     assert not torch.allclose(w_hh[:30], w_hh[30:60])
 
 
+@pytest.mark.parametrize("hidden", [1, 2, 41])
+def test_rotation_turns_planes_by_angles_up_to_half_a_turn(hidden: int) -> None:
+    w_hh = drawn("rotation", Shape(2, hidden)).w_hh
+    assert torch.allclose(w_hh @ w_hh.T, torch.eye(hidden, dtype=torch.float64), atol=1e-12)
+    planes = torch.eye(hidden).bool()
+    for first in range(0, hidden - 1, 2):
+        planes[first : first + 2, first : first + 2] = True
+        assert w_hh[first + 1, first] > 0  # the sine of an angle between 0 and pi
+    assert (w_hh[~planes] == 0).all()
+    if hidden % 2:
+        assert w_hh[-1, -1] == 1
+
+
+def test_the_angles_of_a_rotation_are_spread_evenly() -> None:
+    cosines = drawn("rotation", Shape(2, 4_000)).w_hh.diagonal()[::2]
+    shares = cosines.acos() / torch.pi
+    assert shares.mean().item() == pytest.approx(0.5, abs=0.03)
+    assert shares.std().item() == pytest.approx(12**-0.5, rel=0.05)
+
+
 def test_pytorch_start_has_the_range_that_torch_uses() -> None:
     weights = drawn("pytorch")
     theirs = torch.nn.RNN(2, 100)
@@ -94,7 +114,7 @@ def test_a_start_is_a_pure_function(start: str) -> None:
         assert torch.equal(getattr(once, name), getattr(again, name))
 
 
-@pytest.mark.parametrize("start", ["identity", "split_identity"])
-def test_gated_layers_have_no_identity_start(start: str) -> None:
+@pytest.mark.parametrize("start", ["identity", "split_identity", "rotation"])
+def test_gated_layers_have_no_start_of_one_square_matrix(start: str) -> None:
     with pytest.raises(ValueError, match="gates"):
         drawn(start, Shape(2, 10, gates=4))

@@ -183,3 +183,28 @@ class Orthogonal(Initialization):
         return torch.cat(
             [torch.nn.init.orthogonal_(block.clone(), generator=generator) for block in blocks]
         )
+
+
+@initialization("rotation")
+class Rotation(Initialization):
+    """Turn each plane of two units by an angle from U(0, pi) at every step. Henaff, Szlam & LeCun 2016.
+
+    Drawn as Lezcano-Casado & Martinez-Rubio 2019 (arXiv 1901.08428) do after them (arXiv 1602.06662). While
+    tanh units stay near zero nothing is lost, and what came k steps ago is turned k times, so that a linear
+    read-out can tell when it came. An odd last unit keeps what it has.
+    """
+
+    needs_square = True
+
+    def recurrent(self, shape: Shape, generator: Generator | None) -> Tensor:
+        """Draw the angles, and give the matrix (H, H)."""
+        import torch
+
+        planes = shape.hidden // 2
+        angles = math.pi * torch.rand(planes, generator=generator, dtype=torch.float64)
+        matrix = torch.eye(shape.hidden, dtype=torch.float64)
+        first = torch.arange(0, 2 * planes, 2)
+        matrix[first, first] = matrix[first + 1, first + 1] = angles.cos()
+        matrix[first + 1, first] = angles.sin()
+        matrix[first, first + 1] = -angles.sin()
+        return matrix
