@@ -67,7 +67,7 @@ def test_no_limit_of_the_shell_is_none(ulimit: Callable[..., None]) -> None:
     room = machine.memory_room()
     assert room is not None
     assert room == machine.Room(machine.available_memory() or 0)
-    assert machine.pytorch_refusal() is None
+    assert machine.refusal_of() is None
 
 
 @pytest.mark.parametrize("words", [[], ["-m", "seed=0,1"]], ids=["run", "sweep"])
@@ -107,6 +107,24 @@ def caused(error: Exception, cause: Exception) -> Exception:
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "memory ran out"),
         (ImportError("libtorch_cpu.so: failed to map segment from shared object"), "libtorch_cpu"),
         (RuntimeError("can't start new thread"), "no more threads"),
+        (
+            RuntimeError(
+                "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"
+            ),
+            "CUBLAS",
+        ),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), "CUDNN"),
+        (
+            RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+            "CUDNN",
+        ),
+        (RuntimeError("cuFFT error: CUFFT_ALLOC_FAILED"), "CUFFT"),
+        (RuntimeError("CURAND_STATUS_ALLOCATION_FAILED"), "CURAND"),
+        (RuntimeError("HIPBLAS_STATUS_ALLOC_FAILED"), "HIPBLAS"),
+        (RuntimeError("CUDA's driver failed: CUDA_ERROR_OUT_OF_MEMORY"), "CUDA_ERROR"),
+        (RuntimeError("NVRTC failed: nvrtcResult.NVRTC_ERROR_OUT_OF_MEMORY"), "NVRTC_ERROR"),
+        (RuntimeError("cudaErrorMemoryAllocation: out of memory"), "cudaErrorMemory"),
+        (RuntimeError("hipErrorOutOfMemory"), "hipError"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
@@ -127,6 +145,9 @@ def test_what_libraries_raise_without_memory_or_threads_is_told_in_one_line(
         OSError(errno.ENOSPC, "No space left"),
         KeyError("cannot map symbol 'q' to a class of copy_memory"),
         ValueError("cannot allocate a class to symbol 7"),
+        ImportError("libgomp.so.1: cannot allocate memory in static TLS block"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED"),
+        RuntimeError("CUDA's driver failed: CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"),
     ],
     ids=repr,
 )
@@ -147,6 +168,11 @@ def test_what_an_error_hides_is_not_told() -> None:
         "HIP out of memory. Tried to allocate 2.00 GiB.",
         "MPS backend out of memory (MPS allocated: 9.00 GB, max allowed: 9.07 GB).",
         "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "CUBLAS_STATUS_ALLOC_FAILED",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "CUDA's driver failed: CUDA_ERROR_OUT_OF_MEMORY",
+        "hipErrorOutOfMemory",
     ],
 )
 def test_a_full_gpu_is_not_explained_with_the_memory_of_its_host(
@@ -155,6 +181,44 @@ def test_a_full_gpu_is_not_explained_with_the_memory_of_its_host(
     ulimit("RLIMIT_AS", 3000)
     assert exhausted.told(RuntimeError(said), "smaller") == f"memory ran out ({said}): smaller"
     assert str(exhausted.told(MemoryError())).endswith(", or raise ulimit -v")
+
+
+def test_what_a_gpu_s_libraries_say_of_the_host_s_memory_is_about_the_host(
+    ulimit: Callable[..., None],
+) -> None:
+    ulimit("RLIMIT_AS", 3000)
+    for said in ("NVRTC_ERROR_OUT_OF_MEMORY", "CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED"):
+        assert str(exhausted.told(RuntimeError(said))).endswith(", or raise ulimit -v")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (exhausted.ExhaustedError("memory ran out: fewer"), "memory ran out: fewer"),
+        (ValueError("the file is no database"), "the file is no database"),
+        (RuntimeError("first line\nsecond"), "first line"),
+        (KeyError("seed"), "it lacks 'seed'"),
+        (ZeroDivisionError(), "ZeroDivisionError"),
+        (TypeError("x"), "TypeError: x"),
+    ],
+    ids=repr,
+)
+def test_the_class_of_an_exception_is_named_only_where_it_says_nothing_else(
+    error: Exception, said: str
+) -> None:
+    assert exhausted.in_words(error) == said
+
+
+def test_a_report_that_numpy_does_not_fit_into_is_refused(
+    ulimit: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ulimit("RLIMIT_AS", 50)
+    assert report.main([]) == 2
+    said = "irnn-report: `ulimit -v` allows less than NumPy takes, about 128 MB; raise it\n"
+    assert capsys.readouterr().err == said
+    ulimit("RLIMIT_AS", 200)
+    assert machine.refusal_of(machine.NUMPY) is None
+    assert machine.refusal_of(machine.PYTORCH) is not None
 
 
 @pytest.fixture
@@ -210,11 +274,28 @@ def test_a_command_out_of_memory_says_so_and_ends_with_1(
 
 
 def test_saying_that_memory_ran_out_takes_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    def starve() -> None:
+    def starve(_: object) -> None:
         raise MemoryError
 
     monkeypatch.setattr(exhausted, "memory_room", starve)
     assert exhausted.told(MemoryError()) == "memory ran out: make the run smaller"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("megabytes", [40, 60, 90, 120, 140])
+def test_a_report_under_a_real_limit_reports_or_says_so_in_one_line(
+    tmp_path: Path, megabytes: int
+) -> None:
+    limited = (
+        f"import resource, sys; resource.setrlimit(resource.RLIMIT_AS, ({megabytes}000000,) * 2); "
+        "from irnn.report import main; sys.exit(main())"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", limited], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert ended.returncode in (1, 2)
+    assert len(ended.stderr.splitlines()) == 1, ended.stderr
+    assert ended.stderr.startswith("irnn-report: ")
 
 
 @pytest.mark.slow

@@ -225,7 +225,7 @@ def test_sequences_are_the_same_however_many_are_drawn_at_once(
             ["--samples", "30000000"],
             "at most 268,435,456 steps in all, which are --samples 22369621",
         ),
-        (["--input", "~nosuch/x.csv"], "no such file"),
+        (["--input", "~nosuch/x.csv"], "no home folder is known for ~nosuch"),
         (["--input", "x" * 300], "File name too long"),
         (["--output", "x" * 300], "File name too long"),
         (["--output", "."], "is a folder"),

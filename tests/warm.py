@@ -149,6 +149,7 @@ def serve(number: int) -> None:
     """Fork for whoever asks, until nobody can any more."""
     import irnn.predict
     import irnn.report
+    import irnn.reporting.command
     import irnn.sweeps.preload
     import irnn.sweeps.task
     import irnn.train

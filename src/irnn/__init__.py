@@ -13,9 +13,11 @@ def _leave_out_working_folder() -> None:
 
     Unless this package is from there. Python's own way, `-P`, is not in 3.10, and is rarely typed.
     """
-    words = sys.orig_argv
-    is_ours = sys.argv[:1] == ["-m"] and "-m" in words[:-1]  # while Python looks for the module
-    if not (is_ours and words[words.index("-m") + 1].startswith(f"{__name__}.")):
+    if sys.argv[:1] != ["-m"]:  # which stands there while Python looks for the module
+        return
+    last = sys.orig_argv[-len(sys.argv)]  # of Python's own words: MODULE, or -mMODULE, or -umMODULE
+    module = last.partition("m")[2] if last.startswith("-") else last
+    if not module.startswith(f"{__name__}."):
         return
     here = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - pathlib is not imported yet
     try:

@@ -25,7 +25,7 @@ from irnn.prediction.command import parse
 from irnn.prediction.drawn import check_drawn, check_memory, chunks
 from irnn.prediction.trained import load_run
 from irnn.system import exhausted, screen
-from irnn.system.machine import forget_binding, pytorch_refusal, working_folder_refusal
+from irnn.system.machine import forget_binding, refusal_of, working_folder_refusal
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,7 +71,7 @@ def _main(argv: Sequence[str] | None, shown: screen.Shown) -> int:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    if (refusal := working_folder_refusal() or pytorch_refusal()) is not None:
+    if (refusal := working_folder_refusal() or refusal_of()) is not None:
         raise InputError(refusal)
     if arguments.input and (arguments.samples is not None or arguments.seq_len is not None):
         raise InputError("--input brings its own sequences: leave --samples and --seq-len out")

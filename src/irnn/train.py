@@ -106,9 +106,9 @@ def _say(error: Exception | str, status: int) -> int:
 
 def _attempt(config: "Config", overrides: list[str]) -> int:
     """Train one run and turn how it ended into an exit status."""
-    from irnn.system.machine import pytorch_refusal
+    from irnn.system.machine import refusal_of
 
-    if (refusal := pytorch_refusal()) is not None:
+    if (refusal := refusal_of()) is not None:
         return _say(refusal, REFUSED)
     from irnn.runs import layout
     from irnn.runs.directory import RunDirectory
@@ -170,6 +170,7 @@ def _sweep(command: "Command") -> int:
     from irnn.sweeps.launch import Stopped
     from irnn.sweeps.request import read_request
     from irnn.sweeps.task import SweepTask
+    from irnn.system import exhausted
 
     composer = Composer(command.groups)
     request = read_request(command.overrides, composer)
@@ -183,8 +184,7 @@ def _sweep(command: "Command") -> int:
     except SystemExit as exit_:
         ended = exit_.code if isinstance(exit_.code, int) else FAILED
     except Exception as error:  # of a sweeper or launcher that is not irnn's
-        said = next(iter(str(error).splitlines()), "")
-        ended = _say(f"{type(error).__name__}: {said}", FAILED if task.jobs else REFUSED)
+        ended = _say(exhausted.in_words(error), FAILED if task.jobs else REFUSED)
         if not task.jobs:
             return ended
     if task.refusal is not None:

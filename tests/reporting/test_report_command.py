@@ -123,7 +123,7 @@ def test_a_run_that_is_still_going_is_named_with_its_loss(report, tmp_path):
         (["{sweep}", "--compare", "optim=adam", "optim=adam"], "a run is on both sides"),
         (["{sweep}", "--out", "{root}/file/below"], "--out=.*below cannot be written"),
         (["{sweep}", "--watch", "0"], "not between 0.1 and 86400"),
-        (["{sweep}", "--watch", "soon"], "invalid"),
+        (["{sweep}", "--watch", "soon"], "soon is not between 0.1 and 86400 seconds"),
         (["{sweep}", "--compare", "optim=adam"], "expected 2 arguments"),
         (["{sweep}", "--nonsense"], "unrecognized arguments"),
     ],

@@ -184,7 +184,7 @@ def test_a_threshold_that_is_none_is_refused(report, sweep, text):
 
 def test_a_narrow_screen_keeps_the_goal_and_no_empty_column(report, tmp_path, monkeypatch):
     """Eighty columns are not enough for all thresholds; the goal of 0.01 is what was asked for."""
-    monkeypatch.setattr("irnn.report._PIPE_WIDTH", 80)
+    monkeypatch.setattr("irnn.reporting.command._PIPE_WIDTH", 80)
     two_speeds(tmp_path, goal=0.01)
     _, screen, _ = report(tmp_path)
     head = " ".join(line for line in screen.splitlines() if line.startswith("┃"))

@@ -107,6 +107,32 @@ def test_a_sweep_of_another_schema_is_warned_about(report, tmp_path):
     assert "sweep demo has schema 9" in report(tmp_path, "--sweep", "demo")[1]
 
 
+@pytest.mark.parametrize(
+    "text", ['{"schema": 2, "jobs": {"a": 1}}', '{"schema": 2, "jobs": [], "digest": "of its own"}']
+)
+def test_a_sweep_of_a_newer_irnn_is_not_called_damaged(report, tmp_path, text):
+    write_run(tmp_path)
+    write_sweep_file(tmp_path, "demo", []).write_text(text)
+    status, _, errors = report(tmp_path, "--sweep", "demo")
+    assert status == 2
+    said = "was written by a newer irnn (schema 2; this one knows 1): update irnn, or choose runs"
+    assert said in errors
+    assert "damaged" not in errors
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('"status": "solved"', '"status": "paused"'), ('"steps"', '"updates"')]
+)
+def test_a_result_of_a_newer_irnn_that_cannot_be_read_is_skipped_as_that(
+    report, tmp_path, old, new
+):
+    write_run(tmp_path, seed=0)
+    result = write_run(tmp_path, seed=1) / "result.json"
+    result.write_text(result.read_text().replace('"schema": 1', '"schema": 2').replace(old, new))
+    screen = report(tmp_path)[1]
+    assert "result.json was written by a newer irnn (schema 2; this one knows 1): update" in screen
+
+
 def test_watch_waits_for_the_sweep_and_for_the_jobs_left_to_start(report, tmp_path):
     here = write_run(tmp_path, seed=0)
     later = write_run(tmp_path / "elsewhere", seed=1)

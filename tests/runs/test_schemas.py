@@ -293,6 +293,14 @@ def test_a_sweep_of_a_newer_irnn_is_not_rewritten_as_an_older_one(tmp_path: Path
     assert (tmp_path / "sweep.json").read_text() == newer
 
 
+def test_a_result_of_a_newer_irnn_is_not_called_damaged(tmp_path: Path) -> None:
+    newer = {"schema": 2, "run_id": "r", "status": "paused", "digest": "of another kind"}
+    (tmp_path / "result.json").write_text(json.dumps(newer))
+    said = r"result\.json was written by a newer irnn \(schema 2; this one knows 1\); update irnn$"
+    with pytest.raises(DamagedError, match=said):
+        RunDirectory(tmp_path).read_result()
+
+
 @pytest.mark.parametrize("make", [pipe, device, large, folder])
 def test_a_configuration_that_is_no_file_is_refused_and_never_waited_for(
     tmp_path: Path, make: Callable[[Path], None]

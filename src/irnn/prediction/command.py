@@ -2,9 +2,9 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from irnn.spec import plugin_words
+from irnn.system.arguments import Parser, path
 from irnn.version import ShowVersion
 
 DESCRIPTION = """\
@@ -31,7 +31,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "irnn-predict", description=DESCRIPTION, epilog=FORMAT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
@@ -62,9 +62,9 @@ def parser() -> argparse.ArgumentParser:
         help="answer although the code of the run's task or model is another than it was trained with",
     )
     parser.add_argument(
-        "--input", type=Path, metavar="FILE", help="answer the sequences of a file: CSV or NPY"
+        "--input", type=path, metavar="FILE", help="answer the sequences of a file: CSV or NPY"
     )
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="write all answers to a CSV file"
+        "--output", type=path, metavar="FILE", help="write all answers to a CSV file"
     )
     return parser

@@ -15,8 +15,18 @@ from irnn.reporting.run import Loaded, Run, Skipped, check_result, make_run
 from irnn.reporting.scoring import score_by
 from irnn.reporting.settings import IN_A_FILE, Settings, check_config, flatten
 from irnn.reporting.text import one_line
-from irnn.runs.layout import CONFIG, MARKERS, METRICS, NOT_SCIENCE, PROVENANCE, RECORD, RESULT
+from irnn.runs.layout import (
+    CONFIG,
+    MARKERS,
+    METRICS,
+    NOT_SCIENCE,
+    PROVENANCE,
+    RECORD,
+    RESULT,
+    SCHEMA,
+)
 from irnn.runs.reading import read_json, read_yaml
+from irnn.runs.schemas import newer
 from irnn.runs.sealing import check_seal
 
 _MOST_WITH_EXTRAS = 200
@@ -143,8 +153,7 @@ def read_run(folder: Path, extent: Extent, notes: list[str]) -> Run:
     """Read one run folder; raises ValueError saying what is missing or broken."""
     result = _read_json(folder / RESULT)
     if result is not None:
-        check_result(result, RESULT)
-        check_seal(result, RESULT)
+        _check_result(result)
         _check_whose(folder, result)
     config = _config(folder, result)
     described = _provenance(folder, notes)
@@ -158,6 +167,18 @@ def read_run(folder: Path, extent: Extent, notes: list[str]) -> Run:
     return make_run(
         folder, result or {}, config, provenance, curve, scoring, later=later, last_written=written
     )
+
+
+def _check_result(result: dict[str, Any]) -> None:
+    try:
+        check_result(result, RESULT)
+        check_seal(result, RESULT)
+    except ValueError as error:
+        if said := newer(result, SCHEMA):
+            raise ValueError(
+                f"{RESULT} was written by a newer irnn ({said}): update irnn"
+            ) from error
+        raise
 
 
 def _check_whose(folder: Path, result: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from irnn.reporting import export
 from irnn.reporting.live import Live, State
 from irnn.reporting.page import SERVED_POLICY, listing
 from irnn.reporting.run import Run
+from irnn.system.exhausted import in_words
 
 _PATIENCE = 20.0  # seconds that a page waits for news before it asks again
 _TIMEOUT = 60.0  # seconds after which a browser that says or takes nothing is let go
@@ -86,8 +87,8 @@ class Server(ThreadingHTTPServer):
         error = sys.exc_info()[1]
         if isinstance(error, ConnectionError | TimeoutError):
             self.complain("irnn-report: a browser left before it had its whole answer")
-        else:
-            self.complain(f"irnn-report: an answer failed: {error!r}")
+        elif error is not None:
+            self.complain(f"irnn-report: an answer failed: {in_words(error)}")
 
 
 @contextlib.contextmanager

@@ -9,8 +9,9 @@ from typing import Any
 
 from irnn.reporting.find import absolute, expand, is_run_folder
 from irnn.reporting.text import one_line, printable
-from irnn.runs.layout import SWEEP, SWEEPS
+from irnn.runs.layout import SWEEP, SWEEP_SCHEMA, SWEEPS
 from irnn.runs.reading import read_json
+from irnn.runs.schemas import newer
 from irnn.runs.sealing import check_seal
 
 _TRAINS = re.compile(r"irnn[.-]train\b")
@@ -72,6 +73,7 @@ def read_sweep(files: Sequence[Path]) -> Sweep:
 
 
 def _read(file: Path) -> Sweep:
+    data = None
     try:
         data = read_json(file)
         check_seal(data, file.name)
@@ -84,6 +86,10 @@ def _read(file: Path) -> Sweep:
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror}") from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        if said := newer(data, SWEEP_SCHEMA):
+            raise ValueError(
+                f"{file} was written by a newer irnn ({said}): update irnn, or choose runs with --where"
+            ) from error
         raise ValueError(
             f"{file} is damaged; remove it and ask for the sweep again, which writes it anew, "
             "or choose runs with --where"

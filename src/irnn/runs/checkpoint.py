@@ -20,6 +20,7 @@ from irnn.runs.files import write_atomically
 from irnn.runs.reading import UnreadableError, open_regular
 from irnn.runs.schemas import DamagedError, unreadable
 from irnn.system.atomic import Guard, unguarded
+from irnn.system.exhausted import in_words
 from irnn.system.shared import whole_process
 
 MOST_BYTES = 64 << 30
@@ -68,8 +69,7 @@ def load(path: Path, device: torch.device) -> dict[str, Any]:
     except OSError as error:
         raise unreadable(path, error) from error
     except Exception as error:  # what a damaged file makes of the unpickler has no end
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DamagedError(path, f"not a checkpoint: {reason}") from error
+        raise DamagedError(path, f"not a checkpoint: {in_words(error)}") from error
     return content
 
 

@@ -13,7 +13,7 @@ from irnn.runs import layout, metrics
 from irnn.runs.claims import PATIENCE, is_lock
 from irnn.runs.files import StorageError, storage_error, write_atomically, write_json
 from irnn.runs.identity import run_id
-from irnn.runs.layout import SOURCE
+from irnn.runs.layout import SCHEMA, SOURCE
 from irnn.runs.ownership import Ownership
 from irnn.runs.reading import UnreadableError
 from irnn.runs.root import runs_root
@@ -64,7 +64,7 @@ class RunDirectory:
         Raises:
             DamagedError: It is not what was written, or another run's.
         """
-        result = read_as(self.result, Result)
+        result = read_as(self.result, Result, SCHEMA)
         if result is None:
             return None
         try:

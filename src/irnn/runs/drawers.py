@@ -11,6 +11,7 @@ from typing import Any
 from irnn.runs import curve
 from irnn.runs.files import StorageError
 from irnn.system import helpers
+from irnn.system.exhausted import in_words
 from irnn.system.helpers import HelperError
 
 
@@ -90,5 +91,5 @@ def _drawn(arguments: Any) -> Exception | None:
     except StorageError as error:
         return StorageError(*error.args)
     except Exception as error:  # which may be of a class that cannot travel
-        return RuntimeError(f"{type(error).__name__}: {error}")
+        return RuntimeError(in_words(error))
     return None

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from irnn.runs.layout import CONFIG
+from irnn.system import paths
+from irnn.system.quoting import short
 
 _SHOWN = 5
 
@@ -22,15 +24,16 @@ def expanded(text: str) -> Path:
         ValueError: There is no such user, or no file can have that name; the message says which.
     """
     try:
-        path = Path(text).expanduser()
+        path = paths.expanded(text)
+    except ValueError as error:
+        raise ValueError(f"{short(text)}: {error}") from None
+    try:
         path.stat()
-    except RuntimeError:
-        raise ValueError(f"{text}: no user of that name has a home; write the path out") from None
     except FileNotFoundError:
         return path
     except (OSError, ValueError) as error:  # too long, forbidden on the way, a loop of links, a NUL
         reason = getattr(error, "strerror", None) or error
-        raise ValueError(f"{_shortened(text)}: {reason}") from None
+        raise ValueError(f"{short(text)}: {reason}") from None
     return path
 
 
@@ -52,11 +55,9 @@ def find_run(text: str | None) -> Path:
         if beside.exists():
             return beside
         raise ValueError(
-            f"{_shortened(text)}: no such run, neither here nor in {root} (IRNN_RUNS); {_known(root, text)}"
+            f"{short(text)}: no such run, neither here nor in {root} (IRNN_RUNS); {_known(root, text)}"
         )
-    raise ValueError(
-        f"{_shortened(text)}: no such folder; give a run folder, or a run id of {root}"
-    )
+    raise ValueError(f"{short(text)}: no such folder; give a run folder, or a run id of {root}")
 
 
 def others_than(folder: Path) -> Iterator[Path]:
@@ -79,7 +80,3 @@ def _known(root: str, like: str = "") -> str:
     some = list(dict.fromkeys(close or names))[:_SHOWN]
     more = f" and {len(names) - len(some):,} more" if len(names) > len(some) else ""
     return f"{root} has {', '.join(some)}{more}"
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"

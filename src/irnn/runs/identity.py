@@ -4,8 +4,8 @@ import hashlib
 import json
 from typing import Any
 
-from irnn.runs.layout import NOT_SCIENCE, PLACES
-from irnn.spec.config import SCHEMA, Config
+from irnn.runs.layout import NOT_SCIENCE, PLACES, SCHEMA
+from irnn.spec.config import Config
 from irnn.spec.options import plain
 
 _ONCE = ("force", "unlock")

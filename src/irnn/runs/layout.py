@@ -1,7 +1,7 @@
 """Names of a run's files and the words that stand in them: training writes them, reports read them.
 
-The fields of each file are in `irnn.runs.schemas`, those of a task's metric in `irnn.tasks.metric`; the
-number that says what settings mean is `irnn.spec.config.SCHEMA`. Nothing here imports torch.
+The fields of each file are in `irnn.runs.schemas`, those of a task's metric in `irnn.tasks.metric`. Nothing
+here imports torch.
 """
 
 CONFIG = "config.yaml"
@@ -20,6 +20,9 @@ MARKERS = (CONFIG, RESULT, METRICS, PROVENANCE, LOG)
 SOLVED, EXHAUSTED, DIVERGED = "solved", "exhausted", "diverged"
 STATUSES = (SOLVED, EXHAUSTED, DIVERGED)
 """How a run ends: `status` in its result."""
+
+SCHEMA = 1
+"""What the settings of a run mean. Enters every run id: raise it when old runs stop being comparable."""
 
 SWEEPS, SWEEP = ".sweeps", "sweep.json"
 """In the folder of all runs: `.sweeps/NAME/sweep.json`."""

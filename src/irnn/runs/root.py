@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 from irnn.spec.config import Config, ConfigError
+from irnn.system.paths import expanded
 
 
 def runs_root(config: Config) -> Path:
@@ -14,10 +15,9 @@ def runs_root(config: Config) -> Path:
     """
     said = f"runs_dir={config.runs_dir}"
     try:
-        root = Path(config.runs_dir).expanduser()
-    except RuntimeError as error:
-        user = config.runs_dir.partition("/")[0]
-        raise ConfigError(f"{said}: no home folder is known for {user}; write it out") from error
+        root = expanded(config.runs_dir)
+    except ValueError as error:
+        raise ConfigError(f"{said}: {error}") from error
     try:
         found: int | None = root.stat().st_mode  # asked once: another process may make it meanwhile
     except FileNotFoundError:

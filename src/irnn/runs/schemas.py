@@ -137,13 +137,6 @@ class Mirrored(msgspec.Struct):
     records: Count
 
 
-@prepared
-class Versioned(msgspec.Struct):
-    """What all versions of a file have in common."""
-
-    schema: Count
-
-
 class SweepJob(msgspec.Struct):
     """A job of a sweep."""
 
@@ -193,14 +186,33 @@ def unreadable(path: Path, error: OSError) -> DamagedError:
     return DamagedError(path, error.strerror or error, "see that it can be read", "cannot be read")
 
 
-def read_as(path: Path, schema: type[msgspec.Struct]) -> dict[str, Any] | None:
+UPDATE = "update irnn"
+
+
+def newer(content: object, known: int) -> str | None:
+    """Say that a file's content is of a newer irnn than this one, by its schema number; None: it is not."""
+    schema = content.get("schema") if isinstance(content, dict) else None
+    is_newer = type(schema) is int and known < schema <= _LARGEST
+    return f"schema {schema}; this one knows {known}" if is_newer else None
+
+
+def read_as(
+    path: Path, schema: type[msgspec.Struct], known: int | None = None
+) -> dict[str, Any] | None:
     """Read a JSON object with all its keys, those too that its schema does not name; None: no file.
 
+    Args:
+        path: of the file.
+        schema: what it is held to.
+        known: the highest number of a schema that is known, of a file that has such a number.
+
     Raises:
-        DamagedError: It does not fit the schema, or may not be read.
+        DamagedError: It does not fit the schema, is of a newer irnn, or may not be read.
     """
     try:
         content: dict[str, Any] = read_json(path)
+        if known is not None and (said := newer(content, known)):
+            raise DamagedError(path, said, UPDATE, "was written by a newer irnn")
         held_to(content, schema)
     except FileNotFoundError:
         return None

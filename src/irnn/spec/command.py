@@ -49,6 +49,9 @@ def flags_of(groups: Groups) -> list[str]:
 
 
 class _Parser(argparse.ArgumentParser):
+    def flags(self) -> set[str]:
+        return {flag for action in self._actions for flag in action.option_strings}
+
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message}; see --help")
 
@@ -59,12 +62,14 @@ def read_command(words: Sequence[str]) -> Command:
     Raises:
         ConfigError: A flag is not known, or does not go with another.
     """
-    flags, rest = _parser().parse_known_args(list(words))
+    parser = _parser()
+    for word in words:
+        if word.startswith("-") and "=" in word and word.partition("=")[0] not in parser.flags():
+            raise ConfigError(f"{shown(word)}: no such flag; {_without_dashes(word)}")
+    flags, rest = parser.parse_known_args(list(words))
     for word in rest:
         if word.startswith("-"):
-            bare = word.lstrip("-")
-            meant = f"settings have no dashes: {pasted(bare)}" if "=" in bare else "see --help"
-            raise ConfigError(f"{shown(word)}: no such flag; {meant}")
+            raise ConfigError(f"{shown(word)}: no such flag; see --help")
     for name, reason in _NOT_HERE.items():
         if getattr(flags, name) is not None:
             raise ConfigError(f"--{name.replace('_', '-')}: {reason}")
@@ -103,6 +108,11 @@ def read_command(words: Sequence[str]) -> Command:
         flags.package,
         flags.resolve,
     )
+
+
+def _without_dashes(word: str) -> str:
+    """Say how a setting is written that began like a flag: -init=x would be read as -i nit=x."""
+    return f"settings have no dashes: {pasted(word.lstrip('-'))}"
 
 
 def _parser() -> _Parser:

@@ -18,10 +18,6 @@ from irnn.tasks.base import Task
 
 __all__ = ["Config", "ConfigError", "total_updates"]
 
-SCHEMA = 1
-"""What the settings mean. Enters every run id: raise it when old runs stop being comparable."""
-
-
 MOST = 10**12
 """Updates, of anything: a thousand a second for thirty years."""
 

@@ -3,9 +3,14 @@
 from enum import Enum
 from typing import Any
 
+from irnn.system.quoting import short
+
 
 class ConfigError(ValueError):
     """A setting that cannot work; the message names key, value and what would be accepted."""
+
+    def __init__(self, message: object) -> None:
+        super().__init__(short(str(message)))
 
 
 class PluginError(ConfigError):

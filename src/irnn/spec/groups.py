@@ -8,6 +8,7 @@ from pathlib import Path
 
 from irnn.spec import registry
 from irnn.spec.errors import ConfigError
+from irnn.system.paths import expanded
 
 CONFIG_NAME = "train"
 NUMERIC_GROUPS = {"seq_len": "task.seq_len", "clip": "clip.max_norm", "init_scale": "init.gain"}
@@ -63,7 +64,10 @@ class Groups:
     def has_main(self) -> bool:
         """Whether the file that a run begins from is there."""
         name = self.config_name.removesuffix(".yaml")
-        return any((place / f"{name}.yaml").is_file() for place in self.places())
+        try:
+            return any((place / f"{name}.yaml").is_file() for place in self.places())
+        except (OSError, ValueError):  # too long for a file, a null byte
+            return False
 
     def options(self, group: str) -> list[str]:
         """Name a group's options; a class needs no file."""
@@ -95,7 +99,7 @@ class Groups:
 def _place(folder: str) -> Path | None:
     scheme, found, rest = folder.rpartition("://")
     if scheme in ("", "file"):
-        return Path(rest)
+        return expanded(rest)
     if scheme != "pkg" or not found:
         return None
     try:
@@ -114,11 +118,11 @@ def added_folders(folders: Sequence[str]) -> tuple[str, ...]:
     """
     written = []
     for folder in folders:
-        place = _place(folder)
         try:
+            place = _place(folder)
             there = place is not None and place.is_dir()
-        except (OSError, ValueError):
-            there = False
+        except (OSError, ValueError):  # no user's home, too long for a file, a null byte
+            place, there = None, False
         if place is None or not there:
             raise ConfigError(
                 f"{folder}: no such folder; name one that has groups in it, as in "

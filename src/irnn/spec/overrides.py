@@ -172,6 +172,8 @@ def _wrong_by_itself(given: Given, groups: Groups, names: set[str], multirun: bo
         return f"nothing can be taken out of a run; leave {pasted(given.typed)} out, or give {key} a value"
     if sign == "+" or (sign and key in names):
         return f"already a setting; leave the {sign} out: {pasted(plain)}"
+    if isinstance(parsed.value(), Glob):
+        return f"glob() is not for this; write the values out: {pasted(f'{key}=A,B')}"
     if parsed.is_sweep_override() and not multirun:
         return _needs_multirun(given)
     values = _values(parsed)

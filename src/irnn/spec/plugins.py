@@ -22,6 +22,7 @@ from irnn.spec.errors import ConfigError, PluginError, PublishedError
 from irnn.spec.groups import Groups
 from irnn.spec.plugin_files import check_name, check_yaml, execute, stamps
 from irnn.spec.plugin_words import named_by_variable, without_plugins
+from irnn.system.paths import expanded
 
 if TYPE_CHECKING:
     from importlib import metadata
@@ -110,8 +111,13 @@ def load(name: str) -> Plugin:
     Raises:
         PluginError: It cannot be used; nothing of it is left.
     """
-    path = Path(name).expanduser()
-    if path.is_dir() or path.is_file():
+    try:
+        path = expanded(name)
+        there = path.is_dir() or path.is_file()
+    except (OSError, ValueError) as error:  # nobody's home; too long for a file; a null byte
+        reason = getattr(error, "strerror", None) or error
+        raise PluginError(f"plugins={name}: {reason}") from error
+    if there:
         path = path.resolve()
         known = _loaded.get(str(path))
         return known if known and known.files == stamps(path) else _load_path(name, path)

@@ -13,6 +13,8 @@ _MOST = 100  # letters of a word that are shown
 
 def shown(typed: str, most: int = _MOST) -> str:
     """Write what was typed so that any screen can show it, on one line and not for ever."""
+    if not typed:
+        return "''"
     safe = typed.encode("utf-8", "backslashreplace").decode()
     safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in safe)
     return safe if len(safe) <= most else f"{safe[: most // 2]}...({len(typed):,} characters)"

@@ -37,7 +37,7 @@ def axes(parsed: Sequence[Override]) -> dict[str, list[str]]:
 
 def _values(override: Override, key: str) -> list[str]:
     if key.partition(".")[0] in _ONE_VALUE:
-        raise ConfigError(f"{override.input_line}: one sweep has one value of {key}")
+        raise ConfigError(f"{override.input_line}: one sweep has one value of {key}; give one")
     swept = override.value()
     try:
         if isinstance(swept, RangeSweep) and (count := _length(swept)) > MOST_JOBS:

@@ -25,7 +25,7 @@ from irnn.system.machine import (
     asked_threads,
     available_cores,
     available_memory,
-    pytorch_refusal,
+    refusal_of,
     shown_bytes,
 )
 from irnn.training import memory
@@ -189,7 +189,7 @@ def places_of(jobs: Sequence[Job], view: View) -> tuple[list[Place], int]:
     Raises:
         ConfigError: One of them cannot train on this machine.
     """
-    if (refusal := pytorch_refusal()) is not None:
+    if (refusal := refusal_of()) is not None:
         raise ConfigError(refusal)
     kinds = [
         (

@@ -22,6 +22,7 @@ from irnn.runs.mirrors import Mirrors
 from irnn.runs.trackers import INTERRUPTED_SECONDS, finish_shared
 from irnn.spec.config import Config, ConfigError
 from irnn.sweeps.worker import Message, ToldDisplay, follow_parent, outcome, redirect
+from irnn.system.exhausted import in_words
 
 if TYPE_CHECKING:
     from irnn.training.company import Company
@@ -91,7 +92,7 @@ def serve(
         first = _first(jobs)
         pack = open_pack(first, len(jobs))
     except Exception as error:
-        why = f"no pack could be made ({type(error).__name__}: {error}); sweep.pack=off trains without"
+        why = f"no pack could be made ({in_words(error)}); sweep.pack=off trains without"
         for place in range(len(jobs)):
             tell(place, ("failed", why))
         return

@@ -11,7 +11,7 @@ from irnn.runs.files import StorageError, storage_error, write_json
 from irnn.runs.layout import SWEEP, SWEEP_SCHEMA
 from irnn.runs.locking import Lock
 from irnn.runs.reading import UnreadableError
-from irnn.runs.schemas import START_OVER, DamagedError, SweepRecord, Versioned, read_as
+from irnn.runs.schemas import START_OVER, UPDATE, DamagedError, SweepRecord, read_as
 from irnn.runs.sealing import check_seal, sealed
 from irnn.spec.config import ConfigError
 
@@ -27,19 +27,15 @@ def read(folder: Path) -> dict[str, Any] | None:
     """
     path = folder / SWEEP
     try:
-        versioned = read_as(path, Versioned)
-        if versioned is not None and versioned["schema"] > SWEEP_SCHEMA:
-            raise ConfigError(
-                f"{path} was written by a newer irnn (schema {versioned['schema']}; this one knows "
-                f"{SWEEP_SCHEMA}): update irnn, or give this sweep another sweep.name"
-            )
-        record = read_as(path, SweepRecord)
+        record = read_as(path, SweepRecord, SWEEP_SCHEMA)
         if record is not None:
             check_seal(record, path.name)
         return record
     except UnreadableError as error:
         raise DamagedError(path, error, REMEDY) from error
     except DamagedError as error:
+        if error.remedy == UPDATE:
+            raise error.with_remedy(f"{UPDATE}, or give this sweep another sweep.name") from error
         if error.remedy != START_OVER:
             raise
         raise error.with_remedy(REMEDY) from error

@@ -1,5 +1,6 @@
 """Read a sweep's command line, and refuse it before anything is created if one of its jobs cannot work."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from irnn.sweeps.grid import axes, combinations, each_value_once
 from irnn.sweeps.naming import sweep_folder, sweep_name
 from irnn.sweeps.telling import telling
 from irnn.system import screen
+from irnn.system.paths import expanded
 
 _MANY = 2_000
 """Jobs of a sweep that tells its size."""
@@ -71,6 +73,7 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
     sweeper = told.sweeper
     _check_numbers("hydra.sweeper", sweeper)
     _check_numbers("hydra.launcher", told.launcher)
+    _check_folder(told.launcher)
     from_file = _axes_of_file(told, groups, given)
     asked = [each.parsed for each in (*from_file, *given)]
     if str(sweeper.get("_target_")).rpartition(".")[2] in _GRIDS:
@@ -80,7 +83,7 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
     try:
         configs = compose_all(batch, composer)
     except ConfigError as error:
-        said = _as_typed(str(error), given)
+        said = _as_typed(str(error), given) + _of_file(str(error), told, from_file)
         blamed = [each for each in given if said.startswith(each.typed.partition("=")[0] + "=")]
         raise ConfigError(f"{said}{''.join(map(meant_by_a_comma, blamed))}") from error
     name = sweep_name(configs[0], [each.parsed for each in given])
@@ -91,6 +94,12 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
     decided = [f"sweep.name={quoted(name)}", f"hydra.sweep.dir={quoted(str(folder))}"]
     words = [*(each.word for each in given), *decided]
     return Request(name, folder, tuple(shared), tuple(words), tuple(batch))
+
+
+def _of_file(said: str, told: Sweeping, from_file: Sequence[Given]) -> str:
+    """Say which settings that a refusal names nobody typed: the sweep's file varies them."""
+    named = [each.key for each in from_file if re.search(rf"(^|[ (]){re.escape(each.key)}=", said)]
+    return f"; sweep={told.choices.get('sweep')} varies {' and '.join(named)}" if named else ""
 
 
 def _as_typed(said: str, given: Sequence[Given]) -> str:
@@ -157,6 +166,19 @@ def _check_numbers(key: str, chosen: Any) -> None:
         value = chosen.get(name)
         if value is not None and not (type(value) is int and allowed(value)):
             raise ConfigError(f"{key}.{name}={value}: must be {remedy}")
+
+
+def _check_folder(launcher: Any) -> None:
+    """Refuse a folder for a cluster's files that is in nobody's home.
+
+    Raises:
+        ConfigError: It is.
+    """
+    folder = launcher.get("submitit_folder")
+    try:
+        expanded(str(folder or ""))
+    except ValueError as error:
+        raise ConfigError(f"hydra.launcher.submitit_folder={folder}: {error}") from error
 
 
 def forgotten_multirun(overrides: Sequence[str], groups: Groups) -> bool:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from irnn.kernels import slow
@@ -23,6 +22,7 @@ from irnn.sweeps.signals import received_signals
 from irnn.sweeps.slurm_job import Outcome, SlurmJob, SlurmPack
 from irnn.sweeps.slurm_sent import GOING, WAITING, Sent, progress, queue_states
 from irnn.sweeps.view import View
+from irnn.system.paths import expanded
 
 _LOOK_SECONDS = 1.0  # between looks at folders
 _ASK_SECONDS = 5.0  # between questions to Slurm
@@ -115,7 +115,7 @@ class Slurm:
         import submitit
 
         moment = datetime.now().strftime("%Y-%m-%d_%H-%M-%S-%f")
-        folder = Path(self._params["submitit_folder"]) / moment
+        folder = expanded(self._params["submitit_folder"]) / moment
         timeouts = self._params["max_num_timeout"]
         settings = {key: value for key, value in self._params.items() if key not in _OWN}
         named = {k if k in _GENERIC else f"slurm_{k}": value for k, value in settings.items()}

@@ -22,6 +22,7 @@ from irnn.sweeps import study_seals
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.space import Space
 from irnn.system.atomic import make_durable
+from irnn.system.exhausted import in_words
 
 if TYPE_CHECKING:
     import optuna
@@ -149,7 +150,7 @@ def _explained(database: Path, error: BaseException) -> Exception:
     """Say what kind of trouble the file has, and what helps against it."""
     while error.__cause__ is not None:
         error = error.__cause__
-    told = str(error).splitlines()[0] if str(error) else type(error).__name__
+    told = in_words(error)
     if isinstance(error, RuntimeError) and "version" in told:
         return ConfigError(
             f"{database} was written by another version of Optuna than the one here, {_version()}: install "
@@ -166,7 +167,7 @@ def _explained(database: Path, error: BaseException) -> Exception:
                 f"cannot read or write {database}: {told}; {remedy}; run the same command again: it "
                 "continues from the trials that are told"
             )
-    return DamagedError(database, f"{type(error).__name__}: {told}", _ANEW)
+    return DamagedError(database, told, _ANEW)
 
 
 def _version() -> str:

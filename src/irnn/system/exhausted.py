@@ -9,13 +9,19 @@ from irnn.system import screen
 from irnn.system.machine import Room, memory_room
 
 _MEMORY = re.compile(
-    r"out of memory|not enough memory|bad_alloc|"
+    r"out[ _]of[ _]memory|OutOfMemory|not enough memory|bad_alloc|"
+    r"\w*(STATUS|ERROR|FFT)_\w*ALLOC(ATION)?_FAILED|cudaErrorMemoryAllocation|"
     r"(can't|cannot|could not|unable to|failed to) "
-    r"(allocate\b.*(\bmemory|bytes|\d ?[kmgt]?i?b\b)|map\b.*(\bmemory|shared object))",
+    r"(allocate\b(?!.* static TLS).*(\bmemory|bytes|\d ?[kmgt]?i?b\b)|map\b.*(\bmemory|shared object))",
     re.IGNORECASE,
 )
-_GPU = re.compile(r"\b(CUDA|HIP|MPS)\b")
-_THREADS = re.compile(r"can't start new thread|thread creation failed", re.IGNORECASE)
+"""What PyTorch, NumPy, C++, the loader of libraries, CUDA's driver and libraries, HIP and Metal say."""
+_GPU = re.compile(r"\b(CUDA|HIP|MPS|cuDNN|MIOpen|(CU|HIP)[A-Z]+_STATUS)|cudaError|hipError")
+_HOST = re.compile(r"HOST_ALLOC|NVRTC_")
+"""What a GPU's library says of the host's memory."""
+_THREADS = re.compile(
+    r"can't start new thread|thread creation failed|pthread_create failed", re.IGNORECASE
+)
 
 
 class ExhaustedError(RuntimeError):
@@ -40,7 +46,8 @@ def told(error: BaseException, smaller: str = "make the run smaller") -> str | N
             )
         lacks_memory = isinstance(each, MemoryError) or getattr(each, "errno", None) == errno.ENOMEM
         if lacks_memory or _MEMORY.search(text):
-            room = None if _GPU.search(text) else _room()  # which is about the host's memory
+            on_gpu = _GPU.search(text) and not _HOST.search(text)
+            room = None if on_gpu else _room()  # which is about the host's memory
             raised = f", or raise {room.ulimit}" if room is not None and room.ulimit else ""
             left = f"; {room}" if room is not None else ""
             return f"memory ran out{said}{left}: {smaller}{raised}"
@@ -49,8 +56,21 @@ def told(error: BaseException, smaller: str = "make the run smaller") -> str | N
 
 def _room() -> Room | None:
     with suppress(MemoryError):  # while what ran out of it is still held
-        return memory_room()
+        return memory_room(None)
     return None
+
+
+def in_words(error: BaseException) -> str:
+    """Say an exception in one line: memory as `told` does, a sentence as it is, else what it is and is about.
+
+    For people who asked for something; the class of an exception says nothing to them.
+    """
+    if (said := told(error)) is not None:
+        return said
+    line = next(filter(None, map(str.strip, str(error).splitlines())), "")
+    if isinstance(error, KeyError):
+        return f"it lacks {line}"
+    return line if " " in line else f"{type(error).__name__}{line and f': {line}'}"
 
 
 def caught(command: Callable[[], int], name: str, smaller: str = "make the run smaller") -> int:

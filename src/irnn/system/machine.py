@@ -7,7 +7,7 @@ import contextlib
 import math
 import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,11 +62,28 @@ def available_memory() -> int | None:
     return min(limits, default=None)
 
 
-_ULIMITS = (
-    ("RLIMIT_AS", "VmSize", 850_000_000, "ulimit -v"),
-    ("RLIMIT_DATA", "VmData", 300_000_000, "ulimit -d"),
-)
-"""Limits of a shell, what counts towards them, and how much of that a small run takes on x86-64."""
+_ULIMITS = {
+    "ulimit -v": ("RLIMIT_AS", "VmSize"),
+    "ulimit -d": ("RLIMIT_DATA", "VmData"),
+}
+"""Limits of a shell, and what counts towards them."""
+
+
+@dataclass(frozen=True)
+class Library:
+    """What a library takes that ends a process without a word where it gets less.
+
+    Args:
+        name: for a refusal.
+        least: bytes that count towards each of the limits once it is loaded, on x86-64.
+    """
+
+    name: str
+    least: Mapping[str, int]
+
+
+PYTORCH = Library("PyTorch", {"ulimit -v": 850_000_000, "ulimit -d": 300_000_000})
+NUMPY = Library("NumPy", {"ulimit -v": 128_000_000, "ulimit -d": 82_000_000})
 
 
 def working_folder_refusal() -> str | None:
@@ -95,20 +112,24 @@ class Room:
         return f"`{self.ulimit}` leaves {size}" if self.ulimit else f"there are {size} here"
 
 
-def memory_room() -> Room | None:
-    """Give the memory that there is for this process, or one that it starts: the least of all limits."""
+def memory_room(beside: Library | None = PYTORCH) -> Room | None:
+    """Give the memory that there is for this process, or one that it starts: the least of all limits.
+
+    Args:
+        beside: what is loaded, or will be, and is no part of it; None: as much as is left now.
+    """
     whole = available_memory()
     rooms = [] if whole is None else [Room(whole)]
-    return min([*rooms, *_ulimits()], key=lambda room: room.size, default=None)
+    return min([*rooms, *_ulimits(beside)], key=lambda room: room.size, default=None)
 
 
-def pytorch_refusal() -> str | None:
-    """Say why PyTorch should not be loaded: out of memory, its libraries end a process without a word."""
-    room = memory_room()
+def refusal_of(library: Library = PYTORCH) -> str | None:
+    """Say why a library should not be loaded; None where it can be."""
+    room = memory_room(library)
     if room is None or not room.ulimit or room.size > 0:
         return None
-    least = next(size for _, _, size, ulimit in _ULIMITS if ulimit == room.ulimit)
-    return f"`{room.ulimit}` allows less than PyTorch takes, about {shown_bytes(least)}; raise it"
+    least = shown_bytes(library.least[room.ulimit])
+    return f"`{room.ulimit}` allows less than {library.name} takes, about {least}; raise it"
 
 
 def shown_bytes(size: float) -> str:
@@ -120,14 +141,14 @@ def shown_bytes(size: float) -> str:
     return f"{size:.3g} {unit}" if size < 1000 else f"{size:,.0f} {unit}"
 
 
-def _ulimits() -> Iterator[Room]:
+def _ulimits(beside: Library | None) -> Iterator[Room]:
     """Give what the limits of the shell leave, where Linux keeps them and says what is taken."""
     taken = dict(line.split(":", 1) for line in _lines(_OWN_STATUS) if ":" in line)
-    for name, counted, with_pytorch, ulimit in _ULIMITS:
+    for ulimit, (name, counted) in _ULIMITS.items():
         words = taken.get(counted, "").split()
         limit, _ = resource.getrlimit(getattr(resource, name))
         if words and words[0].isdigit() and limit != resource.RLIM_INFINITY:
-            used = max(int(words[0]) * 1024, with_pytorch)  # which may not be loaded yet
+            used = max(int(words[0]) * 1024, beside.least[ulimit] if beside else 0)
             yield Room(max(0, limit - used), ulimit)
 
 

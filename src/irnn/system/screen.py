@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
+from irnn.system.quoting import short
 from irnn.system.writer import Writer
 
 if TYPE_CHECKING:
@@ -188,8 +189,8 @@ def say(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """Write a line, or several, to standard error."""
-    _write(sys.stderr, text)
+    """Write a line, or several, to standard error; whatever they quote, they stay short."""
+    _write(sys.stderr, short(text))
 
 
 def _write(stream: TextIO | None, text: str) -> None:

@@ -11,12 +11,12 @@ import hashlib
 import math
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from irnn.spec.choices import Data, HeldOut
 from irnn.spec.options import option
 from irnn.spec.registry import task
+from irnn.system.paths import expanded
 from irnn.tasks import idx
 from irnn.tasks.base import Task
 from irnn.tasks.input_file import InputFile
@@ -212,8 +212,12 @@ class Pixels(Task):
             IdxError: One is missing or damaged.
         """
         assert self.root is not None
-        root = Path(self.root).expanduser()
-        if not root.is_dir():
+        try:
+            root = expanded(self.root)
+            there = root.is_dir()
+        except (OSError, ValueError) as error:  # no user's home, too long for a file, a null byte
+            raise idx.IdxError(getattr(error, "strerror", None) or str(error)) from error
+        if not there:
             raise idx.IdxError(f"{root} is not a folder; {SOURCE}")
         files = {}
         for name, stems in FILES.items():

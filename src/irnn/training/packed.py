@@ -19,6 +19,7 @@ from torch import Tensor
 from irnn.kernels.cuda.pack import Machine, Pack
 from irnn.kernels.cuda.plan import Plan
 from irnn.kernels.update import Update
+from irnn.system.exhausted import in_words
 from irnn.tasks.data import Batch
 from irnn.training import stretch
 from irnn.training.fused import FusedStretch, bring, described
@@ -109,7 +110,7 @@ class Driver:
         finally:
             self.working.acquire()
         if request.error is not None:
-            raise PackError(f"{type(request.error).__name__}: {request.error}") from request.error
+            raise PackError(in_words(request.error)) from request.error
         return request.made
 
     def slots(self) -> int:

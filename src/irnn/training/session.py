@@ -17,8 +17,9 @@ from irnn.runs import curve, provenance
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError, storage_error
 from irnn.runs.identity import is_once, run_id
+from irnn.runs.layout import SCHEMA
 from irnn.runs.trackers import tracked
-from irnn.spec.config import SCHEMA, Config, ConfigError
+from irnn.spec.config import Config, ConfigError
 from irnn.spec.options import plain
 from irnn.system import exhausted, screen
 from irnn.tasks.base import Task
@@ -212,7 +213,7 @@ def _train(
             except StorageError:
                 raise
             except Exception as error:  # a picture is no reason to lose a result
-                display.say(f"curve.png could not be drawn: {type(error).__name__}: {error}")
+                display.say(f"curve.png could not be drawn: {exhausted.in_words(error)}")
             directory.finish(result)
             display.say(summary(result, directory.path, trainer.task))
     return directory.read_result() or result

@@ -15,6 +15,7 @@ from irnn.seeding import generator
 from irnn.spec.checks import goal_of
 from irnn.spec.choices import Policy
 from irnn.spec.config import Config, total_updates
+from irnn.system.exhausted import in_words
 from irnn.tasks.data import TaskData
 from irnn.training import longer
 from irnn.training.company import Company
@@ -292,7 +293,7 @@ class Trainer:
             self._set_weights(content["weights"])
         except (KeyError, TypeError, ValueError) as error:
             raise DamagedError(
-                path, f"not a checkpoint of this version of irnn: {type(error).__name__}: {error}"
+                path, f"not a checkpoint of this version of irnn: {in_words(error)}"
             ) from error
         self._metrics.continue_at(self.progress.metrics_bytes, self.progress.metrics_digest)
         return True
