@@ -1,4 +1,4 @@
-"""Write what is made: docs/settings.md, docs/decisions/README.md, the tables of docs/tasks.md."""
+"""Write what is made: docs/settings.md, docs/decisions/README.md, tables of docs/tasks.md and predict.md."""
 
 import os
 import re
@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 from unittest.mock import patch
 
+from irnn.prediction import formats
 from irnn.spec import help
 from irnn.spec.options import Setting
 from irnn.tasks.published_rows import PublishedRow, rows_of
 
 DOCS = Path(__file__).parent
-TASKS = DOCS / "tasks.md"
+TASKS, PREDICT = DOCS / "tasks.md", DOCS / "predict.md"
 SETTINGS = """\
 # All settings
 
@@ -36,15 +37,19 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "settings.md": settings,
         DOCS / "decisions" / "README.md": _decisions(),
-        TASKS: re.sub(_PLACE, _filled, TASKS.read_text(), flags=re.DOTALL),
+        **{
+            page: re.sub(_PLACE, _filled, page.read_text(), flags=re.DOTALL)
+            for page in (TASKS, PREDICT)
+        },
     }
 
 
-_PLACE = r"<!-- (published (\w+)|columns) -->\n.*?<!-- end -->"
+_PLACE = r"<!-- (published (\w+)|columns|answers|files) -->\n.*?<!-- end -->"
 
 
 def _filled(place: re.Match[str]) -> str:
-    lines = _published(place[2]) if place[2] else _columns()
+    made = {"columns": _columns, "answers": _answers, "files": _files}
+    lines = _published(place[2]) if place[2] else made[place[1]]()
     return "\n".join([f"<!-- {place[1]} -->", *lines, "<!-- end -->"])
 
 
@@ -71,6 +76,18 @@ def _columns() -> list[str]:
         shown = f"`{value}`" if value not in (None, "") else ""
         lines.append(f"| `{name}` | {shown} | {_cell(what)} |")
     return lines
+
+
+def _answers() -> list[str]:
+    """Give the table of what predictions show of each task."""
+    rows = [f"| {' | '.join(map(_cell, row))} |" for row in formats.answer_table()]
+    return ["| task | a row shows | below the table |", "|---|---|---|", *rows]
+
+
+def _files() -> list[str]:
+    """Give the table of what a step is in files of each task."""
+    rows = [f"| {' | '.join(map(_cell, row))} |" for row in formats.file_table()]
+    return ["| task | CSV | as in | NPY |", "|---|---|---|---|", *rows]
 
 
 def _settings() -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from irnn import predict, report, train
 from irnn.prediction import drawn
-from irnn.prediction.answers import InputError
+from irnn.prediction.errors import InputError
 from irnn.runs.directory import RunDirectory
 from irnn.spec.composition import compose_config
 from irnn.spec.config import ConfigError

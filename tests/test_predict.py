@@ -8,16 +8,19 @@ import numpy as np
 import pytest
 import torch
 
-from irnn.predict import main, predict
-from irnn.prediction.sequence_files import SequenceFileError, read_sequences
+from irnn.predict import main
+from irnn.prediction.forward import outputs
+from irnn.prediction.sequence_files import SequenceFileError, by_length, read_sequences
 from irnn.prediction.trained import load_run
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
 from irnn.spec.config import Config
+from irnn.tasks.adding import Adding
 from irnn.training.session import run
 
 Small = Callable[..., Config]
 HEADER = "sequence,value,mask\n"
+KIND = Adding().input_file
 
 
 @pytest.fixture
@@ -35,8 +38,7 @@ def test_predictions_are_those_of_the_best_checkpoint(trained: Path) -> None:
     task, everything = config.task, torch.arange(config.task.test_size)
     drawn = task.draw(stream_key(config.seed, HELD_OUT), everything)
     inputs, targets = task.encode(drawn, torch.float32)
-    answers = torch.tensor(predict(model, list(inputs.transpose(0, 1))))
-    mse = (answers - targets).square().mean().item()
+    mse = (outputs(model, inputs) - targets).square().mean().item()
     best = min(record["test_mse"] for record in read_records(trained / "metrics.jsonl"))
     assert mse == pytest.approx(best, rel=1e-5)
 
@@ -86,9 +88,12 @@ def test_csv_and_npy_of_the_same_sequences_get_the_same_answers(
 def test_sequences_of_several_lengths_are_answered_in_their_order(trained: Path) -> None:
     _, model = load_run(trained)
     some = [torch.rand(steps, 2) for steps in (5, 12, 5, 30)]
-    together = predict(model, some)
-    alone = [predict(model, [each])[0] for each in some]
-    assert together == pytest.approx(alone, rel=1e-5)
+    answers = [0.0] * len(some)
+    for block in by_length("abcd", some):
+        for place, answer in zip(block.places, outputs(model, block.inputs).tolist(), strict=True):
+            answers[place] = answer
+    alone = [outputs(model, each[:, None]).item() for each in some]
+    assert answers == pytest.approx(alone, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +115,7 @@ def test_a_malformed_csv_is_refused_by_row_and_column(
     path = tmp_path / "x.csv"
     path.write_text(content)
     with pytest.raises(SequenceFileError, match=re.escape(message)):
-        read_sequences(path)
+        read_sequences(path, KIND)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +135,7 @@ def test_a_malformed_npy_is_refused_by_row_and_column(
 ) -> None:
     np.save(tmp_path / "x.npy", array)
     with pytest.raises(SequenceFileError, match=re.escape(message)):
-        read_sequences(tmp_path / "x.npy")
+        read_sequences(tmp_path / "x.npy", KIND)
 
 
 def test_pickled_and_broken_npy_files_are_refused_and_not_executed(tmp_path: Path) -> None:
@@ -138,7 +143,7 @@ def test_pickled_and_broken_npy_files_are_refused_and_not_executed(tmp_path: Pat
     (tmp_path / "y.npy").write_bytes(b"not an array")
     for name in ("x.npy", "y.npy"):
         with pytest.raises(SequenceFileError, match="not an NPY file of numbers"):
-            read_sequences(tmp_path / name)
+            read_sequences(tmp_path / name, KIND)
 
 
 @pytest.mark.parametrize(

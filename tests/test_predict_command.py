@@ -15,6 +15,7 @@ from irnn.predict import main
 from irnn.prediction.answers import Answers
 from irnn.runs.directory import RunDirectory
 from irnn.spec.composition import compose_config
+from irnn.tasks.adding import Adding
 from irnn.training.session import run
 from tests.conftest import SMALL
 
@@ -83,7 +84,7 @@ def test_a_value_that_the_network_cannot_hold_is_refused(ask: Any, tmp_path: Pat
 def test_an_answer_that_is_no_number_is_refused(
     ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("irnn.predict._outputs", lambda _, some: some[0, :, 0] * float("nan"))
+    monkeypatch.setattr("irnn.predict.outputs", lambda _, some: some[0, :, 0] * float("nan"))
     status, _, errors = ask("--output", "y.csv")
     assert status == 2
     assert "sequence 0 of 12 steps: the network overflows, its answer is no number" in errors
@@ -167,20 +168,25 @@ def test_many_sequences_are_answered_with_a_word_now_and_then(
 def test_only_rows_that_are_shown_or_written_are_laid_out(
     ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    laid_out: list[int] = []
-    rows = Answers.rows
+    laid_out, described = list[str](), list[int]()
+    row, describe = Answers.row, Adding.describe
 
-    def counted(some: Answers, task: Any) -> Any:
-        laid_out.append(len(some.names))
-        return rows(some, task)
+    def counted(some: Answers, place: int) -> Any:
+        laid_out.append(some.names[place])
+        return row(some, place)
 
-    monkeypatch.setattr(Answers, "rows", counted)
+    def counted_cells(task: Adding, inputs: Any, drawn: Any) -> Any:
+        described.append(inputs.shape[1])
+        return describe(task, inputs, drawn)
+
+    monkeypatch.setattr(Answers, "row", counted)
+    monkeypatch.setattr(Adding, "describe", counted_cells)
     monkeypatch.setattr("irnn.prediction.drawn.CHUNK_STEPS", 120)
     assert "and 80 more" in ask("--samples", 100)[1]
-    assert laid_out == [10, 10]
-    laid_out.clear()
+    assert (laid_out, described) == ([str(n) for n in range(20)], [10, 10])
+    described.clear()
     ask("--samples", 100, "--output", "y.csv")
-    assert laid_out == [10] * 10
+    assert described == [10] * 10
 
 
 def test_sequences_of_a_file_are_answered_alike_however_few_go_through_at_once(

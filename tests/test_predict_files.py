@@ -13,9 +13,10 @@ import torch
 
 from irnn.models.heads import EVERY, Regression
 from irnn.predict import main
-from irnn.prediction import file_answers
-from irnn.prediction.answers import InputError
+from irnn.prediction.answers import Sequences, answered, columns, written_columns
+from irnn.prediction.errors import InputError
 from irnn.prediction.sequence_files import SequenceFileError, read_sequences
+from irnn.prediction.shown import screen_lines
 from irnn.prediction.trained import load_run
 from irnn.runs.directory import RunDirectory
 from irnn.seeding import stream_key
@@ -126,7 +127,7 @@ def test_answers_at_every_step_are_written_and_the_last_are_shown(
 ) -> None:
     task, _, inputs, given = drawn(runs["copy_memory"], 2)
     (tmp_path / "x.csv").write_text(table(task, inputs))
-    monkeypatch.setattr("irnn.predict._STATES", 1)  # one sequence at a time
+    monkeypatch.setattr("irnn.prediction.forward.STATES", 1)  # one sequence at a time
     status, shown, _ = ask(runs["copy_memory"], "--input", "x.csv", "--output", "y.csv")
     assert status == 0
     rows, classes = answers(tmp_path / "y.csv"), given.argmax(2).T.tolist()
@@ -272,7 +273,7 @@ def test_a_plug_ins_regression_reads_files_as_it_says(ask: Ask, tmp_path: Path) 
 
 
 def steps_of(task: Task, path: Path) -> Any:
-    return [each.tolist() for each in read_sequences(path, 3.4e38, task.input_file)[1]]
+    return [each.tolist() for each in read_sequences(path, task.input_file)[1]]
 
 
 def test_a_task_of_ones_own_has_a_column_for_each_feature(tmp_path: Path) -> None:
@@ -327,28 +328,42 @@ class NumbersAtEveryStep(Numbers):
     head: Any = Regression(EVERY)
 
 
-class LastNumbers(Numbers):
-    head: Any = Regression(3)
+def given_for(task: Task, names: str, steps: int, outputs: Any) -> Any:
+    some = Sequences(range(len(names)), names, torch.zeros(steps, len(names), 3))
+    return answered(task, some, torch.tensor(outputs), rows=True)
 
 
 def test_numbers_are_answered_once_or_for_each_step() -> None:
     once, each = Numbers(), NumbersAtEveryStep()
-    [answer] = file_answers.answered(once, ["a"], 4, torch.tensor([0.5]))
-    assert [*answer.rows(once)] == [{"sequence": "a", "steps": 4, "predicted": 0.5}]
-    assert file_answers.fields_of(once) == ("sequence", "steps", "predicted")
-    answers = file_answers.answered(each, ["a", "b"], 2, torch.tensor([[0.5, 1.0], [0.25, 2.0]]))
-    assert [[*row.values()] for row in answers[1].rows(each)] == [
-        ["b", 2, 0, 1.0],
-        ["b", 2, 1, 2.0],
-    ]
-    assert next(answers[1].rows(each)).keys() == {*file_answers.fields_of(each)}
-    assert [*file_answers.screen_lines(each, answers)][2].split() == ["b", "2", "2.0000"]
+    [row] = given_for(once, "a", 4, [0.5]).written_rows(0)
+    assert row == {"sequence": "a", "steps": 4, "predicted": 0.5}
+    assert written_columns(once, known=False) == ("sequence", "steps", "predicted")
+    answers = given_for(each, "ab", 2, [[0.5, 1.0], [0.25, 2.0]])
+    rows = [*answers.written_rows(1)]
+    assert [[*row.values()] for row in rows] == [["b", 2, 0, 1.0], ["b", 2, 1, 2.0]]
+    assert rows[0].keys() == {*written_columns(each, known=False)}
+    lines = [*screen_lines(each, [answers.row(0), answers.row(1)], 2, known=False)]
+    assert lines[0].split() == [*columns(each, known=False)]
+    assert lines[2].split() == ["b", "2", "2.0000"]
 
 
 def test_what_has_no_answer_is_refused_by_the_name_of_its_sequence() -> None:
-    given = torch.tensor([0.5, torch.nan])
     with pytest.raises(InputError, match=r"sequence b of 4 steps: the network overflows"):
-        file_answers.answered(Numbers(), ["a", "b"], 4, given)
-    some = [torch.zeros(3, 3), torch.zeros(2, 3)]
-    with pytest.raises(InputError, match=r"sequence b has 2 steps; it needs 3 at least"):
-        file_answers.refuse_short(LastNumbers(), ["a", "b"], some)
+        given_for(Numbers(), "ab", 4, [0.5, torch.nan])
+    with pytest.raises(InputError, match=r"sequence b of 4 steps: the network overflows"):
+        given_for(NumbersAtEveryStep(), "ab", 4, [[0.5, 1.0]] * 3 + [[0.5, torch.nan]])
+
+
+def test_sequences_with_fewer_steps_than_are_answered_are_refused(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "echo.py").write_text(STATIONS.replace("Regression()", "Regression(3)").replace(
+        "return inputs, inputs[0, :, 0]", "return inputs, inputs[:3, :, 0].T"))  # fmt: skip
+    with plugins.forgotten():
+        words = ["plugins=echo.py", "task=stations", *SMALL, "budget.updates=5", "runs_dir=runs"]
+        config = compose_config(words)
+        run(config)
+    folder = RunDirectory.of(config).path
+    (tmp_path / "x.csv").write_text("sequence,rain,wind\n" + "a,1,2\n" * 3 + "b,1,2\n" * 2)
+    with plugins.forgotten():
+        status, _, errors = ask(folder, "--plugins", "echo.py", "--input", "x.csv")
+    assert status == 2
+    assert "sequence b has 2 steps; it needs 3 at least, which are answered" in errors

@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 
 from irnn.prediction.sequence_files import SequenceFileError, read_sequences
+from irnn.tasks.adding import Adding
 
+KIND = Adding().input_file
 pytestmark = pytest.mark.timeout(60)
 PLAIN = "sequence,value,mask\na,0.5,1\na,0.25,1\nb,0.125,0\n"
 EXPECTED = {"a": [[0.5, 1], [0.25, 1]], "b": [[0.125, 0]]}
 
 
 def read(path: Path) -> dict[str, Any]:
-    names, sequences, _ = read_sequences(path)
+    names, sequences, _ = read_sequences(path, KIND)
     return {name: each.tolist() for name, each in zip(names, sequences, strict=True)}
 
 
@@ -85,14 +87,14 @@ def test_what_cannot_be_meant_is_refused_by_row_and_column(
     path = tmp_path / "x.csv"
     path.write_bytes(content)
     with pytest.raises(SequenceFileError, match=re.escape(message)):
-        read_sequences(path)
+        read_sequences(path, KIND)
 
 
 def test_a_gap_in_the_steps_is_named(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("sequence,step,value,mask\n" + "".join(f"a,{n},1,0\n" for n in (1, 2, 3, 5)))
     with pytest.raises(SequenceFileError, match="sequence a has no step 4"):
-        read_sequences(path)
+        read_sequences(path, KIND)
 
 
 @pytest.mark.parametrize("kind", ["csv", "npy"])
@@ -113,7 +115,7 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path, kind: str) -> None:
 def test_a_device_and_a_folder_are_refused(tmp_path: Path) -> None:
     for path, what in ((Path("/dev/zero"), "is a device"), (tmp_path, "is a folder")):
         with pytest.raises(SequenceFileError, match=what):
-            read_sequences(path)
+            read_sequences(path, KIND)
 
 
 def two_marks(sequences: int, steps: int) -> np.ndarray:
@@ -128,7 +130,7 @@ def test_an_array_with_time_first_is_read_as_such_and_says_so(tmp_path: Path) ->
     array = two_marks(4, 9)
     np.save(tmp_path / "n.npy", array)
     np.save(tmp_path / "t.npy", array.transpose(1, 0, 2))
-    usual, turned = (read_sequences(tmp_path / name) for name in ("n.npy", "t.npy"))
+    usual, turned = (read_sequences(tmp_path / name, KIND) for name in ("n.npy", "t.npy"))
     assert [each.tolist() for each in usual[1]] == [each.tolist() for each in turned[1]]
     assert usual[2] == []
     assert "is read as (T, N, 2) = (9, 4, 2)" in turned[2][0]
@@ -150,7 +152,7 @@ def test_values_that_the_network_cannot_hold_are_refused_in_arrays_too(tmp_path:
     with pytest.raises(
         SequenceFileError, match=r"row 1, step 2, column 0 \(value\): 1e\+39 is too large"
     ):
-        read_sequences(tmp_path / "x.npy")
+        read_sequences(tmp_path / "x.npy", KIND)
 
 
 HEADERS = [
@@ -182,7 +184,7 @@ def test_a_damaged_array_is_refused_in_our_own_words(
     length = len(header).to_bytes(2 if version == b"\x01\x00" else 4, "little")
     (tmp_path / "x.npy").write_bytes(b"\x93NUMPY" + version + length + header.encode() + b"\0" * 40)
     with pytest.raises(SequenceFileError) as refused:
-        read_sequences(tmp_path / "x.npy")
+        read_sequences(tmp_path / "x.npy", KIND)
     assert "pickle" not in str(refused.value)
     assert "numpy.save" in str(refused.value)
 
@@ -196,4 +198,4 @@ def test_an_array_with_any_byte_changed_is_read_or_refused(tmp_path: Path) -> No
             damaged[at] ^= flip
             (tmp_path / "y").write_bytes(damaged[: None if at % 3 else at])
             with suppress(SequenceFileError):
-                read_sequences(tmp_path / "y")
+                read_sequences(tmp_path / "y", KIND)

@@ -8,7 +8,7 @@ from irnn.api.figure import learning_curve
 from irnn.api.run import Run, load_run
 from irnn.api.runs import Runs, load_runs
 from irnn.api.training import train
-from irnn.prediction.answers import InputError
+from irnn.prediction.errors import InputError
 from irnn.runs.files import StorageError
 from irnn.runs.ownership import BusyError
 from irnn.spec.config import Config, ConfigError

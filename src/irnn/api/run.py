@@ -1,12 +1,11 @@
 """One run, read from its folder."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from irnn.prediction.answers import InputError
+from irnn.prediction.errors import InputError
 from irnn.runs import layout
 from irnn.runs.directory import RunDirectory
 from irnn.spec.config import Config
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from irnn.models.network import Network
-
-_STATES = 1 << 24  # hidden values of one forward pass: bounds its memory
 
 
 class Run:
@@ -104,6 +101,8 @@ class Run:
         """
         import torch
 
+        from irnn.prediction.forward import outputs
+
         model = self.model()
         dtype = model.readout.weight.dtype
         given = torch.as_tensor(inputs, dtype=dtype)
@@ -114,15 +113,13 @@ class Run:
                 f"inputs {tuple(given.shape)}: must be (steps, sequences, {features}), time first, or "
                 f"(steps, {features}) for one sequence"
             )
-        with torch.no_grad():
-            parts = [model(part) for part in _in_blocks(batch, model)]
-        axis = 0 if model.head.last == 1 else 1
-        answers = torch.cat(parts, dim=axis)
+        answers = outputs(model, batch)
         if not bool(answers.isfinite().all()):
             raise InputError("the network overflows: an answer is no number")
         if model.head.outputs > 1:
             answers = answers.argmax(dim=-1)
-        answers = answers.movedim(axis, 0)
+        if model.head.last != 1:
+            answers = answers.movedim(1, 0)
         return answers[0] if given.dim() == 2 else answers
 
     def sequences(
@@ -156,14 +153,6 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<Run {self.run_id}: {self.status}>"
-
-
-def _in_blocks(batch: "Tensor", model: "Network") -> "Iterator[Tensor]":
-    """Cut inputs (T, N, F) into as many sequences as a forward pass may hold the states of."""
-    import torch
-
-    size = len(batch) * model.recurrent.hidden_size * model.recurrent.num_layers
-    yield from torch.split(batch, max(1, min(512, _STATES // size)), dim=1)
 
 
 def load_run(

@@ -1,298 +1,197 @@
-"""What a network answered: rows for the screen and for a CSV file, and how well it did."""
+"""What a network answered to sequences of a task: rows for screen and file, in the task's words."""
 
-import csv
-import math
-import stat
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from __future__ import annotations
 
-from irnn.runs.layout import CONFIG
-from irnn.system.atomic import replacing
-from irnn.system.table_cells import neutral
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from irnn.prediction.errors import InputError
+from irnn.tasks import marked
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from irnn.tasks.adding import Adding
-
-SHOWN = 20  # rows of a table for the screen
-FIELDS = (
-    "sequence",
-    "steps",
-    "first_step",
-    "first_value",
-    "second_step",
-    "second_value",
-    "marks",
-    "sum",
-    "predicted",
-    "error",
-)
-"""Columns of a file of answers; of another task with marks, its own word stands for `sum`."""
-
-Row = dict[str, str | float | int | None]
-Write = Callable[[Sequence[Row]], None]
+    from irnn.tasks.base import Drawn, Task
+    from irnn.tasks.input_file import Cells, InputFile
 
 
-class InputError(ValueError):
-    """What was asked for cannot be done; the message names place and remedy."""
+def columns(task: Task, *, known: bool) -> tuple[str, ...]:
+    """Name the columns of a row for each sequence; `known` says whether the right answers are."""
+    once, number = task.head.last == 1, task.metric.loss == "mse"
+    if not known:
+        return ("sequence", "steps", "predicted", *(["probability"] if once and not number else []))
+    measure = "error" if number else "probability" if once else "right"
+    return ("sequence", "steps", *task.described, task.answer_name, "predicted", measure)
 
 
-def fields_of(task: "Adding") -> tuple[str, ...]:
-    """Name the columns of a file of answers."""
-    return tuple(task.answer_name if name == "sum" else name for name in FIELDS)
+def written_columns(task: Task, *, known: bool) -> tuple[str, ...]:
+    """Name the columns of a file: without right answers, a row for each step that is answered."""
+    if known or task.head.last == 1:
+        return columns(task, known=known)
+    chance = () if task.metric.loss == "mse" else ("probability",)
+    return ("sequence", "steps", "step", "predicted", *chance)
+
+
+class Sequences(NamedTuple):
+    """Some sequences of one length.
+
+    Args:
+        places: of each among all that are asked about, N, from 0.
+        names: N.
+        inputs: (T, N, F), as the network reads them.
+        targets: (N,) or (N, K), as the task draws them; None for sequences of a file.
+        drawn: in the task's compact form; None for sequences of a file.
+    """
+
+    places: Sequence[int]
+    names: Sequence[str]
+    inputs: Tensor
+    targets: Tensor | None = None
+    drawn: Drawn | None = None
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a network answered to N sequences of one length.
+    """What a network answered to N sequences of one length, at the last K steps.
 
     Args:
+        task: whose words they are shown in.
         names: of the sequences, N.
         steps: T.
-        marks: how many steps are marked, (N,).
-        places: the first two marked steps, (N, 2); -1 where there are fewer.
-        marked: their values, (N, 2) float64.
-        targets: the right answers, (N,) float64.
-        given: the network's, (N,) float64.
-        outside: whether values lie beyond 0 to 1, (N,).
+        given: numbers in float64, or classes, (K, N).
+        chances: of classes, their probabilities, (K, N); None of numbers.
+        targets: the right answers, (K, N); None where nobody knows them.
+        cells: describes each sequence, N; None if no row is wanted.
+        sums: loss, right answers and answers, as `Head.sums` adds them up.
+        unusual: how many sequences have another number of marks, and how many have values, that training
+            never has.
     """
 
+    task: Task
     names: Sequence[str]
     steps: int
-    marks: "Tensor"
-    places: "Tensor"
-    marked: "Tensor"
-    targets: "Tensor"
-    given: "Tensor"
-    outside: "Tensor"
+    given: Tensor
+    chances: Tensor | None
+    targets: Tensor | None
+    cells: Sequence[Cells] | None
+    sums: tuple[float, int, int]
+    unusual: tuple[int, int]
 
-    @property
-    def errors(self) -> "Tensor":
-        """Give answer minus target, (N,)."""
-        return self.given - self.targets
+    def row(self, place: int) -> Cells:
+        """Lay out a sequence and its answers, the last ones, in the cells of `columns`."""
+        row: Cells = {"sequence": self.names[place], "steps": self.steps}
+        given = self._lists[0][place]
+        if self.targets is None:
+            row["predicted"] = self._written(given)
+        else:
+            assert self.cells is not None
+            wanted = self._lists[2][place]
+            row |= self.cells[place]
+            row |= {self.task.answer_name: self._written(wanted), "predicted": self._written(given)}
+        if self.chances is None:
+            if self.targets is not None:
+                row["error"] = given[-1] - wanted[-1]
+        elif self.task.head.last == 1:
+            row["probability"] = self._lists[1][place][-1]
+        elif self.targets is not None:
+            row["right"] = sum(a == b for a, b in zip(wanted, given, strict=True))
+        return row
 
-    def rows(self, task: "Adding") -> list[Row]:
-        """Lay the answers out, a row for each sequence."""
-        fields = fields_of(task)
-        places = [[step if step >= 0 else None for step in pair] for pair in self.places.tolist()]
-        values = [
-            [None if math.isnan(value) else value for value in pair]
-            for pair in self.marked.tolist()
-        ]
-        columns = (self.marks, self.targets, self.given, self.errors)
-        numbers = zip(*(column.tolist() for column in columns), strict=True)
-        return [
-            dict(zip(fields, (name, self.steps, s[0], v[0], s[1], v[1], *rest), strict=True))
-            for name, s, v, rest in zip(self.names, places, values, numbers, strict=True)
-        ]
+    def written_rows(self, place: int) -> Iterator[Cells]:
+        """Lay out what a file has of a sequence, in the cells of `written_columns`."""
+        if self.targets is not None or self.task.head.last == 1:
+            yield self.row(place)
+            return
+        given = self.given[:, place].tolist()
+        chances = None if self.chances is None else self.chances[:, place].tolist()
+        for number, answer in enumerate(given):
+            row: Cells = {"sequence": self.names[place], "steps": self.steps}
+            row["step"] = self.steps - len(given) + number
+            row["predicted"] = answer if chances is None else self.task.spell([answer])
+            yield row if chances is None else row | {"probability": chances[number]}
+
+    def _written(self, answers: list[Any]) -> float | str:
+        """Write the last answers of a sequence: a number, or classes as the task spells them."""
+        return float(answers[-1]) if self.chances is None else self.task.spell(answers)
+
+    @cached_property
+    def _lists(self) -> tuple[list[Any], list[Any], list[Any]]:
+        """Give the last answers, probabilities and right answers, for each sequence those that are shown."""
+        shown = self.task.spelled if self.chances is not None else 1
+        given, chances, targets = (
+            [] if each is None else each[-shown:].T.tolist()
+            for each in (self.given, self.chances, self.targets)
+        )
+        return given, chances, targets
 
 
-def answered(names: Sequence[str], sequences: "Tensor", given: "Tensor", task: "Adding") -> Answers:
-    """Hold answers (N,) against what sequences (T, N, 2) of (value, mask) ask for.
+def answered(task: Task, some: Sequences, outputs: Tensor, *, rows: bool) -> Answers:
+    """Hold what a network gives for sequences against the right answers, where they are known.
+
+    Args:
+        task: of the sequences.
+        some: N of them.
+        outputs: as its head gives them: (N,), (K, N), (N, C) or (K, N, C).
+        rows: whether rows will be asked for.
 
     Raises:
         InputError: An answer is no number.
     """
-    import torch
-
-    values, mask = sequences[..., 0].double(), sequences[..., 1].double()
-    given = given.double()
-    if not bool(given.isfinite().all()):
-        place = int(given.isfinite().logical_not().nonzero()[0])
-        raise InputError(
-            f"sequence {names[place]} of {len(sequences):,} steps: the network overflows, its answer is no "
-            f"number (the largest value is {float(values[:, place].abs().max()):.3g}; training has 0 to 1); "
-            "leave it out"
-        )
-    is_marked = mask != 0
-    marks = is_marked.sum(dim=0)
-    owners, steps = is_marked.T.nonzero(as_tuple=True)  # in the order of sequences, then steps
-    rank = torch.arange(len(owners)) - (marks.cumsum(0) - marks)[owners]
-    owners, steps, rank = owners[rank < 2], steps[rank < 2], rank[rank < 2]
-    places = torch.full((len(names), 2), -1)
-    marked = torch.full((len(names), 2), math.nan, dtype=torch.float64)
-    places[owners, rank] = steps
-    marked[owners, rank] = values[steps, owners]
+    _refuse_overflow(task, some, outputs)
+    inputs, once, number = some.inputs, task.head.last == 1, task.metric.loss == "mse"
+    targets = task.targets_of(inputs.double())
+    targets = some.targets if targets is None else targets
+    if number:
+        outputs = outputs.double()
+    sums = (0.0, 0, 0)
+    if targets is not None:
+        loss, right, count = task.head.sums(outputs, targets).tolist()
+        sums, targets = (loss, int(right), int(count)), task.head.aligned(targets)
+    chances = None
+    if not number:
+        chances, outputs = outputs.double().softmax(dim=-1).max(dim=-1)
+    if once:  # K = 1
+        outputs = outputs[None]
+        chances, targets = (None if each is None else each[None] for each in (chances, targets))
+    described = task.describe(inputs, some.drawn) if rows and targets is not None else None
+    unusual = _unusual(task.input_file, inputs)
     return Answers(
-        names, len(sequences), marks, places, marked, task.targets_of(values, mask), given,
-        outside=((values < 0) | (values > 1)).any(dim=0),
-    )  # fmt: skip
-
-
-@dataclass
-class Errors:
-    """How well some sequences were answered: their number, squared errors summed, the longest."""
-
-    count: int = 0
-    squares: float = 0.0
-    worst: float = 0.0
-    longest: int = 0
-
-    def add(self, some: Answers) -> None:
-        """Count answers in."""
-        errors = some.errors
-        self.count += len(errors)
-        self.squares += float(errors.square().sum())
-        self.worst = max(self.worst, float(errors.abs().max()))
-        self.longest = max(self.longest, some.steps)
-
-    @property
-    def mse(self) -> float:
-        """The mean squared error."""
-        return self.squares / self.count
-
-
-@dataclass
-class Tally:
-    """Counts answers without keeping more than the screen shows; `trained` is the length of training."""
-
-    trained: int
-    shown: list[Row] = field(default_factory=list)
-    total: Errors = field(default_factory=Errors)
-    longer: Errors = field(default_factory=Errors)
-    others: Errors = field(default_factory=Errors)
-    unmarked: int = 0
-    outside: int = 0
-
-    @property
-    def room(self) -> int:
-        """How many more rows the screen shows."""
-        return SHOWN - len(self.shown)
-
-    def show(self, rows: Sequence[Row]) -> None:
-        """Keep as many rows as the screen shows."""
-        self.shown += rows[: self.room]
-
-    def add(self, some: Answers) -> None:
-        """Count answers in."""
-        self.total.add(some)
-        (self.longer if some.steps > self.trained else self.others).add(some)
-        self.unmarked += int((some.marks != 2).sum())
-        self.outside += int(some.outside.sum())
-
-    def notes(self, at_trained: Errors | None = None) -> list[str]:
-        """Say what of the sequences the network never saw, and the error that it makes there.
-
-        `at_trained` are errors on sequences of the length of training, where these have none.
-        """
-        notes = []
-        if self.longer.count:
-            beside = self.others if self.others.count else at_trained
-            longest = self.longer.longest
-            notes.append(
-                f"{self.longer.count:,} of them are longer than the {self.trained:,} steps of training, "
-                f"up to {longest:,} or {longest / self.trained:.3g} times: MSE {self.longer.mse:.6g}"
-                + (f", against {beside.mse:.6g} up to {self.trained:,} steps" if beside else "")
-            )
-        if self.unmarked:
-            notes.append(
-                f"{self.unmarked:,} of them do not have exactly two marks; the network never saw such"
-            )
-        if self.outside:
-            notes.append(
-                f"{self.outside:,} of them have values outside 0 to 1; the network never saw such"
-            )
-        return notes
-
-
-def screen_lines(tally: Tally, task: "Adding") -> Iterator[str]:
-    """The table for the screen and the errors below it."""
-    answer = task.answer_name
-    yield (
-        f"{'sequence':>10} {'steps':>7}   first marked     second marked  {answer:>8}  predicted   error"
+        task, some.names, len(inputs), outputs, chances, targets, described, sums, unusual
     )
-    for row in tally.shown:
-        pairs = [_marked(row[f"{n}_value"], row[f"{n}_step"]) for n in ("first", "second")]
-        name = printable(str(row["sequence"]))
-        yield (
-            f"{name:>10} {row['steps']:>7}  {pairs[0]}  {pairs[1]}  "
-            f"{row[answer]:8.4f}  {row['predicted']:9.4f}  {row['error']:+.4f}"
+
+
+def _unusual(kind: InputFile, inputs: Tensor) -> tuple[int, int]:
+    """Count sequences (T, N, F) with another number of marks, and with values, that training never has."""
+    marks = outside = 0
+    if kind.marks:
+        marks = int((marked.counts(inputs, kind) != kind.marked).sum())
+    if kind.trained:
+        low, high = kind.trained
+        values = inputs[..., [kind.features.index(name) for name in kind.values]]
+        outside = int(((values < low) | (values > high)).any(dim=2).any(dim=0).sum())
+    return marks, outside
+
+
+def _refuse_overflow(task: Task, some: Sequences, outputs: Tensor) -> None:
+    """Refuse answers that are no numbers.
+
+    Raises:
+        InputError: It names the first sequence that has one.
+    """
+    finite = outputs.isfinite() if task.head.last == 1 else outputs.isfinite().transpose(0, 1)
+    if bool(finite.all()):
+        return
+    place = int(finite.reshape(len(some.names), -1).all(dim=1).logical_not().nonzero()[0])
+    why = ""
+    if (trained := task.input_file.trained) is not None:
+        largest = float(some.inputs[:, place].abs().max())
+        why = (
+            f" (the largest value is {largest:.3g}; training has {trained[0]:g} to {trained[1]:g})"
         )
-    total, metric = tally.total, task.metric
-    if total.count > SHOWN:
-        yield f"{'…':>10} and {total.count - SHOWN:,} more (--output FILE writes all)"
-    yield (
-        f"\n{total.count:,} sequences: {metric.label} {total.mse:.6f} "
-        f"({metric.baseline_meaning} scores {metric.baseline:.4f}), "
-        f"worst error {total.worst:.4f}"
+    remedy = "leave it out" if some.drawn is None else "ask for shorter ones"
+    raise InputError(
+        f"sequence {some.names[place]} of {len(some.inputs):,} steps: the network overflows, its answer "
+        f"is no number{why}; {remedy}"
     )
-
-
-def aligned(lines: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Write rows of cells, the first of them the names of the columns, in columns of one width."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        yield "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-
-
-def printable(name: str) -> str:
-    """Write a sequence's name so that it does nothing to a screen."""
-    return "".join(c if c.isprintable() else "?" for c in name)
-
-
-def _marked(value: object, step: object) -> str:
-    return f"{value:6.4f} @ {step:<6}" if value is not None else " " * 15
-
-
-def check_target(path: Path, fields: Sequence[str] = FIELDS) -> Path:
-    """Give the file to write answers to; refuse what is something else than a table of answers.
-
-    Raises:
-        InputError: It is a folder, another file, or would be taken for a file of a run.
-    """
-    try:
-        target = path.resolve()
-        if target.is_dir():
-            raise InputError(f"--output {path}: is a folder; name a file in it")
-        if target.is_file() and target.stat().st_size:
-            with target.open("rb") as stream:
-                if not stream.readline(1000).startswith(",".join(fields).encode()):
-                    raise InputError(
-                        f"--output {path}: there is another file, which is left as it is; give another name"
-                    )
-        folders = (target.parent, target.parent.parent)
-        if target.suffix != ".csv" and any((f / CONFIG).exists() for f in folders):
-            raise InputError(f"--output {path}: a run's folder; end the name in .csv")
-    except (OSError, RuntimeError) as error:
-        raise output_error(path, error) from error
-    return target
-
-
-def output_error(path: Path, error: Exception) -> InputError:
-    """Say why answers cannot be written."""
-    reason = getattr(error, "strerror", None) or error
-    return InputError(f"--output {path}: {reason}")
-
-
-@contextmanager
-def writing(path: Path, fields: Sequence[str] = FIELDS) -> Iterator[Write]:
-    """Write answers beside `path` and rename them into place; a pipe or device is written to as it is.
-
-    Raises:
-        InputError: It cannot be written; an older table of that name is still whole.
-    """
-    target = check_target(path, fields)
-    try:
-        if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-            with target.open("w", newline="", encoding="utf-8") as stream:
-                yield _writer(stream, fields)
-            return
-        with replacing(target) as beside, beside.open("w", newline="", encoding="utf-8") as stream:
-            yield _writer(stream, fields)
-            stream.flush()
-    except OSError as error:
-        raise output_error(path, error) from error
-
-
-def _writer(stream: TextIO, fields: Sequence[str]) -> Write:
-    writer = csv.DictWriter(stream, fields)
-    writer.writeheader()
-
-    def write(rows: Sequence[Row]) -> None:
-        writer.writerows({**row, "sequence": neutral(row["sequence"])} for row in rows)
-
-    return write

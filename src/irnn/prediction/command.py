@@ -11,30 +11,51 @@ DESCRIPTION = """\
 Show what a trained network answers: sequences of its task with the right answer and the network's.
 Sequences are drawn from a stream that training never saw, or read from a file (--input)."""
 FORMAT = """\
-A CSV file has one row per step and the columns sequence,value,mask, and step where the rows are in
-another order; a sequence is known by any name; sequences may differ in length. Commas, semicolons or
-tabs part the columns. An NPY file holds an array (N, T, 2) of (value, mask). A pipe will do for both.
-So it is for adding and multiplication. Other tasks have other columns: temporal_order (A B c d e f) and
-copy_memory (0 to 7, "." for a blank, delimiter) have sequence,symbol, or an array (N, T, F) of zeros and
-one 1 a step; pixels has sequence,pixel, or (N, T), of grey values 0 to 255, row by row; a task of your
-own has sequence,x1,x2,..., or (N, T, F), unless its input_file says otherwise."""
+A CSV file has one row per step: the column sequence, any name, the columns of the task, and step where
+the rows are in another order; sequences may differ in length. Commas, semicolons or tabs part the
+columns. An NPY file holds an array (N, T, F), sequences first. A pipe will do for both. By task:
+
+{tasks}
+
+Tasks of a plug-in are listed with --plugins."""
+
+
+class _Parser(Parser):
+    """Says of every task what its files hold, also of those that plug-ins add."""
+
+    def format_help(self) -> str:
+        """Ask the tasks once help is asked for."""
+        from irnn.prediction.formats import help_lines
+
+        self.epilog = FORMAT.format(tasks="\n".join(help_lines()))
+        return super().format_help()
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Read a command line; `plugins` are words as irnn-train takes them.
 
     Raises:
-        SystemExit: argparse has said what is wrong.
+        SystemExit: argparse has said what is wrong, or all there is to say.
+        PluginError: A plug-in that help is asked for with cannot be used.
     """
+    if {"-h", "--help"} & {*argv}:
+        from irnn.spec.groups import Groups
+        from irnn.spec.plugins import with_plugins
+
+        named = Parser(add_help=False)
+        plugin_words.add_option(named, "")
+        found, words = named.parse_known_args(argv)
+        with_plugins([*words, *(f"plugins={each}" for each in found.plugins)], Groups())
     return plugin_words.parse(parser(), argv)
 
 
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = Parser(
-        "irnn-predict", description=DESCRIPTION, epilog=FORMAT,
+    parser = _Parser(
+        "irnn-predict",
+        description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    )
     parser.add_argument("--version", action=ShowVersion)
     parser.add_argument(
         "run",

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from irnn.prediction.answers import InputError
+from irnn.prediction.answers import Sequences
+from irnn.prediction.errors import InputError
 from irnn.system import screen
 from irnn.system.machine import memory_room, shown_bytes
 
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
 
     from irnn.models.network import Network
     from irnn.spec.config import Config
-    from irnn.tasks.base import Drawn, Task
+    from irnn.tasks.base import Task
 
 _MOST_STEPS = 1 << 28  # of all sequences
 CHUNK_STEPS = 1 << 20  # at once: bounds the memory, however many are asked for
+_NUMBERS = 1 << 23  # of inputs at once: a task may have many features
 _TELL_SECONDS = 5.0
 _MOST_STATES = 1 << 32  # bytes of one sequence
 
@@ -51,19 +53,29 @@ def check_drawn(config: "Config", arguments: "argparse.Namespace") -> tuple[int,
     return steps, samples
 
 
-def chunks(task: "Task", seed: int, samples: int) -> Iterator[tuple[list[str], "Drawn"]]:
-    """Draw sequences in their compact form, some at a time, with their numbers; say how far it is."""
+def drawn_sequences(
+    task: "Task", model: "Network", seed: int, samples: int
+) -> "Iterator[Sequences]":
+    """Draw sequences from a stream that training never saw, some at a time; say how far it is."""
     import torch
 
     from irnn.seeding import stream_key
+    from irnn.tasks.base import select
 
     rows = max(1, CHUNK_STEPS // task.steps)
+    at_once = max(1, _NUMBERS // (task.steps * task.input_size))
     began = told = time.monotonic()
     for start in range(0, samples, rows):
-        index = torch.arange(start, min(start + rows, samples))
-        names = [str(number) for number in index.tolist()]
-        yield names, task.draw(stream_key(seed, "predict"), index)
-        done, now = start + len(names), time.monotonic()
+        numbers = range(start, min(start + rows, samples))
+        drawn = task.draw(stream_key(seed, "predict"), torch.arange(start, numbers.stop))
+        for first in range(0, len(numbers), at_once):
+            places, some = (
+                numbers[first : first + at_once],
+                select(drawn, slice(first, first + at_once)),
+            )
+            inputs, targets = task.encode(some, model.readout.weight.dtype)
+            yield Sequences(places, [*map(str, places)], inputs, targets, some)
+        done, now = numbers.stop, time.monotonic()
         if now - told >= max(_TELL_SECONDS, (now - began) / 10) and done < samples:
             told = now
             left = timedelta(seconds=round((now - began) / done * (samples - done)))

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from irnn.prediction.answers import Sequences
 from irnn.prediction.drawn import CHUNK_STEPS
 from irnn.prediction.sequence_csv import SequenceFileError, Steps, read_csv
 from irnn.runs.reading import MEGABYTE
-from irnn.tasks.input_file import MARKED, InputFile
+from irnn.tasks.input_file import InputFile
 
 __all__ = ["SequenceFileError", "by_length", "read_sequences"]
 
@@ -23,14 +24,14 @@ _NPY, _ARCHIVE = b"\x93NUMPY", b"PK\x03\x04"
 
 
 def read_sequences(
-    path: Path, largest: float = 3.4e38, kind: InputFile = MARKED
+    path: Path, kind: InputFile, largest: float = 3.4e38
 ) -> tuple[list[str], list[Tensor], list[str]]:
     """Read a file of sequences, or what a pipe brings.
 
     Args:
         path: CSV, or an array as NumPy saves it; which of them, its first bytes say.
-        largest: magnitude beyond which the network cannot hold a value.
         kind: what a step of the task holds.
+        largest: magnitude beyond which the network cannot hold a value.
 
     Returns:
         The names of the sequences, for each a tensor (T, F), such as of (value, mask), and what to tell
@@ -59,8 +60,8 @@ def read_sequences(
     return names, sequences, notes
 
 
-def by_length(sequences: Sequence[Tensor]) -> Iterator[tuple[list[int], Tensor]]:
-    """Put some sequences (T, F) of one length together at a time: their places, and (T, N, F)."""
+def by_length(names: Sequence[str], sequences: Sequence[Tensor]) -> Iterator[Sequences]:
+    """Put some sequences (T, F) of one length together at a time."""
     lengths: dict[int, list[int]] = {}
     for place, sequence in enumerate(sequences):
         lengths.setdefault(len(sequence), []).append(place)
@@ -68,7 +69,8 @@ def by_length(sequences: Sequence[Tensor]) -> Iterator[tuple[list[int], Tensor]]
         rows = max(1, CHUNK_STEPS // steps)
         for start in range(0, len(places), rows):
             some = places[start : start + rows]
-            yield some, torch.stack([sequences[place] for place in some], dim=1)
+            together = torch.stack([sequences[place] for place in some], dim=1)
+            yield Sequences(some, [names[place] for place in some], together)
 
 
 def _tensor(steps: Steps, kind: InputFile) -> Tensor:
@@ -144,13 +146,13 @@ def _array(
     if kind.marks is None:
         return np.ascontiguousarray(array), []
     marks = array[:, :, kind.features.index(kind.marks)]
-    if not _two_along(marks, 1) and _two_along(marks, 0):
-        note = (
-            f"{path} is read as (T, N, 2) = {array.shape}: two marks stand along its first axis in each "
-            "sequence, not along its second"
-        )
-        return np.ascontiguousarray(array.transpose(1, 0, 2)), [note]
-    return np.ascontiguousarray(array), []
+    if (marks.sum(axis=1) == kind.marked).all() or not (marks.sum(axis=0) == kind.marked).all():
+        return np.ascontiguousarray(array), []
+    note = (
+        f"{path} is read as (T, N, {array.shape[2]}) = {array.shape}: {kind.marks} is 1 at {kind.marked} "
+        "steps of each sequence along its first axis, not along its second"
+    )
+    return np.ascontiguousarray(array.transpose(1, 0, 2)), [note]
 
 
 def _check_numbers(array: np.ndarray, path: Path, largest: float, kind: InputFile) -> None:
@@ -178,7 +180,3 @@ def _check_numbers(array: np.ndarray, path: Path, largest: float, kind: InputFil
             f"{path}, row {row}, step {step}: {array[row, step].sum():g} features are 1; a step has one "
             f"symbol of {' '.join(kind.features)}"
         )
-
-
-def _two_along(marks: np.ndarray, axis: int) -> bool:
-    return bool((marks.sum(axis=axis) == 2).all())

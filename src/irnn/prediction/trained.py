@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from irnn.prediction.answers import InputError
+from irnn.prediction.errors import InputError
 
 if TYPE_CHECKING:
     from irnn.models.network import Network

@@ -36,4 +36,4 @@ NOT_SCIENCE = ("runs_dir", "force", "unlock", "tracker", "checkpoint", "runtime"
 """Settings that say where and how a run is made, never what it is; sections by their name."""
 
 PLACES = ("task.root",)
-"""Settings of sections that are science, which say where something is: `task.digest` says what."""
+"""Settings of sections that are science, which say where something is: see `Task.data_refusal`."""

@@ -6,13 +6,13 @@ of T steps the input is (value, mask), value ~ U[0, 1), mask 1 at two distinct s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from irnn.spec.choices import Marks
 from irnn.spec.options import option
 from irnn.spec.registry import task
 from irnn.tasks.base import Task
-from irnn.tasks.input_file import MARKED, InputFile
+from irnn.tasks.input_file import InputFile
 from irnn.tasks.metric import Metric, squared_error
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ class Adding(Task):
     learned = "the network adds"
     input_size = 2
     goal = 0.001
-    answer_name: ClassVar[str] = "sum"
-    """What predictions call the target."""
+    answer_name = "sum"
 
     marks: Marks = option(Marks.anywhere, "where the two marked steps fall")
 
@@ -58,8 +57,8 @@ class Adding(Task):
 
     @property
     def input_file(self) -> InputFile:
-        """Name the two numbers of a step."""
-        return MARKED
+        """Name the two numbers of a step: a value of [0, 1), and 1 where it is marked."""
+        return InputFile(("value", "mask"), marks="mask", trained=(0, 1))
 
     def draw(self, key: StreamKey, positions: Tensor) -> Drawn:
         """Make the sequences at `positions` (N,): values (N, T) and marks (N, 2)."""
@@ -94,9 +93,9 @@ class Adding(Task):
         """Add the two marked values: (N, 2) to (N,)."""
         return marked.sum(dim=1)
 
-    def targets_of(self, values: Tensor, mask: Tensor) -> Tensor:
-        """Give the targets (N,) of sequences, (T, N) and (T, N), with any number of marks."""
-        return (values * mask).sum(dim=0)
+    def targets_of(self, inputs: Tensor) -> Tensor:
+        """Give the sums (N,) of sequences (T, N, 2) with any number of marks."""
+        return inputs.prod(dim=2).sum(dim=0)
 
     def batches(
         self, drawn: Drawn, count: int, dtype: torch.dtype, rows: Tensor | None = None

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from irnn.spec.choices import Data
 from irnn.spec.options import Choice, option
-from irnn.tasks.input_file import InputFile
+from irnn.tasks import marked
+from irnn.tasks.input_file import Cells, InputFile
 from irnn.tasks.published_rows import PublishedRow, read, table_of
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ class Task(Choice, ABC):
     """F, the input features of one step."""
     goal: ClassVar[float | None] = None
     """The metric's value at which a run is solved, unless `stop` says otherwise; None: it uses its budget."""
-    described: ClassVar[tuple[str, ...]] = ()
-    """Columns in which predictions describe a sequence, see `describe`."""
+    answer_name: ClassVar[str] = "target"
+    """Column of predictions that has the right answer: "sum"."""
     spelled: ClassVar[int] = 1
     """How many of the last answers of a sequence are shown, where they are classes."""
 
@@ -73,7 +74,9 @@ class Task(Choice, ABC):
     def data_refusal(self) -> tuple[str, str] | None:
         """Say which setting the files of this machine do not fit, and why, for data that is in files.
 
-        Asked where a run is to be made, and not where one is looked at.
+        Asked where a run is to be made, and not where one is looked at. The folder is a setting `root`:
+        where files are is no part of what a run is, so a run id leaves it out, and `irnn-predict --data`
+        says another. What they hold is, as the setting that `settled` fills in.
         """
         return None
 
@@ -141,9 +144,36 @@ class Task(Choice, ABC):
         cut = inputs.view(steps, count, size, features).transpose(0, 1).contiguous()
         return cut, targets.view(count, size, *targets.shape[1:])
 
-    def describe(self, drawn: Drawn) -> list[dict[str, str | float | int | None]]:
-        """Describe sequences to who reads predictions: for each the columns of `described`."""
-        return [{} for _ in drawn[0]]
+    @property
+    def described(self) -> tuple[str, ...]:
+        """Name the columns in which predictions describe a sequence: marked steps, where there are such."""
+        return marked.columns(self.input_file) if self.input_file.marks else ()
+
+    def describe(self, inputs: Tensor, drawn: Drawn | None) -> list[Cells]:
+        """Describe sequences to who reads predictions: for each the columns of `described`.
+
+        Args:
+            inputs: (T, N, F), as the network reads them.
+            drawn: in their compact form, N of them; None where they are of a file.
+        """
+        kind = self.input_file
+        return marked.cells(inputs, kind) if kind.marks else [{} for _ in range(inputs.shape[1])]
+
+    def screen_cells(self, cells: Cells) -> dict[str, str]:
+        """Write what `describe` gave of a sequence for a screen, by the heading of each column."""
+        kind = self.input_file
+        return (
+            marked.screen_cells(cells, kind)
+            if kind.marks
+            else {k: str(v) for k, v in cells.items()}
+        )
+
+    def targets_of(self, inputs: Tensor) -> Tensor | None:
+        """Give the right answers to any sequences (T, N, F), also of a file: (N,) or (N, K).
+
+        None, where a task does not say: then sequences of a file are answered without.
+        """
+        return None
 
     def spell(self, classes: Sequence[int]) -> str:
         """Write classes as a reader knows them: of one sequence, the last `spelled` that are answered."""

@@ -37,9 +37,9 @@ class Multiplication(Adding):
         """Multiply the two marked values: (N, 2) to (N,)."""
         return marked.prod(dim=1)
 
-    def targets_of(self, values: Tensor, mask: Tensor) -> Tensor:
-        """Give the targets (N,) of sequences, (T, N) and (T, N), with any number of marks."""
-        return values.where(mask != 0, 1.0).prod(dim=0)
+    def targets_of(self, inputs: Tensor) -> Tensor:
+        """Give the products (N,) of sequences (T, N, 2) with any number of marks."""
+        return inputs[..., 0].where(inputs[..., 1] != 0, 1.0).prod(dim=0)
 
     def batches(
         self, drawn: Drawn, count: int, dtype: torch.dtype, rows: Tensor | None = None

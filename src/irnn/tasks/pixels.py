@@ -19,7 +19,7 @@ from irnn.spec.registry import task
 from irnn.system.paths import expanded
 from irnn.tasks import idx
 from irnn.tasks.base import Task
-from irnn.tasks.input_file import InputFile
+from irnn.tasks.input_file import Cells, InputFile
 from irnn.tasks.metric import Metric, accuracy
 
 if TYPE_CHECKING:
@@ -180,8 +180,10 @@ class Pixels(Task):
         pixels, classes, _ = drawn
         return pixels.T.to(dtype).div_(255).unsqueeze(2), classes.long()
 
-    def describe(self, drawn: Drawn) -> list[dict[str, str | float | int | None]]:
+    def describe(self, inputs: Tensor, drawn: Drawn | None) -> list[Cells]:
         """Say which image of its file it is, from 0."""
+        if drawn is None:
+            return [{"image": None} for _ in range(inputs.shape[1])]
         return [{"image": row} for row in drawn[2].tolist()]
 
     @property

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from irnn.spec.options import option
 from irnn.spec.registry import task
 from irnn.tasks.base import Task
-from irnn.tasks.input_file import InputFile
+from irnn.tasks.input_file import Cells, InputFile
 from irnn.tasks.metric import Metric, accuracy
 
 if TYPE_CHECKING:
@@ -80,8 +80,9 @@ class TemporalOrder(Task):
             symbols.scatter_(1, place, chosen[:, number : number + 1])
         return (symbols.to(torch.uint8),)
 
-    def describe(self, drawn: Drawn) -> list[dict[str, str | float | int | None]]:
+    def describe(self, inputs: Tensor, drawn: Drawn | None) -> list[Cells]:
         """Say where A and B stand: "A @ 3, B @ 11"."""
+        symbols = inputs.argmax(dim=2).T
         return [
             {
                 "symbols": ", ".join(
@@ -89,7 +90,7 @@ class TemporalOrder(Task):
                     for step in (row < 2).nonzero().flatten().tolist()
                 )
             }
-            for row in drawn[0]
+            for row in symbols
         ]
 
     def spell(self, classes: Sequence[int]) -> str:

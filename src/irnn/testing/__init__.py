@@ -25,11 +25,11 @@ from irnn.spec.checks import check, with_data
 from irnn.spec.choices import Device
 from irnn.spec.config import Budget, Checkpoint, Config, Evaluate, Runtime
 from irnn.spec.errors import ConfigError
-from irnn.tasks.adding import Adding
 from irnn.tasks.base import Task
 from irnn.testing.sequences import (
     check_draws,
     check_layout,
+    check_predictions,
     check_trivial_score,
     global_randomness_untouched,
 )
@@ -54,6 +54,7 @@ def check_task(cls: type[Task], **settings: Any) -> None:
     check_draws(task)
     check_layout(task)
     check_trivial_score(task)
+    check_predictions(task)
     _check_resumes(config)
 
 
@@ -149,7 +150,7 @@ def _config(**chosen: Any) -> Config:
     """
     config = Config(
         **{
-            "task": Adding(seq_len=12, train_size=64, test_size=32),
+            "task": _default("task")(seq_len=12, train_size=64, test_size=32),
             "model": _default("model")(hidden_size=8),
             "init": PyTorch(),
             **chosen,

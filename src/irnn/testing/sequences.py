@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from irnn.models.heads import Classification
+from irnn.prediction.answers import columns
 from irnn.seeding import stream_key
 from irnn.tasks.base import Task
 
@@ -86,6 +87,31 @@ def _entropy(classes: Tensor) -> float:
     shares = torch.bincount(classes).double() / len(classes)
     shares = shares[shares > 0]
     return float(-(shares * shares.log()).sum())
+
+
+def check_predictions(task: Task) -> None:
+    """See that predictions can show sequences and answers as the task says, and read files of it."""
+    kind, drawn = task.input_file, task.draw(stream_key(0, "predict"), torch.arange(5))
+    assert len(kind.features) == task.input_size, (
+        f"task={task.name}: input_file names {len(kind.features)} features of {task.input_size}"
+    )
+    inputs, targets = task.encode(drawn, torch.float64)
+    names, described = columns(task, known=True), task.described
+    assert len({*names}) == len(names), f"task={task.name}: a column is there twice: {names}"
+    cells = task.describe(inputs, drawn)
+    assert len(cells) == 5, f"task={task.name}: describe gives {len(cells)} rows for 5 sequences"
+    for row in cells:
+        assert {*row} == {*described}, (
+            f"task={task.name}: describe gives {sorted(row)}, not described = {sorted(described)}"
+        )
+        shown = task.screen_cells(row).values()
+        assert all(isinstance(cell, str) for cell in shown), f"task={task.name}: screen_cells"
+    if isinstance(task.head, Classification):
+        assert isinstance(task.spell([0]), str), f"task={task.name}: spell must write classes"
+    if (found := task.targets_of(inputs)) is not None:
+        assert torch.allclose(found, targets), (
+            f"task={task.name}: targets_of gives other right answers than encode"
+        )
 
 
 @contextmanager
