@@ -13,7 +13,7 @@ from irnn.reporting.find import find_folders
 from irnn.reporting.heatmap import heatmaps, ramp
 from irnn.reporting.load import load_runs
 from irnn.reporting.page import _breakable
-from irnn.reporting.provenance import warnings
+from irnn.reporting.provenance import census, warnings
 from irnn.reporting.reproduce import commands
 from irnn.reporting.sections import survival
 from irnn.reporting.summary import summarise
@@ -158,6 +158,17 @@ def test_mixing_what_should_not_be_mixed_is_warned_about(tmp_path, setting, fact
     assert warnings(loaded(tmp_path)) == []
     write_run(tmp_path, config(seed=1, **setting))
     assert any(line.startswith(fact) for line in warnings(loaded(tmp_path)))
+
+
+def test_a_setting_of_any_task_that_is_mixed_is_warned_about_and_counted(tmp_path):
+    """Of a plug-in's too, whose name no report knows; sizes are no forms of a task."""
+    for seed, depth in enumerate((2, 3, 3)):
+        settings = {"task__name": "parity", "task__depth": depth, "task__train_size": 10 + seed}
+        write_run(tmp_path, config(seed=seed, **settings))
+    found = loaded(tmp_path)
+    told = "Mixed depth: 2 (1 run), 3 (2 runs); these are different forms of the task"
+    assert [line.startswith(told) for line in warnings(found)] == [True]
+    assert census(found.runs)["depth"] == {"2": 1, "3": 2}
 
 
 @pytest.mark.parametrize(

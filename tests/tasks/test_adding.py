@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from irnn.seeding import stream_key
-from irnn.spec.choices import Marks
-from irnn.tasks.adding import Adding
+from irnn.tasks.adding import Adding, Marks
 from irnn.tasks.data import HELD_OUT, TRAIN
 
 TASK = Adding(seq_len=25, train_size=40, test_size=30)

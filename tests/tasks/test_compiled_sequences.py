@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from irnn.seeding import stream_key
-from irnn.spec.choices import Data, Marks
+from irnn.spec.choices import Data
 from irnn.tasks import compiled
 from irnn.tasks import data as data_module
-from irnn.tasks.adding import Adding
+from irnn.tasks.adding import Adding, Marks
 from irnn.tasks.base import select
 from irnn.tasks.data import TaskData
 

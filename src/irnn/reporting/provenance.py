@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from irnn.reporting.run import Loaded, Run
 from irnn.reporting.settings import show
 from irnn.reporting.text import printable
-from irnn.runs.layout import SWEEP_SCHEMA
+from irnn.runs.layout import PLACES, SWEEP_SCHEMA
 
 _MIXED: dict[str, str] = {
     "schema": "results of different schema numbers may mean different things by the same name",
-    "marks": "where the marks lie changes how hard the task is; published numbers differ by it",
-    "data": "fixed and fresh data are different tasks: only a fixed set can be overfitted",
     "kernel": "kernels agree only to rounding, and their speeds are not comparable",
     "instruction_set": "they sum in different orders: the same seed is another draw",
     "kernel_compiler": "compilers sum in different orders: the same seed is another draw",
@@ -20,9 +18,11 @@ _MIXED: dict[str, str] = {
     "commit": "the code changed between runs",
     "torch": "results may differ between versions",
 }
-_OF_A_TASK = ("marks", "data")
-"""Settings of a task: that two tasks differ in them misleads no reader."""
-
+_FORMS = {"data": "fixed and fresh data are different tasks: only a fixed set can be overfitted"}
+_ANOTHER_FORM = "these are different forms of the task; published numbers differ by it"
+_OF_ANY_TASK = {"name", "source", "seq_len", "train_size", "test_size"}
+_TASK, _FACTS = "task.", "facts."
+"""Before the settings of a task, and before what it says of itself in provenance.json."""
 
 _UNTOLD = "not recorded"
 
@@ -49,9 +49,6 @@ def _setting(key: str) -> Reader:
 _READERS: dict[str, Reader] = {
     "schema": lambda run: [run.schema],
     "task": _setting("task.name"),
-    "marks": _setting("task.marks"),
-    "data": _setting("task.data"),
-    "permutation": _from("facts.permutation"),
     "kernel": _from("kernel", "runtime.kernel"),
     "instruction_set": _from("instruction_set"),
     "kernel_compiler": _from("kernel_compiler"),
@@ -76,12 +73,26 @@ def census(runs: Sequence[Run]) -> dict[str, Counter[str]]:
 
     A run that was continued elsewhere counts for each of its places.
     """
-    counted = {fact: _count(runs, fact) for fact in _READERS}
+    readers = {**_READERS, **_settings_of_tasks(runs), **_facts_of_tasks(runs)}
+    counted = {fact: _count(runs, read) for fact, read in readers.items()}
     return {fact: counts for fact, counts in counted.items() if set(counts) - {_UNTOLD}}
 
 
-def _count(runs: Sequence[Run], fact: str) -> Counter[str]:
-    read = _READERS[fact]
+def _settings_of_tasks(runs: Iterable[Run]) -> dict[str, Reader]:
+    """Find the settings that say which form of its task a run has, whatever they are called."""
+    keys = dict.fromkeys(key for run in runs for key in run.settings if key.startswith(_TASK))
+    names = {key.removeprefix(_TASK): key for key in keys if key not in PLACES}
+    return {name: _setting(key) for name, key in names.items() if name not in _OF_ANY_TASK}
+
+
+def _facts_of_tasks(runs: Iterable[Run]) -> dict[str, Reader]:
+    """Find what tasks said of themselves: `Task.facts`."""
+    sessions = (session for run in runs for session in (run.provenance, *run.later))
+    keys = dict.fromkeys(key for session in sessions for key in session if key.startswith(_FACTS))
+    return {key.removeprefix(_FACTS): _from(key) for key in keys}
+
+
+def _count(runs: Sequence[Run], read: Reader) -> Counter[str]:
     counts = Counter(value for run in runs for value in read(run))
     return Counter({value or _UNTOLD: n for value, n in counts.items()})
 
@@ -90,10 +101,11 @@ def warnings(loaded: Loaded) -> list[str]:
     """Say what is mixed, uncommitted, restarted or skipped, in one line each."""
     facts = census(loaded.runs)
     lines = []
-    for fact, reason in _MIXED.items():
-        for counts in (
-            _pooled(loaded.runs, fact) if fact in _OF_A_TASK else [facts.get(fact, Counter())]
-        ):
+    mixed = [(fact, reason, [facts.get(fact, Counter())]) for fact, reason in _MIXED.items()]
+    for fact, read in _settings_of_tasks(loaded.runs).items():
+        mixed.append((fact, _FORMS.get(fact, _ANOTHER_FORM), _pooled(loaded.runs, read)))
+    for fact, reason, of_each in mixed:
+        for counts in of_each:
             values = {value: n for value, n in counts.items() if value != _UNTOLD}
             if len(values) > 1:
                 mix = ", ".join(
@@ -128,12 +140,12 @@ def warnings(loaded: Loaded) -> list[str]:
     return [printable(line) for line in (*lines, *(f"{note}." for note in loaded.notes))]
 
 
-def _pooled(runs: Sequence[Run], fact: str) -> list[Counter[str]]:
-    """Count the values of a fact among the runs of each task: those of two tasks are never pooled."""
+def _pooled(runs: Sequence[Run], read: Reader) -> list[Counter[str]]:
+    """Count the values of a setting among the runs of each task: those of two tasks are never pooled."""
     tasks: dict[tuple[str, str, bool], list[Run]] = {}
     for run in runs:
         tasks.setdefault(run.scoring.kind, []).append(run)
-    return [_count(part, fact) for part in tasks.values()]
+    return [_count(part, read) for part in tasks.values()]
 
 
 def _short(fact: str, value: str) -> str:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from irnn.reporting.text import one_line
+from irnn.runs.layout import UNNAMED_TASK
 from irnn.tasks.metric import IRNN_0_1, LABELS
 
 _MOST_THRESHOLDS = 12
@@ -117,20 +118,20 @@ def score_by(
     task = _task(config)
     first = IRNN_0_1
     if not isinstance(metric, Mapping) or not isinstance(metric.get("name"), str):
-        name = first.name if task in ("", "adding") else _name_from_goal(config)
+        name = first.name if task == UNNAMED_TASK else _name_from_goal(config)
         metric = dict[str, Any](name=name)
-        if task in ("", "adding"):
+        if task == UNNAMED_TASK:
             metric |= {"baseline": first.baseline, "baseline_meaning": first.baseline_meaning}
     name = one_line(metric["name"])
     higher = metric.get("better", "higher" if name == "accuracy" else "lower") == "higher"
-    names = first.thresholds if task in ("", "adding") and name == first.name else ()
+    names = first.thresholds if task == UNNAMED_TASK and name == first.name else ()
     if not names:
         names = tuple(solved_at) if isinstance(solved_at, Mapping) and solved_at else ()
         names = names or (tuple(thresholds) if isinstance(thresholds, list | tuple) else ())
     levels = {str(each): level for each in names if (level := _level(each)) is not None}
     ordered = sorted(levels, key=lambda each: levels[each], reverse=not higher)
     return Scoring(
-        task=task or "adding",
+        task=task,
         name=name,
         higher=higher,
         baseline=_baseline(metric.get("baseline")),
@@ -142,7 +143,7 @@ def score_by(
 def _task(config: Mapping[str, Any]) -> str:
     section = config.get("task")
     name = section.get("name") if isinstance(section, Mapping) else None
-    return one_line(name) if isinstance(name, str) else ""
+    return (one_line(name) if isinstance(name, str) else "") or UNNAMED_TASK
 
 
 def _name_from_goal(config: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from irnn.runs.layout import NOT_SCIENCE, PLACES, SCHEMA
+from irnn.runs.layout import NOT_SCIENCE, PLACES, SCHEMA, UNNAMED_TASK
 from irnn.spec.config import Config
 from irnn.spec.options import plain
 
@@ -51,7 +51,7 @@ def group_name(config: Config) -> str:
 
 
 def _prefix(config: Config) -> str:
-    task = () if config.task.name == "adding" else (config.task.name,)
+    task = () if config.task.name == UNNAMED_TASK else (config.task.name,)
     return "-".join(
         (
             *task,

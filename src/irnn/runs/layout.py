@@ -32,6 +32,9 @@ SWEEP_SCHEMA = 1
 RECORD = "results.jsonl"
 """The runs behind a claim, one JSON object a line."""
 
+UNNAMED_TASK = "adding"
+"""The task of folders of irnn 0.1, which name none, as the run ids of that task to this day."""
+
 NOT_SCIENCE = ("runs_dir", "force", "unlock", "tracker", "checkpoint", "runtime", "sweep")
 """Settings that say where and how a run is made, never what it is; sections by their name."""
 

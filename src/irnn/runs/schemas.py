@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
+from irnn.runs.layout import UNNAMED_TASK
 from irnn.runs.reading import UnreadableError, read_json
 from irnn.spec.errors import ConfigError
 
@@ -85,7 +86,7 @@ class Result(msgspec.Struct):
     restarts: Count
     divergences: list[Event]
     config: dict[str, Any]
-    task: Name = "adding"
+    task: Name = UNNAMED_TASK
     metric: Metric | None = None  # irnn 0.1 knew the MSE alone
     value: Number | None = None
     best_value: Number | None = None

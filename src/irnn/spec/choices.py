@@ -3,26 +3,11 @@
 from enum import Enum
 
 
-class Marks(Enum):
-    """Where the two marked steps of the adding problem may fall."""
-
-    anywhere = "anywhere"
-    halves = "halves"
-    first_ten = "first_ten"
-
-
 class Data(Enum):
     """Whether training walks a fixed set again and again or never sees a sequence twice."""
 
     fixed = "fixed"
     fresh = "fresh"
-
-
-class HeldOut(Enum):
-    """Which images of a finite set are held out."""
-
-    test = "test"
-    validation = "validation"
 
 
 class Schedule(Enum):

@@ -6,9 +6,9 @@ of T steps the input is (value, mask), value ~ U[0, 1), mask 1 at two distinct s
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING
 
-from irnn.spec.choices import Marks
 from irnn.spec.options import option
 from irnn.spec.registry import task
 from irnn.tasks.base import Task
@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from irnn.seeding import StreamKey
     from irnn.spec.config import Config
     from irnn.tasks.base import Drawn
+
+
+class Marks(Enum):
+    """Where the two marked steps of the adding problem may fall."""
+
+    anywhere = "anywhere"
+    halves = "halves"
+    first_ten = "first_ten"
 
 
 @task("adding")

@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import replace
+from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from irnn.spec.choices import Data, HeldOut
+from irnn.spec.choices import Data
 from irnn.spec.options import option
 from irnn.spec.registry import task
 from irnn.system.paths import expanded
@@ -45,6 +46,13 @@ SOURCE = (
     "MNIST's four files are had from yann.lecun.com/exdb/mnist, and torchvision.datasets.MNIST "
     "keeps them in MNIST/raw"
 )
+
+
+class HeldOut(Enum):
+    """Which images of a finite set are held out."""
+
+    test = "test"
+    validation = "validation"
 
 
 @task("pixels")
