@@ -83,9 +83,13 @@ class BuildKernel(build_ext):  # type: ignore[misc]
         """Give the checkout of an editable install what was built, or why nothing was."""
         for built in self.products():
             there = ROOT / "src" / built.relative_to(self.build_lib)
-            there.unlink(missing_ok=True)  # a process that has loaded the old one keeps it
-            if built.exists():
-                shutil.copy(built, there)
+            if not built.exists():
+                there.unlink(missing_ok=True)
+                continue
+            # In one move: nobody loads half a file, and a process that has loaded the old one keeps it.
+            beside = there.with_name(f"{there.name}.new")
+            shutil.copy(built, beside)
+            beside.replace(there)
 
     def products(self) -> tuple[Path, Path]:
         """Name the library, and the note that is written in its place."""

@@ -176,3 +176,30 @@ def test_a_source_includes_the_standard_header_of_every_name_that_it_uses(source
     assert used <= OF_NAME.keys(), "name the header of these in HEADERS"
     missing = {name for name in used if OF_NAME[name] not in included}
     assert not missing
+
+
+@pytest.mark.slow
+def test_every_version_of_a_compiler_is_tried_and_one_without_its_library_is_absent(
+    tmp_path: Path,
+) -> None:
+    tools = ("bash", "cat", "dirname", "env", "grep", "mktemp", "readlink", "rm", "sed", "sort")
+    for tool in tools:
+        (tmp_path / tool).symlink_to(shutil.which(tool) or tool)
+    for name, script in (("g++", WORKING), ("g++-13", FAILING)):
+        # What is asked with -fsyntax-only is whether the compiler has its C++ library.
+        script = script.replace("\n", '\ncase "$*" in *-fsyntax-only*) exit 0;; esac\n', 1)
+        (tmp_path / name).write_text(script)
+        (tmp_path / name).chmod(0o755)
+    python = tmp_path / "python"  # one without ziglang, whose compiler would take minutes
+    python.write_text(f'#!/bin/sh\n[ "$2" = ziglang ] && exit 1\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    done = subprocess.run(
+        [ROOT / ".ci" / "kernel-compilers"],
+        env={"PATH": str(tmp_path), "PYTHON": str(python), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    said = {tuple(line.split()[:2]) for line in done.stdout.splitlines()}
+    assert done.returncode == 1
+    assert {("builds", "g++"), ("FAILS", "g++-13"), ("absent", "clang++")} <= said
