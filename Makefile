@@ -7,20 +7,24 @@ DOCS_READY := $(VENV)/.docs-ready
 NOTEBOOK_READY := $(VENV)/.notebook-ready
 BENCH_READY := $(VENV)/.bench-ready
 WHEELS_READY := $(VENV)/.wheels-ready
-PIP_QUIET := --quiet --disable-pip-version-check
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test test-slow test-slurm test-all lint kernel-compilers wheels format bench bench-small bench-update bench-cells bench-where bench-data bench-command bench-report reference docs notebook report clean
 
 help: ## Show what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml setup.py constraints.txt $(wildcard src/irnn/kernels/cpp/*)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[dev]'
+	@echo "Installing PyTorch and all else into $(VENV), and building the kernel: one to three minutes."
+	$(PIP) --no-compile --editable '.[dev]'
+	@# pip would compile some ten thousand files one after another; this uses all cores. Not all are for this Python.
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib src || true
 	@$(BIN)/irnn-train --version
 	@touch $@
 
+# Extras are asked for by the package's name: it is installed, and its kernel need not be built again.
 setup: $(READY) ## Make .venv with everything installed at the tested versions
 
 train: $(READY) ## Train the default IRNN until it adds two numbers 150 steps apart
@@ -47,7 +51,7 @@ kernel-compilers: $(READY) ## Build the kernel with each compiler here; ROOT=/so
 	PYTHON=$(abspath $(BIN))/python .ci/kernel-compilers $(ROOT)
 
 $(WHEELS_READY): $(READY)
-	$(BIN)/pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[wheels]'
+	$(PIP) 'irnn[wheels]'
 	@touch $@
 
 wheels: $(WHEELS_READY) ## Build wheels with the kernel for Linux and macOS into dist/ (PLATFORMS=... for some)
@@ -58,7 +62,7 @@ format: $(READY) ## Rewrite the code in the house format
 	$(BIN)/ruff format .
 
 $(BENCH_READY): $(READY)
-	$(BIN)/pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[bench]'
+	$(PIP) 'irnn[bench]'
 	@touch $@
 
 bench: bench-update bench-cells bench-where bench-data bench-command ## Check parity, then time everything (a quarter of an hour; installs JAX)
@@ -92,7 +96,7 @@ reference: $(READY) ## Write docs/settings.md, the list of decisions and the tab
 	$(BIN)/python docs/reference.py
 
 $(DOCS_READY): $(READY)
-	$(BIN)/pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[docs]'
+	$(PIP) 'irnn[docs]'
 	@touch $@
 
 docs: $(DOCS_READY) reference ## Build the documentation as a site into site/
@@ -100,7 +104,7 @@ docs: $(DOCS_READY) reference ## Build the documentation as a site into site/
 	$(BIN)/zensical build --clean --strict
 
 $(NOTEBOOK_READY): $(READY)
-	$(BIN)/pip install $(PIP_QUIET) --constraint constraints.txt --editable '.[notebook]'
+	$(PIP) 'irnn[notebook]'
 	@touch $@
 
 notebook: $(NOTEBOOK_READY) ## Open the guided tour in JupyterLab

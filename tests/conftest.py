@@ -1,19 +1,27 @@
+"""Fixtures of all tests.
+
+PyTorch and Hydra are imported where they are used: the process that only hands out the tests reads this file,
+too, before the processes that run them can start.
+"""
+
+import gc
 import importlib
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
 
-from irnn.runs import curve, provenance
-from irnn.spec.composition import Composer
-from irnn.spec.config import Config
 from tests import warm
+
+if TYPE_CHECKING:
+    from irnn.spec.composition import Composer
+    from irnn.spec.config import Config
 
 SMALL = (
     "task.seq_len=12",
@@ -35,8 +43,21 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage among what collecting makes, since all of it stays; nor ever after."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
+    import torch
+
     torch.set_num_threads(1)
 
 
@@ -46,7 +67,8 @@ def no_power_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", os.fstat)
 
 
-_git_state = cache(provenance.git_state)
+_once = cache(cache)
+"""Give the function that asks another only once for each argument, itself made once."""
 
 
 @pytest.fixture
@@ -57,13 +79,17 @@ def with_pictures() -> None:
 @pytest.fixture
 def quick_runs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let runs in this process ask git once for all, and draw no picture, which takes longer than they do."""
-    monkeypatch.setattr(provenance, "git_state", _git_state)
+    from irnn.runs import curve, provenance
+
+    monkeypatch.setattr(provenance, "git_state", _once(provenance.git_state))
     if "with_pictures" not in request.fixturenames:
         monkeypatch.setattr(curve, "draw", lambda *_: None)
 
 
 @cache
-def _composer(_: tuple[tuple[str, str], ...]) -> Composer:
+def _composer(_: tuple[tuple[str, str], ...]) -> "Composer":
+    from irnn.spec.composition import Composer
+
     return Composer()
 
 
@@ -76,10 +102,10 @@ def hangups_count() -> Iterator[None]:
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Callable[..., Config]:
+def small(tmp_path: Path) -> "Callable[..., Config]":
     """Compose a small run that would live in the test's own folder, quickly, as `compose_config` would."""
 
-    def compose(*overrides: str) -> Config:
+    def compose(*overrides: str) -> "Config":
         variables = tuple((k, v) for k, v in os.environ.items() if k.startswith(("IRNN", "WANDB")))
         words = [*SMALL, f"runs_dir={tmp_path}/runs", *overrides]
         return _composer(variables).compose(words)

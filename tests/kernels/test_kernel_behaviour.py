@@ -73,28 +73,31 @@ def test_threads_that_call_at_the_same_time_get_their_own_results(kernel, thread
 
 
 FORK = """
-import os, warnings, torch
+import os, sys, warnings, torch
 from irnn.kernels import native
+from irnn.kernels.compiled import Compiled
 warnings.simplefilter("ignore")
 torch.set_num_threads(2)
 x, w = torch.rand(50, 64, 2), torch.eye(30)
-options = {"nonlinearity": "relu", "last_only": True}
-run = lambda: native.recurrence(x, torch.ones(30, 2), w, None, None, **options)
-before = run()
-child = os.fork()
-if child == 0:
-    os._exit(0 if torch.equal(run(), before) else 1)
-print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+for variant in sys.argv[1:]:
+    options = {"nonlinearity": "relu", "last_only": True, "kernel": Compiled(variant)}
+    run = lambda: native.recurrence(x, torch.ones(30, 2), w, None, None, **options)
+    before = run()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if torch.equal(run(), before) else 1)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
 @pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs fork")
-def test_kernel_works_in_a_forked_child(variant):
+def test_every_instruction_set_works_in_a_forked_child():
     if not native.is_available():
         pytest.skip(native.why_unavailable())
-    command = [sys.executable, "-c", FORK]
+    variants = list(load().variants)
+    command = [sys.executable, "-c", FORK, *variants]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.strip() == "0", done.stderr
+    assert done.stdout.split() == ["0"] * len(variants), done.stderr
 
 
 @pytest.mark.parametrize("nonlinearity", ["relu", "tanh"])
