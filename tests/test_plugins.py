@@ -170,36 +170,6 @@ def test_help_and_refusals_know_a_plug_ins_options_and_settings(lab: Path) -> No
         compose_config(["plugins=my_lab", "init.power=2"])
 
 
-@pytest.mark.parametrize(
-    ("typed", "offered"),
-    [
-        ("plugins=my_lab init=my", "init=my_gain"),
-        ("plugins=my_lab init=my_gain init.g", "init.gain="),
-        ("plugins=my_lab init=my_gain init.gain=", "init.gain=0.5"),
-        ("init=my", ""),
-        ("task=mult", "task=multiplication"),
-        ("optim=adam optim.s", "optim.schedule="),  # in no file: the class alone has it
-        ("seq_len=175 clip=5 budget.u", "budget.updates="),  # numbers in place of options
-        ("optim=nosuch optim.l", ""),
-    ],
-)
-def test_a_shell_completes_options_and_their_settings(
-    lab: Path, typed: str, offered: str, monkeypatch, capsys
-) -> None:
-    line = f"irnn-train {typed}"
-    monkeypatch.setenv("COMP_LINE", line)
-    monkeypatch.setenv("COMP_POINT", str(len(line)))
-    assert main(["-sc", "query=bash"]) == 0
-    assert capsys.readouterr().out.strip() == offered
-
-
-@pytest.mark.parametrize("words", [[], ["install=nosuch"], ["seed=1"]], ids=str)
-def test_another_shell_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["-sc", *words]) == REFUSED
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "needs install=SHELL, uninstall=SHELL or query=SHELL" in line
-
-
 def test_sweeps_and_searches_know_a_plug_in(lab: Path) -> None:
     words = ["-m", "plugins=my_lab", "init=my_gain,identity", "init.gain=0.5,1", "seed=0"]
     command = read_command(words)

@@ -30,6 +30,11 @@ class Torch(Optimizer):
         None, "its arguments besides lr, as {betas: [0.9, 0.99]}; null: PyTorch's"
     )
 
+    @classmethod
+    def values_of(cls, setting: str) -> list[str]:
+        """List the classes of `torch.optim`."""
+        return sorted({*(optimizers() or ())} - {*REFUSED}) if setting == "algorithm" else []
+
     def refusal(self, config: Config) -> tuple[str, str] | None:
         """Refuse names that PyTorch does not have."""
         if (reason := REFUSED.get(self.algorithm)) is not None:

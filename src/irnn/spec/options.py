@@ -67,6 +67,11 @@ class Choice:
         """Name the methods that the class would need to be an option."""
         return sorted(getattr(cls, "__abstractmethods__", ()))
 
+    @classmethod
+    def values_of(cls, setting: str) -> list[str]:
+        """List what a setting of text can be, for shells to complete; empty where anything can."""
+        return []
+
     def refusal(self, config: Config) -> tuple[str, str] | None:
         """Say which setting cannot work with the rest of a run, and what would be accepted; None if all can.
 

@@ -4,18 +4,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hydra._internal.utils import get_args_parser
-from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
-from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from irnn.spec.command import Command
+from irnn.spec.completion import WholeLoader
 from irnn.spec.composition import explaining
 from irnn.spec.errors import ConfigError
-from irnn.spec.hydra_composition import completed, composed, finding_groups
-from irnn.spec.overrides import read, rewritten
-from irnn.spec.plugin_words import without_plugins
+from irnn.spec.hydra_composition import composed, finding_groups
+from irnn.spec.overrides import read
 from irnn.spec.wording import shown
 
 
@@ -66,7 +63,7 @@ def _hydra(command: Command, flag: str, what: Any, words: Sequence[str]) -> None
             parser = get_args_parser()
             hydra.hydra_help(name, parser, parser.parse_args([]))
         else:
-            whole: Any = _WithDefaults(hydra.config_loader)
+            whole: Any = WholeLoader(hydra.config_loader)
             hydra.config_loader = whole
             try:
                 hydra.shell_completion(name, overrides)
@@ -75,21 +72,3 @@ def _hydra(command: Command, flag: str, what: Any, words: Sequence[str]) -> None
                     f"--shell-completion {shown(' '.join(overrides))}: needs install=SHELL, "
                     "uninstall=SHELL or query=SHELL, where SHELL is bash, fish or zsh"
                 ) from error
-
-
-class _WithDefaults:
-    """Loads what irnn makes of half a command: its words read as ours, settings of classes added."""
-
-    def __init__(self, loader: ConfigLoader) -> None:
-        self._loader = loader
-
-    def load_configuration(self, *, overrides: list[str], **kwargs: Any) -> DictConfig:
-        words = rewritten(without_plugins(overrides)[0])
-        found = self._loader.load_configuration(overrides=words, **kwargs)
-        try:
-            return completed(found)
-        except (ConfigError, OmegaConfBaseException):  # half a command is no fault
-            return found
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
