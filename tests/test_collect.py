@@ -31,6 +31,13 @@ def test_a_run_of_an_installed_wheel_is_collected_and_paged(folder: Path) -> Non
     assert script("pages").commit(row) == f"none (irnn {version})"
 
 
+def test_the_folder_of_a_new_record_is_made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = folder.parent / "records" / "new" / "results.jsonl"
+    monkeypatch.setattr("sys.argv", ["collect.py", str(folder.parent), "--into", str(record)])
+    script("collect").main()
+    assert json.loads(record.read_text())["run_id"] == folder.name
+
+
 def test_a_run_that_has_not_measured_anything_yet_is_collected(folder: Path) -> None:
     (folder / "result.json").unlink()
     (folder / "metrics.jsonl").write_text("")

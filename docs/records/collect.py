@@ -179,6 +179,7 @@ def main() -> None:
     rows.sort(key=lambda run: (run["seq_len"], run["command"], run["seed"]))
     text = "".join(json.dumps(run) + "\n" for run in rows)
     if chosen.into:
+        chosen.into.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(chosen.into, text.encode())
     else:
         print(text, end="")

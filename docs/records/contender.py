@@ -12,9 +12,10 @@ CONTENDERS = (
     "LSTM",
     "GRU",
     "tanh RNN",
+    "tanh RNN, rotation",
     "identity, SGD 1e-08",
 )
-"""All of them, in the order of seven colours; the last two share the first two's, and no panel with them."""
+"""All of them, in the order of seven colours; the last three share the first three's, told from them by dashes."""
 FAST = "adam", 0.003
 """The optimizer of experiment=fast."""
 NETWORKS = {
