@@ -106,6 +106,14 @@ def test_the_verdict_on_pixels_is_that_of_its_records() -> None:
     for order, words in ((None, "{:.1f} to {:.1f} % of them in order"), (0, "{:.1f} to {:.1f} %")):
         shares = sorted(100 * run["best_value"] for run in runs[order, "identity"])
         assert words.format(shares[0], shares[-1]) in PAGE
+    longer = by("pixels-longer", "task.permutation", "contender")
+    for order, words in (
+        (None, "it is {:.1f} to {:.1f} % in order"),
+        (0, "{:.1f} to {:.1f} % perm"),
+    ):
+        shares = sorted(100 * run["best_value"] for run in longer[order, "identity"])
+        assert words.format(shares[0], shares[-1]) in PAGE
+    assert {run["steps"] for run in RUNS["pixels-longer"]} == {22500}  # 40 epochs of 9 000 by 16
     split = runs[None, "split identity"] + runs[0, "split identity"]
     stuck = [run for run in split if run["best_value"] == 0.126]
     assert f"{len(stuck)} of its {len(split)} runs say one digit" in PAGE

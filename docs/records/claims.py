@@ -97,12 +97,19 @@ CLAIMS = {
     "copy": Claim(
         "2026-11-28-suite-copy", (CONTENDER, "task.seq_len"), "task.seq_len", CONTENDER, page="suite"
     ),
+    "copy-solved": Claim(
+        "2026-11-28-suite-copy-solved", (CONTENDER, "task.seq_len"), "task.seq_len", CONTENDER, page="suite"
+    ),
     "copy-longer": Claim(  # thresholds follow from T
         "2026-11-28-suite-copy-longer", (CONTENDER, "task.seq_len"), "task.seq_len", CONTENDER, page="suite"
     ),
     "pixels": Claim(
         "2026-11-28-suite-pixels", ("task.permutation", CONTENDER), "task.permutation", CONTENDER,
         page="suite",
+    ),
+    "pixels-longer": Claim(
+        "2026-11-28-suite-pixels-longer", ("task.permutation", CONTENDER), "task.permutation",
+        CONTENDER, page="suite",
     ),
     "pixels-sgd": Claim(
         "2026-11-28-suite-pixels-sgd", (CONTENDER,), "task.permutation", CONTENDER, page="suite"

@@ -15,7 +15,7 @@ CONTENDERS = (
     "tanh RNN, rotation",
     "identity, SGD 1e-08",
 )
-"""All of them, in the order of seven colours; the last three share the first three's, told from them by dashes."""
+"""All of them, in the order of seven colours; the last three share the first three's, in other dashes."""
 FAST = "adam", 0.003
 """The optimizer of experiment=fast."""
 NETWORKS = {

@@ -14,7 +14,9 @@ GLANCE = {
     "order": "temporal order",
     "copy": "copy memory",
     "copy-longer": "copy memory",
+    "copy-solved": "copy memory",
     "pixels": "pixels",
+    "pixels-longer": "pixels",
     "pixels-sgd": "pixels",
 }
 """The claims at a glance, and what their tasks are called."""
