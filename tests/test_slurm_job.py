@@ -16,7 +16,7 @@ from hydra.core.plugins import Plugins
 from irnn.runs.directory import RunDirectory
 from irnn.spec.composition import Composer
 from irnn.spec.config import Config, ConfigError
-from irnn.sweeps import slurm, slurm_job, slurm_sent
+from irnn.sweeps import slurm, slurm_job, slurm_submission
 from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, Job
 from irnn.sweeps.request import read_request
 from irnn.system.exhausted import ExhaustedError
@@ -164,8 +164,8 @@ def test_an_error_of_a_job_that_is_back_in_the_queue_is_no_end(
     job.state = RUNNING
     said = Said()
     engine = slurm.Slurm({}, [])
-    sent = slurm_sent.Sent([job], submitted, state="PENDING")
-    engine._sent = [sent]
+    sent = slurm_submission.Submission([job], submitted, state="PENDING")
+    engine._submissions = [sent]
     engine._look(sent, said)
     assert (job.state, said.words) == (LEFT, ["requeued"])
     sent.state = "FAILED"

@@ -213,7 +213,7 @@ def test_autocast_on_a_gpu_is_left_to_pytorch(by_the_kernels, monkeypatch):
     try:
         assert "autocast" in layer.refuses()
         with torch._subclasses.FakeTensorMode():
-            assert own._walk(torch.empty(4, 3, 2, device="cuda")) is None
+            assert own._recurrence(torch.empty(4, 3, 2, device="cuda")) is None
         assert native.refuses() == ""
     finally:
         torch.set_autocast_enabled("cuda", False)

@@ -55,7 +55,7 @@ def taken(config: Config, device: torch.device) -> str:
     with FakeTensorMode():
         inputs = torch.empty(5, 3, 2, dtype=DTYPES[config.runtime.dtype], device=device)
     try:
-        return OURS[recurrent._walk(inputs)]
+        return OURS[recurrent._recurrence(inputs)]
     except ValueError as error:
         return str(error).replace(":0", "")
 

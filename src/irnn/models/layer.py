@@ -92,8 +92,8 @@ class KernelLayer(torch.nn.RNNBase, ABC):
             The last layer's states (T, B, directions x H), laid out as the input, and the final states
             like `hx`.
         """
-        walk = self._walk(input)
-        if walk is None:
+        recurrence = self._recurrence(input)
+        if recurrence is None:
             return super().forward(input, hx)
         assert isinstance(input, Tensor)
         states: States | None = hx if isinstance(hx, tuple | None) else (hx,)
@@ -104,7 +104,7 @@ class KernelLayer(torch.nn.RNNBase, ABC):
             states = None if states is None else tuple(state.unsqueeze(1) for state in states)
         elif self.batch_first:
             input = input.transpose(0, 1)
-        output, final = self._run(walk, input, states)
+        output, final = self._run(recurrence, input, states)
         if alone:
             output, final = output.squeeze(1), tuple(state.squeeze(1) for state in final)
         elif self.batch_first:
@@ -118,24 +118,24 @@ class KernelLayer(torch.nn.RNNBase, ABC):
         differentiate the sequence of states. A layer whose `forward` is another one, or has hooks, is
         called like any module.
         """
-        walk = self._walk(input) if self._forward_is_ours() else None
-        if walk is None:
+        recurrence = self._recurrence(input) if self._forward_is_ours() else None
+        if recurrence is None:
             final = self(input.transpose(0, 1) if self.batch_first else input)[1]
             h = final[0] if isinstance(final, tuple) else final
             return torch.cat(tuple(h[-self._directions :]), dim=-1)
-        return self._run(walk, input, None, last_only=True)[0]
+        return self._run(recurrence, input, None, last_only=True)[0]
 
     def keeps_last_only(self, input: Tensor) -> bool:
         """Whether `last_state` holds no sequence of states, given no gradient is asked of it."""
-        walk = self._walk(input) if self._forward_is_ours() else None
-        return walk is not None and self.num_layers == 1
+        recurrence = self._recurrence(input) if self._forward_is_ours() else None
+        return recurrence is not None and self.num_layers == 1
 
     def _forward_is_ours(self) -> bool:
         """Whether calling the layer is nothing but `KernelLayer.forward`."""
         own = type(self).forward is KernelLayer.forward and "forward" not in self.__dict__
         return own and not has_hooks(self)
 
-    def _walk(self, input: Tensor | PackedSequence) -> Callable[..., Any] | None:
+    def _recurrence(self, input: Tensor | PackedSequence) -> Callable[..., Any] | None:
         """Choose the kernel of this call; None is PyTorch."""
         plain = self._only_pytorch(input)
         if plain:
@@ -151,8 +151,8 @@ class KernelLayer(torch.nn.RNNBase, ABC):
             if self._kernel != "auto":
                 raise ValueError(problem)
             return transforms.instead(self.cell, input.device.type)
-        walk: Callable[..., Any] | None = getattr(kernel, self.cell)
-        return walk
+        recurrence: Callable[..., Any] | None = getattr(kernel, self.cell)
+        return recurrence
 
     def _only_pytorch(self, input: Tensor | PackedSequence) -> str:
         """Name what no kernel computes, of this layer or this input; empty where there is nothing."""
@@ -185,12 +185,12 @@ class KernelLayer(torch.nn.RNNBase, ABC):
 
     def _run(
         self,
-        walk: Callable[..., Any],
+        recurrence: Callable[..., Any],
         inputs: Tensor,
         states: States | None,
         last_only: bool = False,
     ) -> tuple[Tensor, States]:
-        """Compose layers and directions from single walks; inputs (T, B, F), states (L D, B, H)."""
+        """Compose layers and directions from single ones; inputs (T, B, F), states (L D, B, H)."""
         final = []
         cells = self._cells()
         for layer in range(self.num_layers):
@@ -200,7 +200,7 @@ class KernelLayer(torch.nn.RNNBase, ABC):
                 place = layer * self._directions + direction
                 start = None if states is None else tuple(state[place] for state in states)
                 at = inputs.flip(0) if direction else inputs
-                output, *carried = self._one_walk(walk, at, cells[place][1], start, top)
+                output, *carried = self._one_direction(recurrence, at, cells[place][1], start, top)
                 final.append((output if top else output[-1], *carried))
                 outputs.append(output.flip(0) if direction and not top else output)
             inputs = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
@@ -209,9 +209,9 @@ class KernelLayer(torch.nn.RNNBase, ABC):
         return inputs, tuple(torch.stack(each) for each in zip(*final, strict=True))
 
     @abstractmethod
-    def _one_walk(
+    def _one_direction(
         self,
-        walk: Callable[..., Any],
+        recurrence: Callable[..., Any],
         inputs: Tensor,
         suffix: str,
         start: States | None,

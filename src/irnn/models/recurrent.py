@@ -19,9 +19,9 @@ class RNN(KernelLayer, torch.nn.RNN):
 
     cell = "recurrence"
 
-    def _one_walk(
+    def _one_direction(
         self,
-        walk: Callable[..., Any],
+        recurrence: Callable[..., Any],
         inputs: Tensor,
         suffix: str,
         start: States | None,
@@ -31,7 +31,7 @@ class RNN(KernelLayer, torch.nn.RNN):
         bias = None if b_ih is None or b_hh is None else b_ih + b_hh
         h0 = None if start is None else start[0]
         options = {"nonlinearity": self.nonlinearity, "last_only": last_only}
-        return (walk(inputs, w_ih, w_hh, bias, h0, **options),)
+        return (recurrence(inputs, w_ih, w_hh, bias, h0, **options),)
 
 
 class Gated(KernelLayer):
@@ -39,16 +39,16 @@ class Gated(KernelLayer):
 
     carried: int  # states from step to step: h, and of an LSTM c
 
-    def _one_walk(
+    def _one_direction(
         self,
-        walk: Callable[..., Any],
+        recurrence: Callable[..., Any],
         inputs: Tensor,
         suffix: str,
         start: States | None,
         last_only: bool,
     ) -> States:
         start_or_none = (None,) * self.carried if start is None else start
-        states = walk(inputs, *self._weights(suffix), *start_or_none, last_only=last_only)
+        states = recurrence(inputs, *self._weights(suffix), *start_or_none, last_only=last_only)
         return states if isinstance(states, tuple) else (states,)
 
 

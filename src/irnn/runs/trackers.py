@@ -15,7 +15,7 @@ from irnn.spec.options import plain
 from irnn.system.helpers import HelperError
 
 LOG = "wandb.log"
-INTERRUPTED_SECONDS = 3.0  # who sends a signal does not wait long before sending a harder one
+INTERRUPTED_SECONDS = 3.0  # a sender of a signal does not wait long before sending a harder one
 _KEPT = "metrics.jsonl has everything"
 
 

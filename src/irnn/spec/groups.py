@@ -87,7 +87,7 @@ class Groups:
     def files(self, group: str) -> dict[str, Path]:
         """Find the files of a group's options, by their names; of two of a name, ours.
 
-        A pipe or a device is none: whoever reads it waits for ever.
+        A pipe or a device is none: a reader of it waits for ever.
         """
         found: dict[str, Path] = {}
         for place in reversed(self.places()):

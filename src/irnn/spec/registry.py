@@ -153,7 +153,7 @@ def drop(plugin: str) -> None:
 
 @contextmanager
 def registering() -> Iterator[list[type[Choice]]]:
-    """Collect what is registered within; whoever does says its source."""
+    """Collect what is registered within; the caller notes its source."""
     _load_ours()
     before, _registry.registering = _registry.registering, []
     try:

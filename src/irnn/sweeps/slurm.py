@@ -20,7 +20,7 @@ from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, STOPPED, Job
 from irnn.sweeps.pool import Watcher
 from irnn.sweeps.signals import received_signals
 from irnn.sweeps.slurm_job import Outcome, SlurmJob, SlurmPack
-from irnn.sweeps.slurm_sent import GOING, WAITING, Sent, progress, queue_states
+from irnn.sweeps.slurm_submission import GOING, WAITING, Submission, progress, queue_states
 from irnn.sweeps.view import View
 from irnn.system.paths import expanded
 
@@ -44,7 +44,7 @@ class Slurm:
 
     def __init__(self, params: Mapping[str, Any], command: Sequence[str]) -> None:
         self._params, self._command = dict(params), list(command)
-        self._sent: list[Sent] = []
+        self._submissions: list[Submission] = []
         self._signs: dict[str, tuple[Any, float]] = {}
         self._next_question = 0.0
         self._stopping = False
@@ -92,8 +92,8 @@ class Slurm:
             while self._is_open(jobs):
                 time.sleep(_LOOK_SECONDS)
                 self._ask()
-                for sent in list(self._sent):
-                    self._look(sent, watcher)
+                for submission in list(self._submissions):
+                    self._look(submission, watcher)
                 self._look_elsewhere(jobs, watcher)
                 watcher.refresh(jobs, max(1, sum(job.state == RUNNING for job in jobs)))
                 if signals and not self._stopping:
@@ -106,7 +106,7 @@ class Slurm:
             return signals[0] if signals else None
 
     def _is_open(self, jobs: Sequence[Job]) -> bool:
-        return bool(self._sent) or (
+        return bool(self._submissions) or (
             not self._stopping and any(job.state == ELSEWHERE for job in jobs)
         )
 
@@ -129,7 +129,9 @@ class Slurm:
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
             said = [line for line in lines if line.startswith("sbatch:")] or lines[:2]
             raise ConfigError(f"hydra/launcher=slurm: {' '.join(said)}") from error
-        self._sent += [Sent(group, each) for group, each in zip(groups, submitted, strict=True)]
+        self._submissions += [
+            Submission(group, each) for group, each in zip(groups, submitted, strict=True)
+        ]
         return submitted[0]
 
     def _task(self, group: Sequence[Job]) -> SlurmJob | SlurmPack:
@@ -140,53 +142,55 @@ class Slurm:
 
     def _ask(self) -> None:
         """Ask Slurm for the state of all jobs; keep the last answer when it gives none."""
-        if not self._sent or time.monotonic() < self._next_question:
+        if not self._submissions or time.monotonic() < self._next_question:
             return
         self._next_question = time.monotonic() + _ASK_SECONDS
-        states = queue_states([sent.submitted.job_id for sent in self._sent])
+        states = queue_states([submission.submitted.job_id for submission in self._submissions])
         if states is not None:
-            for sent in self._sent:
-                sent.state = states.get(sent.submitted.job_id, "gone from the queue")
+            for submission in self._submissions:
+                submission.state = states.get(submission.submitted.job_id, "gone from the queue")
 
-    def _look(self, sent: Sent, watcher: Watcher) -> None:
+    def _look(self, submission: Submission, watcher: Watcher) -> None:
         """Take in what a job left, or where its runs stand."""
-        outcomes = sent.outcomes()
+        outcomes = submission.outcomes()
         if outcomes is not None and (
-            outcomes[0][0] != "raised" or sent.state not in WAITING | GOING
+            outcomes[0][0] != "raised" or submission.state not in WAITING | GOING
         ):
-            self._end(sent, outcomes, watcher)  # what raised while it was requeued is no end
-        elif sent.state in WAITING:
-            for _, job in sent.open():
+            self._end(submission, outcomes, watcher)  # what raised while it was requeued is no end
+        elif submission.state in WAITING:
+            for _, job in submission.unfinished():
                 if job.state == RUNNING:
                     job.end(LEFT)
                     watcher.requeued(job)
-            sent.ended = None
-        elif sent.state in GOING:
-            for place, job in sent.turn():
-                if sent.look_up(place):
+            submission.ended = None
+        elif submission.state in GOING:
+            for place, job in submission.due():
+                if submission.look_up(place):
                     watcher.ended(job)
                     continue
                 if job.state != RUNNING:
                     job.begin()
                     job.state = RUNNING
                 job.progress = progress(job)
-            sent.ended = None
+            submission.ended = None
         elif self._stopping:
-            self._end(sent, [("stopped", None)] * len(sent.jobs), watcher)
-        elif sent.ended is None:
-            sent.ended = time.monotonic()
-        elif time.monotonic() > sent.ended + _LAG_SECONDS:
-            stderr = sent.submitted.paths.stderr
-            said = f"Slurm ended job {sent.submitted.job_id}: {sent.state}; see {stderr}"
-            self._end(sent, [("failed", said)] * len(sent.jobs), watcher)
+            self._end(submission, [("stopped", None)] * len(submission.jobs), watcher)
+        elif submission.ended is None:
+            submission.ended = time.monotonic()
+        elif time.monotonic() > submission.ended + _LAG_SECONDS:
+            stderr = submission.submitted.paths.stderr
+            said = (
+                f"Slurm ended job {submission.submitted.job_id}: {submission.state}; see {stderr}"
+            )
+            self._end(submission, [("failed", said)] * len(submission.jobs), watcher)
 
-    def _end(self, sent: Sent, outcomes: Sequence[Outcome], watcher: Watcher) -> None:
-        self._sent.remove(sent)
-        for place, job in sent.open():
+    def _end(self, submission: Submission, outcomes: Sequence[Outcome], watcher: Watcher) -> None:
+        self._submissions.remove(submission)
+        for place, job in submission.unfinished():
             kind, content = outcomes[place]
             if kind == "result":
                 job.finish(content)
-            elif sent.look_up(place):
+            elif submission.look_up(place):
                 pass  # it had ended when its job was taken away
             elif kind == "stopped":
                 job.end(STOPPED)
@@ -229,7 +233,7 @@ class Slurm:
         """Cancel what is queued and running: a run writes its checkpoint before it ends."""
         self._stopping = True
         watcher.stopping(why)
-        ids = [sent.submitted.job_id for sent in self._sent]
+        ids = [submission.submitted.job_id for submission in self._submissions]
         if ids:
             subprocess.run(["scancel", *ids], check=False, capture_output=True)
         self._next_question = 0.0

@@ -90,32 +90,33 @@ class SlurmPack:
         from irnn.training.session import ending_signals
 
         sys.argv[:] = ["irnn-train", *self.command]
-        told = _Told(len(self.members))
-        begun = [self._begun(place, told) for place in range(len(self.members))]
+        results = _Results(len(self.members))
+        begun = [self._begun(place, results) for place in range(len(self.members))]
         left = [place for place, config in enumerate(begun) if config is not None]
+        results.places = left
         jobs = [(pickle.dumps(begun[place]), self.members[place][1]) for place in left]
         opened = partial(pack_worker.open_here, seats=self.seats)
         with ending_signals() as signals:
             try:
-                pack_worker.serve(told.of(left), jobs, opened, signals)
+                pack_worker.serve(results, jobs, opened, signals)
             except EXPLAINED as error:
-                told.fail(str(error))
+                results.fail(str(error))
             except Exception as error:
                 screen.complain(traceback.format_exc())
-                told.fail(f"{type(error).__name__}: {error}")
-        if signals and any(kind == "stopped" for kind, _ in told.outcomes):
+                results.fail(f"{type(error).__name__}: {error}")
+        if signals and any(kind == "stopped" for kind, _ in results.outcomes):
             end(signals[0])
-        return told.outcomes
+        return results.outcomes
 
-    def _begun(self, place: int, told: "_Told") -> Config | None:
+    def _begun(self, place: int, results: "_Results") -> Config | None:
         """Give a run's configuration without what is done `once`; None where that cannot be done."""
         config, overrides = self.members[place]
         try:
             return once(config, f"_{place}")
         except BusyError as error:
-            told.outcomes[place] = "busy", str(error)
+            results.outcomes[place] = "busy", str(error)
         except EXPLAINED as error:
-            told.outcomes[place] = "failed", why_failed(error, overrides)
+            results.outcomes[place] = "failed", why_failed(error, overrides)
         return None
 
     def checkpoint(self) -> Any:
@@ -125,17 +126,12 @@ class SlurmPack:
         return submitit.helpers.DelayedSubmission(self)
 
 
-class _Told:
-    """What was told of each run of a pack last."""
+class _Results:
+    """What a pack last sent of each of its runs; `places` are those of its members that it trains."""
 
     def __init__(self, count: int) -> None:
         self.outcomes: list[Outcome] = [("stopped", None)] * count
-        self._places: Sequence[int] = ()
-
-    def of(self, places: Sequence[int]) -> "_Told":
-        """Listen to a pack of the runs at these places."""
-        self._places = places
-        return self
+        self.places: Sequence[int] = ()
 
     def fail(self, why: str) -> None:
         """Let all fail that have not ended otherwise."""
@@ -144,11 +140,11 @@ class _Told:
             for kind, content in self.outcomes
         ]
 
-    def send(self, told: tuple[str, Any, int], /) -> None:
+    def send(self, message: tuple[str, Any, int], /) -> None:
         """See `pack_worker.Listener`."""
-        kind, content, place = told
+        kind, content, place = message
         if kind not in ("begun", "progress"):
-            self.outcomes[self._places[place]] = kind, content
+            self.outcomes[self.places[place]] = kind, content
 
 
 def begun_file(paths: Any, which: str = "") -> Path:

@@ -50,7 +50,7 @@ class _Ended(BaseException):
 def _signals_raised() -> Iterator[None]:
     """Raise where SIGTERM or SIGHUP would end this process at once; it ends by them after the context.
 
-    A signal that has a handler, or is ignored, stays with whoever said so.
+    A signal that has a handler keeps it, and one that is ignored stays so.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""Tell from an exception, whoever raised it, that this machine ran out of memory or threads."""
+"""Tell from an exception of any library that this machine ran out of memory or threads."""
 
 import errno
 import re

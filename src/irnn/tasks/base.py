@@ -150,7 +150,7 @@ class Task(Choice, ABC):
         return marked.columns(self.input_file) if self.input_file.marks else ()
 
     def describe(self, inputs: Tensor, drawn: Drawn | None) -> list[Cells]:
-        """Describe sequences to who reads predictions: for each the columns of `described`.
+        """Describe sequences to readers of predictions: for each the columns of `described`.
 
         Args:
             inputs: (T, N, F), as the network reads them.

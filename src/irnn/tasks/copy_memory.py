@@ -48,7 +48,7 @@ class CopyMemory(Task):
     def metric(self) -> Metric:
         """Score by the cross-entropy.
 
-        Who answers blank until the delimiter and guesses the ten symbols loses 10 ln 8 / (T + 20).
+        Answering blank until the delimiter and guessing the ten symbols loses 10 ln 8 / (T + 20).
         """
         trivial = LENGTH * math.log(SYMBOLS) / self.steps
         thresholds = tuple(f"{trivial * share:.4g}" for share in (0.5, 0.1, 0.01))

@@ -242,7 +242,7 @@ def descent_of(model: Network, kernel: kernels.Kernel | None) -> type[Descent] |
 def name_of_kernel(model: Network) -> str:
     """Name what computes the network's recurrence: a kernel, "torch", or a class that has its own way."""
     layer = model.recurrent
-    ours = ("forward", "last_state", "_run", "_walk")
+    ours = ("forward", "last_state", "_run", "_recurrence")
     if isinstance(layer, KernelLayer):
         if any(getattr(type(layer), name) is not getattr(KernelLayer, name) for name in ours):
             return f"{type(layer).__qualname__}.forward"

@@ -21,8 +21,8 @@ _LOOKS = 32  # at folders of a pack's runs
 
 
 @dataclass
-class Sent:
-    """A job in Slurm's hands: a run, or a pack of them. `next` is the place of the run to look at next."""
+class Submission:
+    """A job submitted to Slurm: a run, or a pack of them. `next` is the place of the run to look at next."""
 
     jobs: Sequence[Job]
     submitted: Any
@@ -35,16 +35,16 @@ class Sent:
         """Whether runs may end before it does."""
         return len(self.jobs) > 1
 
-    def open(self) -> list[tuple[int, Job]]:
+    def unfinished(self) -> list[tuple[int, Job]]:
         """List the jobs whose end is not known, with their places."""
         return [(place, job) for place, job in enumerate(self.jobs) if job.state in (LEFT, RUNNING)]
 
-    def turn(self) -> list[tuple[int, Job]]:
+    def due(self) -> list[tuple[int, Job]]:
         """List those to be looked at now: hundreds of folders keep a network file system busy."""
         count = len(self.jobs)
         now = {(self.next + i) % count for i in range(min(_LOOKS, count))}
         self.next = (self.next + _LOOKS) % count
-        return [(place, job) for place, job in self.open() if place in now]
+        return [(place, job) for place, job in self.unfinished() if place in now]
 
     def look_up(self, place: int) -> bool:
         """Take in the result of a pack's run, and say if it ended; what `force=true` will clear is none."""
