@@ -55,6 +55,9 @@ def sequences(config: Config, count: int, *, stream: str = "test") -> "tuple[Ten
 
     Returns:
         Inputs (T, N, F), time first, and targets (N,), or (N, K) where the last K steps are answered.
+
+    Raises:
+        ConfigError: `count` is not positive, or more than there are held out.
     """
     import torch
 
@@ -64,6 +67,8 @@ def sequences(config: Config, count: int, *, stream: str = "test") -> "tuple[Ten
     if count < 1:
         raise ConfigError(f"count={count}: must be at least 1")
     task = config.task
+    if stream != "train" and task.available is not None and count > task.available:
+        raise ConfigError(f"count={count}: there are {task.available:,} held out")
     drawn = task.draw(stream_key(config.seed, stream), torch.arange(count))
     return task.encode(drawn, DTYPES[config.runtime.dtype])
 

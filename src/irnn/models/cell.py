@@ -26,7 +26,8 @@ class Cell(Choice, ABC):
 
     A cell of one's own is its `step`, in plain PyTorch; `irnn.models.stepped` loops over time. One that has a
     layer of its own, with compiled code for example, builds that in `layer`; its `step` then says what the
-    layer has to compute.
+    layer has to compute. Shapes: B sequences, T steps, F features (of a higher layer the H below), H units.
+    `check_cell` of `irnn.testing` checks what must hold.
     """
 
     group: ClassVar[str] = "model"

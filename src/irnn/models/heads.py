@@ -50,7 +50,13 @@ class Head(ABC):
 
 @dataclass(frozen=True)
 class Regression(Head):
-    """One number, scored by the squared error."""
+    """One number, scored by the squared error.
+
+    Answers and targets are (N,); where several steps are answered, answers (K, N) and targets (N, K).
+
+    Args:
+        last: K, how many of the last steps are answered; `EVERY` is all of them.
+    """
 
     @property
     def outputs(self) -> int:
@@ -79,7 +85,10 @@ class Regression(Head):
 class Classification(Head):
     """One of several classes, scored by the cross-entropy in nats and the share of right answers.
 
+    Answers are logits (N, C) or (K, N, C); targets int64, (N,) or (N, K).
+
     Args:
+        last: K, how many of the last steps are answered; `EVERY` is all of them.
         classes: C; targets are 0..C-1.
     """
 

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes of one layer: F input features, H hidden units, G gates (1 in a simple RNN)."""
+    """The sizes of one layer.
+
+    Args:
+        inputs: F, its input features.
+        hidden: H, its hidden units.
+        gates: G: 1 in a simple RNN, 3 in a GRU, 4 in an LSTM.
+    """
 
     inputs: int
     hidden: int
@@ -29,7 +35,14 @@ class Shape:
 
 @dataclass(frozen=True)
 class Weights:
-    """A layer's weights, float64: w_ih (GH, F), w_hh (GH, H), b_ih (GH,), b_hh (GH,)."""
+    """A layer's weights, float64; gates stand one below the other, in PyTorch's order.
+
+    Args:
+        w_ih: of the inputs, (G H, F).
+        w_hh: the recurrent matrix, (G H, H).
+        b_ih: of the inputs, (G H,).
+        b_hh: of the recurrent matrix, (G H,).
+    """
 
     w_ih: Tensor
     w_hh: Tensor
@@ -43,7 +56,11 @@ Start = Callable[[Shape, Any], Weights]
 
 @dataclass(frozen=True, kw_only=True)
 class LayerInitialization(Choice, ABC):
-    """An initialization of all weights of a layer; `Initialization` is for a recurrent matrix alone."""
+    """An initialization of all weights of a layer; `Initialization` is for a recurrent matrix alone.
+
+    A subclass gives `weights`, a function of the layer's shape and a generator and of nothing else;
+    `check_initialization` of `irnn.testing` checks that. Weights are drawn in float64.
+    """
 
     group: ClassVar[str] = "init"
     needs_square: ClassVar[bool] = False
@@ -88,7 +105,10 @@ class LayerInitialization(Choice, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Initialization(LayerInitialization):
-    """An initialization of the recurrent matrix; input weights and biases are drawn from N(0, std)."""
+    """An initialization of the recurrent matrix; input weights and biases are drawn from N(0, std).
+
+    A subclass gives `recurrent`: (G H, H) float64, a block of H rows for each of the cell's G gates.
+    """
 
     input_std: float = option(0.001, "std of the input weights", at_least=0, at_most=HUGE)
     bias_std: float = option(0.0, "std of the input bias", at_least=0, at_most=HUGE)

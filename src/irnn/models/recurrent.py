@@ -14,7 +14,12 @@ from irnn.models.layer import KernelLayer, States
 class RNN(KernelLayer, torch.nn.RNN):
     """A simple recurrent network, h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), f = tanh or ReLU.
 
-    Takes and returns what `torch.nn.RNN` does, and its `state_dict`; what is added is in `KernelLayer`.
+    Elman 1990. Takes and returns what `torch.nn.RNN` does, and its `state_dict`: inputs (T, B, F), or
+    (B, T, F) with `batch_first`, to states (T, B, H) and the final one (layers, B, H). What is added is in
+    `KernelLayer`.
+
+    Raises:
+        ValueError: An unknown kernel or nonlinearity; called, inputs or states of other shapes.
     """
 
     cell = "recurrence"
@@ -53,13 +58,21 @@ class Gated(KernelLayer):
 
 
 class LSTM(Gated, torch.nn.LSTM):
-    """`torch.nn.LSTM` in compiled code; `state_dict` fits both ways. What is added is in `KernelLayer`."""
+    """`torch.nn.LSTM` (Hochreiter & Schmidhuber 1997; Gers et al. 2000) in compiled code.
+
+    Shapes are as of `torch.nn.LSTM`: inputs (T, B, F) to states (T, B, H) and the final (h, c), each
+    (layers, B, H). `state_dict` fits both ways. What is added, and what is refused, is in `KernelLayer`.
+    """
 
     cell, gates, carried = "lstm", 4, 2
 
 
 class GRU(Gated, torch.nn.GRU):
-    """`torch.nn.GRU` in compiled code; `state_dict` fits both ways. What is added is in `KernelLayer`."""
+    """`torch.nn.GRU` (Cho et al. 2014, with a bias inside the reset gate) in compiled code.
+
+    Shapes are as of `torch.nn.GRU`: inputs (T, B, F) to states (T, B, H) and the final one (layers, B, H).
+    `state_dict` fits both ways. What is added, and what is refused, is in `KernelLayer`.
+    """
 
     cell, gates, carried = "gru", 3, 1
 

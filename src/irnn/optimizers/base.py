@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class Rule(ABC):
-    """One step of an optimizer."""
+    """An optimizer's step on all parameters as one vector (N,), and the averages that it keeps.
+
+    For an optimizer with compiled code; one of a user's own is of `torch.optim`, see `Optimizer.make`.
+    """
 
     def state(self) -> dict[str, Tensor]:
         """Name the running averages (N,), which are changed in place and which a checkpoint keeps."""
@@ -39,7 +42,10 @@ class Rule(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Optimizer(Choice, ABC):
-    """An optimizer; gradient clipping, schedules and the learning rates of groups are the same for all."""
+    """An optimizer; gradient clipping, schedules and the learning rates of groups are the same for all.
+
+    A subclass gives `make`, any `torch.optim.Optimizer`; `check_optimizer` of `irnn.testing` checks it.
+    """
 
     group: ClassVar[str] = "optim"
     keeps_squares: ClassVar[bool] = True
@@ -93,6 +99,6 @@ class Optimizer(Choice, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class DecayingOptimizer(Optimizer):
-    """An optimizer that knows weight decay."""
+    """An `Optimizer` with the setting `weight_decay`."""
 
     weight_decay: float = option(0.0, "L2 penalty (decoupled in adamw)", at_least=0, at_most=HUGE)

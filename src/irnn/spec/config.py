@@ -154,7 +154,11 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Config:
-    """A run."""
+    """The whole configuration of one run, which `irnn.compose` makes and checks; it cannot be changed.
+
+    Its fields are the settings of `irnn-train --help`: `config.task.seq_len` is `task.seq_len`. The sections
+    `task`, `model`, `init` and `optim` are of the classes that were chosen.
+    """
 
     task: Task = default("task", "adding")
     model: Cell = default("model", "irnn")

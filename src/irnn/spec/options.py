@@ -32,6 +32,14 @@ def option(
 
     A setting whose type says `| None` may be null; one without a default must be given. Of a default that is
     a list every object has a copy.
+
+    Args:
+        default: what it is unless it is given.
+        doc: the line, without a full stop.
+        above: the number that it must be larger than.
+        at_least: the smallest number that it can be.
+        below: the number that it must be smaller than.
+        at_most: the largest number that it can be.
     """
     bounds = {"above": above, "at least": at_least, "below": below, "at most": at_most}
     bounds = {relation: bound for relation, bound in bounds.items() if bound is not None}

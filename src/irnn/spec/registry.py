@@ -64,25 +64,41 @@ _registry = _Registry()
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def task(name: str) -> Callable[[type[C]], type[C]]:
-    """Make a subclass of `Task` the task `name`."""
+    """Make a subclass of `Task` the task `name`: the option `task=name`.
+
+    Raises:
+        RegistrationError: It lacks a method, a setting of it cannot be one, or the name is taken.
+    """
     return _registered("task", name)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def cell(name: str) -> Callable[[type[C]], type[C]]:
-    """Make a subclass of `Cell` the model `name`."""
+    """Make a subclass of `Cell` the model `name`: the option `model=name`.
+
+    Raises:
+        RegistrationError: It lacks a method, a setting of it cannot be one, or the name is taken.
+    """
     return _registered("model", name)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def initialization(name: str) -> Callable[[type[C]], type[C]]:
-    """Make a subclass of `Initialization` the initialization `name`."""
+    """Make a subclass of `Initialization` the initialization `name`: the option `init=name`.
+
+    Raises:
+        RegistrationError: It lacks a method, a setting of it cannot be one, or the name is taken.
+    """
     return _registered("init", name)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def optimizer(name: str) -> Callable[[type[C]], type[C]]:
-    """Make a subclass of `Optimizer` the optimizer `name`."""
+    """Make a subclass of `Optimizer` the optimizer `name`: the option `optim=name`.
+
+    Raises:
+        RegistrationError: It lacks a method, a setting of it cannot be one, or the name is taken.
+    """
     return _registered("optim", name)
 
 

@@ -18,7 +18,9 @@ class Metric:
         baseline_meaning: that answer in words, as the subject of a sentence: "answering 1".
         thresholds: values of the metric whose first crossing is recorded, as they are written.
         name: the metric that is reported and compared: the loss itself, or "accuracy".
-        baseline: what the trivial answer scores in the metric; None is `loss_baseline`.
+        baseline: what the trivial answer scores in the metric.
+
+    `squared_error`, `cross_entropy` and `accuracy` make one.
     """
 
     loss: Literal["mse", "cross_entropy"]
@@ -83,19 +85,38 @@ LABELS = {"mse": "MSE", "cross_entropy": "cross-entropy", "accuracy": "accuracy"
 def squared_error(
     baseline: float, meaning: str, thresholds: tuple[str, ...] = ("0.1", "0.05", "0.01", "0.001")
 ) -> Metric:
-    """Score by the mean squared error."""
+    """Train and score by the mean squared error.
+
+    Args:
+        baseline: what the best constant answer scores: the variance of the target.
+        meaning: that answer in words, as the subject of a sentence: "answering 1".
+        thresholds: values whose first crossing is recorded, as they are written.
+    """
     return Metric("mse", baseline, meaning, thresholds, "mse", baseline)
 
 
 def cross_entropy(baseline: float, meaning: str, thresholds: tuple[str, ...]) -> Metric:
-    """Score by the cross-entropy, in nats."""
+    """Train and score by the cross-entropy, in nats, a mean over sequences and answered steps.
+
+    Args:
+        baseline: what the best answer that ignores the input scores: for C equal classes ln C.
+        meaning: that answer in words, as the subject of a sentence: "guessing".
+        thresholds: values whose first crossing is recorded, as they are written.
+    """
     return Metric("cross_entropy", baseline, meaning, thresholds, "cross_entropy", baseline)
 
 
 def accuracy(
     loss_baseline: float, chance: float, meaning: str, thresholds: tuple[str, ...]
 ) -> Metric:
-    """Train by the cross-entropy, in nats, and score by the share of right answers."""
+    """Train by the cross-entropy, in nats, and score by the share of right answers, 0 to 1.
+
+    Args:
+        loss_baseline: the cross-entropy of the best answer that ignores the input: for C equal classes ln C.
+        chance: its share of right answers: 1 / C.
+        meaning: that answer in words, as the subject of a sentence: "guessing".
+        thresholds: shares whose first crossing is recorded, as they are written.
+    """
     return Metric("cross_entropy", loss_baseline, meaning, thresholds, "accuracy", chance)
 
 

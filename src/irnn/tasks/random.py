@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 
 def substream(key: int, name: str) -> int:
-    """Give the key of a further stream of numbers for the same sequences, unrelated to the first."""
+    """Give the key of a further stream of numbers for the same sequences, unrelated to the first.
+
+    Args:
+        key: of the stream, as `draw` is given it.
+        name: any; another name gives another stream.
+    """
     from irnn.seeding import stream_key
 
     return stream_key(key, name)
@@ -29,7 +34,13 @@ def words(key: int, positions: Tensor, count: int) -> Tensor:
 
 
 def uniforms(key: int, positions: Tensor, count: int) -> Tensor:
-    """Draw `count` numbers for each position, uniform in [0, 1) with 24 bits: (N, count) float32."""
+    """Draw `count` numbers for each position, uniform in [0, 1) with 24 bits: (N, count) float32.
+
+    Args:
+        key: of the stream; see `integers`.
+        positions: (N,) int64.
+        count: numbers for each.
+    """
     import torch
 
     from irnn.seeding import uniforms as two_uniforms

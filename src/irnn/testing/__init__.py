@@ -42,11 +42,14 @@ _SMALL = {"seq_len": 20, "train_size": 64, "test_size": 64}
 
 
 def check_task(cls: type[Task], **settings: Any) -> None:
-    """Check a task: sequences are a function of their position, laid out and scored as it says, and train.
+    """Check a task: sequences depend on their position alone, are laid out and scored as it says; it trains.
 
     Args:
         cls: the registered class.
         **settings: of it; `seq_len` is 20 unless said otherwise.
+
+    Raises:
+        AssertionError: Something does not hold; the message says what.
     """
     task = cls(**{**_SMALL, **settings})
     config = _config(task=task)
@@ -59,7 +62,15 @@ def check_task(cls: type[Task], **settings: Any) -> None:
 
 
 def check_initialization(cls: type[LayerInitialization], **settings: Any) -> None:
-    """Check an initialization: weights of the right shapes, from the generator alone; it trains."""
+    """Check an initialization: weights of the right shapes, from the generator alone; it trains.
+
+    Args:
+        cls: the registered class.
+        **settings: of it.
+
+    Raises:
+        AssertionError: Something does not hold; the message says what.
+    """
     init = cls(**settings)
     gates = (1,) if init.needs_square else (1, 3, 4)
     for shape in (Shape(i, h, g) for i in (1, 3) for h in (2, 7, 16) for g in gates):
@@ -88,7 +99,15 @@ def check_initialization(cls: type[LayerInitialization], **settings: Any) -> Non
 
 
 def check_cell(cls: type[Cell], **settings: Any) -> None:
-    """Check a cell: states of the right shape that no later input changes, gradients; it trains."""
+    """Check a cell: states of the right shape that no later input changes, gradients; it trains.
+
+    Args:
+        cls: the registered class.
+        **settings: of it; `hidden_size` is 8 unless said otherwise.
+
+    Raises:
+        AssertionError: Something does not hold; the message says what.
+    """
     cell = cls(**{"hidden_size": 8, **settings})
     config = _config(model=cell)
     with global_randomness_untouched(f"model={cell.name}"):
@@ -124,7 +143,15 @@ def check_cell(cls: type[Cell], **settings: Any) -> None:
 
 
 def check_optimizer(cls: type[Optimizer], **settings: Any) -> None:
-    """Check an optimizer: it lowers a loss, leaves alone what has a rate of 0, and resumes bitwise."""
+    """Check an optimizer: it lowers a loss, leaves alone what has a rate of 0, and resumes bitwise.
+
+    Args:
+        cls: the registered class.
+        **settings: of it.
+
+    Raises:
+        AssertionError: Something does not hold; the message says what.
+    """
     optim = cls(**settings)
     config = _config(optim=optim)
     losses = _train_on_one_batch(config, 200)
