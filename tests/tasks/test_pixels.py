@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+import irnn
 from irnn.predict import main as predict
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import run_id
@@ -286,6 +287,14 @@ def test_what_cannot_be_predicted_is_refused(
 ) -> None:
     assert predict([str(trained.path), *words]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_more_sequences_than_are_held_out_are_refused_in_python_too(pixels: Pixels) -> None:
+    config = pixels()
+    assert len(irnn.sequences(config, 40)[1]) == 40
+    for stream in ("test", "predict"):
+        with pytest.raises(ConfigError, match="count=41: there are 40 held out"):
+            irnn.sequences(config, 41, stream=stream)
 
 
 def test_a_task_without_files_has_no_place_for_them(

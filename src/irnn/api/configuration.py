@@ -67,7 +67,7 @@ def sequences(config: Config, count: int, *, stream: str = "test") -> "tuple[Ten
     if count < 1:
         raise ConfigError(f"count={count}: must be at least 1")
     task = config.task
-    if stream != "train" and task.available is not None and count > task.available:
+    if stream in ("test", "predict") and task.available is not None and count > task.available:
         raise ConfigError(f"count={count}: there are {task.available:,} held out")
     drawn = task.draw(stream_key(config.seed, stream), torch.arange(count))
     return task.encode(drawn, DTYPES[config.runtime.dtype])
