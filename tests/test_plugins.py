@@ -3,7 +3,7 @@
 import json
 import os
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -211,6 +211,12 @@ BROKEN = {
     "from .sub import x\n": "sub/x.py, line 1: a null byte",
     "import sys\nsys.exit(3)\n": "broken.py, line 2: SystemExit: 3",
     "import shapes\n": "imported as `from .shapes import ...`",
+    "class Mute(Exception):\n    def __str__(self): raise OSError\nraise Mute\n": "line 3: Mute\n",
+    "raise GeneratorExit\n": "broken.py, line 1: GeneratorExit\n",
+    "__name__ = 'x'\n"
+    + GAIN.replace("MyGain", "O").replace(
+        "my_gain", "other"
+    ): "the module of O, x, is no file, so its code could not be told from another's",
     GAIN.replace("MyGain", "Other"): "init=my_gain is my_lab.broken.Other already",
     GAIN.replace("my_gain", "identity").replace(
         "MyGain", "O"
@@ -336,6 +342,7 @@ YAML = {
     "conf/init/nosuch.yaml": ("name: nosuch\n", "name: nosuch is no class; one needs @initialization"),
     "conf/init/mine.yaml": ("gain: 3\n", "must say which class it is of, as name: mine"),
     "conf/task/bad.yaml": ("name: {\n", "while parsing"),
+    "conf/init/list.yaml": ("name: [my_gain]\n", "name: ['my_gain'] is no class"),
     "conf/init/identity.yaml": ("name: my_gain\n", "init=identity is irnn's own"),
     "conf/experiment/fast.yaml": ("seed: 1\n", "experiment=fast is irnn's own"),
 }  # fmt: skip
@@ -349,6 +356,32 @@ def test_a_file_without_a_class_or_in_the_place_of_ours_is_refused(lab: Path, fi
         mine()
     assert expected in str(refusal.value)
     assert file in str(refusal.value)
+
+
+WRONG_KINDS = {
+    "a folder": Path.mkdir,
+    "a pipe": os.mkfifo,
+    "a link to nothing": lambda path: path.symlink_to("/nosuch/file.py"),
+    "a link to itself": lambda path: path.symlink_to(path.name),
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+}
+
+
+@pytest.mark.parametrize("make", WRONG_KINDS.values(), ids=WRONG_KINDS)
+def test_what_is_no_file_among_its_code_is_named(lab: Path, make: Callable[[Path], None]) -> None:
+    make(lab / "other.py")
+    with pytest.raises(
+        ConfigError, match=r"plugins=my_lab: .*other\.py is no file; rename or remove"
+    ):
+        mine()
+
+
+def test_what_editors_leave_in_its_folders_is_no_part_of_it(lab: Path) -> None:
+    (lab / "conf" / "init").mkdir(parents=True, exist_ok=True)
+    (lab / ".#gain.py").symlink_to("user@host.1234:5678")  # as Emacs locks a file that is edited
+    (lab / "conf" / "init" / ".#my_gain.yaml").symlink_to("user@host.1234:5678")
+    (lab / "._gain.py").write_bytes(b"\0\5\26\7")  # as macOS leaves on other file systems
+    assert mine().init.name == "my_gain"
 
 
 def test_a_pipe_among_its_yaml_is_told_and_never_waited_for(lab: Path) -> None:

@@ -100,7 +100,8 @@ def command_line() -> list[str]:
     spec = getattr(main, "__spec__", None)
     if spec is not None and spec.name.startswith("irnn."):
         return ["python", "-m", spec.name.removesuffix(".__main__"), *sys.argv[1:]]
-    return [Path(sys.argv[0]).name, *sys.argv[1:]]
+    program, *words = sys.argv or [""]  # of a program that has Python within
+    return [Path(program).name, *words]
 
 
 @cache

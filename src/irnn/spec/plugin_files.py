@@ -17,13 +17,20 @@ from irnn.spec.errors import PluginError
 from irnn.spec.groups import conf_dir
 from irnn.spec.registration import decorator_of
 
-_LEFT_OUT = re.compile(r"_.*|test_.*|.*_test|conftest|setup")
+_LEFT_OUT = re.compile(r"[_.].*|test_.*|.*_test|conftest|setup")
 
 
 def stamps(path: Path) -> tuple[tuple[Path, int], ...]:
-    """List the files that are imported, with the time of their last change."""
+    """List the files that are imported, with the time of their last change.
+
+    Raises:
+        PluginError: One of them is no file: a folder, a pipe, a link to nothing.
+    """
     files = [path] if path.is_file() else sorted(path.glob("*.py"))
     wanted = [f for f in files if f.name == "__init__.py" or not _LEFT_OUT.fullmatch(f.stem)]
+    for file in wanted:
+        if not file.is_file():  # Python would find no module of that name
+            raise PluginError(f"{file} is no file; rename or remove it")
     return tuple((file, file.stat().st_mtime_ns) for file in wanted)
 
 
@@ -90,6 +97,8 @@ def check_yaml(conf: Path | None, name: str) -> None:
     if conf is None:
         return
     for file in sorted(conf.rglob("*.yaml")):
+        if file.name.startswith("."):  # of an editor
+            continue
         where = f"plugins={name}: {file}"
         place = file.relative_to(conf)
         if (conf_dir() / place).exists():
@@ -111,7 +120,7 @@ def check_yaml(conf: Path | None, name: str) -> None:
             raise PluginError(
                 f"{where}, line 1: must say which class it is of, as name: {place.stem}"
             )
-        if named not in registry.classes(group):
+        if not isinstance(named, str) or named not in registry.classes(group):
             known = ", ".join(registry.classes(group))
             raise PluginError(
                 f"{where}: name: {named} is no class; one needs @{decorator_of(group)}({named!r}). "

@@ -129,7 +129,10 @@ def load(name: str) -> Plugin:
 def _load_path(name: str, path: Path) -> Plugin:
     root = path if path.is_dir() else path.parent
     package = re.sub(r"\W", "_", path.stem)
-    files = stamps(path)
+    try:
+        files = stamps(path)
+    except PluginError as error:
+        raise PluginError(f"plugins={name}: {error}") from error
     if not files:
         raise PluginError(f"plugins={name}: {path} has no Python file; it needs one, as my_task.py")
     check_name(name, package, path)
@@ -198,7 +201,12 @@ def _all_or_nothing(plugin: Plugin, name: str) -> Iterator[None]:
 
 def _note_sources(classes: Sequence[type[Any]], plugin: Plugin, name: str) -> None:
     for cls in classes:
-        file = Path(str(sys.modules[cls.__module__].__file__))
+        file = Path(str(getattr(sys.modules.get(cls.__module__), "__file__", None)))
+        if not file.is_file():
+            raise PluginError(
+                f"plugins={name}: the module of {cls.__qualname__}, {cls.__module__}, is no file, so its "
+                "code could not be told from another's"
+            )
         try:
             source = source_code.of_plugin(
                 plugin.word, plugin.package, file, plugin.root, plugin.package
@@ -219,18 +227,26 @@ def _check_published(cls: type[Any], name: str) -> None:
 
 def _where(error: BaseException, plugin: Plugin) -> str:
     """Say in which line of a plug-in something went wrong, and what."""
-    said = next(iter(str(error).splitlines()), "") or type(error).__name__
+    said = _said(error)
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}, line {error.lineno}: {error.msg}"
     if "null bytes" in said and (place := _null_byte(plugin)):
         return f"{place}: a null byte, which no Python file has; save it as UTF-8"
     if not isinstance(error, ConfigError):
-        said = f"{type(error).__name__}: {said}"
+        said = f"{type(error).__name__}{said and f': {said}'}"
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(plugin.root)]
     if isinstance(error, ModuleNotFoundError) and (plugin.root / f"{error.name}.py").is_file():
         said += f"; a file beside it is imported as `from .{error.name} import ...`"
     return f"{own[-1].filename}, line {own[-1].lineno}: {said}" if own else said
+
+
+def _said(error: BaseException) -> str:
+    """Give the first line of what an exception of a user's own class says."""
+    try:
+        return next(iter(str(error).splitlines()), "")
+    except Exception:
+        return ""
 
 
 def _null_byte(plugin: Plugin) -> str | None:
