@@ -217,7 +217,7 @@ def test_curves_are_drawn_by_another_process_which_says_what_went_wrong(tmp_path
         assert (tmp_path / "curve.png").read_bytes()[:4] == b"\x89PNG"
         with pytest.raises(StorageError, match="cannot write"):
             drawers.draw(metrics, result, config, config.task, tmp_path / "none" / "curve.png")
-        with pytest.raises(RuntimeError, match="KeyError: 'solved_at'"):
+        with pytest.raises(RuntimeError, match="it lacks 'solved_at'"):
             drawers.draw(metrics, {}, config, config.task, tmp_path / "curve.png")
     drawers.close()
 

@@ -2,9 +2,10 @@
 #include "shim.hpp"
 #include IRNN_MAIN
 
-#define IRNN_LAUNCH(kernel, Call)                                                                      \
+#define IRNN_LAUNCH(kernel, Call)                                                                             \
     extern "C" void launch_##kernel(const Call *call, unsigned x, unsigned y, unsigned z, unsigned threads) { \
-        shim::launch({x, y, z}, threads, [call] { kernel(*call); });                                   \
+        const auto run = [](const void *each) { kernel(*static_cast<const Call *>(each)); };                  \
+        shim::launch({x, y, z}, threads, run, call);                                                          \
     }
 #if IRNN_F
 IRNN_LAUNCH(walk, Call)

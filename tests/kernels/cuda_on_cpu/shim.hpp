@@ -1,13 +1,12 @@
 // Enough of CUDA to run a kernel on a CPU: the threads of a block are fibers of one thread, which go on until they
-// have to wait for one another. Shared memory is NaN wherever it was never written.
+// have to wait for one another. Shared memory is NaN wherever it was never written. Of the C++ library only what
+// compiles at once: this file is compiled for every plan.
 #pragma once
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
 #include <limits>
 #include <ucontext.h>
-#include <vector>
 
 #define __device__
 #define __host__
@@ -31,7 +30,8 @@ inline Meeting all, warps[most / 32];
 inline double lanes[2][most];
 inline unsigned current, count, left;
 inline void *home;
-inline std::function<void()> body;
+inline void (*body)(const void *);
+inline const void *argument;
 alignas(16) inline float room[1 << 16];
 
 #if defined(__x86_64__)
@@ -101,7 +101,7 @@ inline void meet(Meeting &meeting, unsigned size) {
     }
 }
 inline void start() {
-    body();
+    body(argument);
     fibers[current].done = true, --left;
     yield();
     std::abort();
@@ -112,8 +112,8 @@ template <class T> T exchange(T value, int mask) {
     meet(warps[thread / 32], 32);
     return static_cast<T>(lanes[which][thread ^ mask]);
 }
-inline void launch(dim3 grid, unsigned threads, std::function<void()> kernel) {
-    body = kernel, count = threads, blockDim = {threads, 1, 1};
+inline void launch(dim3 grid, unsigned threads, void (*kernel)(const void *), const void *call) {
+    body = kernel, argument = call, count = threads, blockDim = {threads, 1, 1};
     for (unsigned z = grid.z; z-- > 0;)  // backward: nothing may depend on which block comes first
         for (unsigned y = grid.y; y-- > 0;)
             for (unsigned x = grid.x; x-- > 0;) {
