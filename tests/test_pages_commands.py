@@ -88,7 +88,7 @@ def test_a_command_of_a_page_is_one(page: str, words: list[str]) -> None:
     elif program == "irnn-predict":
         predict.parse(rest)
     elif program == "irnn-report":
-        report.parser().parse_args(rest)
+        arguments.parser().parse_args(rest)
     else:
         assert words[-1] in ("--help", "--version", ".venv/bin/activate")
 

@@ -144,7 +144,7 @@ def test_a_tilde_that_a_shell_leaves_is_the_home_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from irnn.prediction.command import parse
-    from irnn.reporting.command import parser
+    from irnn.reporting.arguments import parser
     from irnn.spec.command import read_command
 
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -133,6 +133,22 @@ def test_help_needs_no_torch_and_no_tracker(cli: Cli, arguments: list[str]) -> N
     assert "paper_t150" in finished.stdout
 
 
+QUICK = """
+import sys
+from irnn.train import main as train
+from irnn.report import main as report
+from irnn.predict import main as predict
+assert [train(["--version"]), report(["--threshold", "x"]), predict(["--seq-len", "x"])] == [0, 2, 2]
+assert [each(["--help"]) for each in (report, predict)] == [0, 0]
+print(sorted({"torch", "hydra", "omegaconf", "numpy", "rich", "jinja2", "wandb"} & set(sys.modules)))
+"""
+
+
+def test_what_needs_no_settings_and_no_runs_loads_nothing_for_them() -> None:
+    finished = subprocess.run([sys.executable, "-c", QUICK], capture_output=True, text=True)
+    assert finished.stdout.endswith("\n[]\n"), finished.stderr
+
+
 def test_help_may_be_read_in_part() -> None:
     """As by `irnn-train --help | head -1`."""
     reader, writer = os.pipe()

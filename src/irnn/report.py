@@ -23,9 +23,16 @@ def _report(argv: Sequence[str] | None, shown: screen.Shown) -> int:
         return 2
     # NumPy's algebra, which reports do not need, would take memory for each core, or end the process.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from irnn.reporting.arguments import parse
+
+    shown.is_all = True
+    try:
+        arguments = parse(argv)
+    except SystemExit as ended:  # argparse's: it has said what there is to say
+        return int(ended.code or 0)
     from irnn.reporting.command import report
 
-    return report(argv, shown)
+    return report(arguments, argv, shown)
 
 
 if __name__ == "__main__":

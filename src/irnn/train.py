@@ -53,18 +53,18 @@ def _main(words: list[str], shown: screen.Shown) -> int:
 
     if (refusal := working_folder_refusal()) is not None:
         return _say(refusal, REFUSED)
+    if "--version" in words and not {"-h", "--help"} & set(words):
+        from irnn import version
+
+        shown.is_all = True
+        screen.say(version.text())
+        return SOLVED_OR_EXHAUSTED
     from irnn.spec import composition  # Hydra, but not torch
     from irnn.spec.command import flags_of, read_command
     from irnn.spec.config import ConfigError
 
     if "-h" in words or "--help" in words:
         return _help([word for word in words if word not in ("-h", "--help")], shown)
-    if "--version" in words:
-        from irnn import version
-
-        shown.is_all = True
-        screen.say(version.text())
-        return SOLVED_OR_EXHAUSTED
     from irnn.sweeps.naming import in_sweep
     from irnn.sweeps.request import forgotten_multirun
 

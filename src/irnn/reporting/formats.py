@@ -16,8 +16,6 @@ from irnn.reporting.statistics import Quantile
 from irnn.reporting.summary import Group, Summary
 from irnn.reporting.verdict import verdict
 
-FORMATS = ("json", "csv", "markdown", "latex")
-
 _TEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",

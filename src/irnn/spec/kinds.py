@@ -69,6 +69,8 @@ def _fits(kind: Any, value: Any) -> bool:
     if isinstance(value, list):
         plain = all(each is not None and not isinstance(each, list | dict) for each in value)
         return is_list(kind) and plain and _MISSING not in value
+    if quickly_converted(kind, value) is not UNCLEAR:
+        return True
     from omegaconf.errors import OmegaConfBaseException
 
     try:
@@ -103,7 +105,7 @@ def quickly_converted(kind: Any, value: Any) -> Any:
     """Give a value as `converted` does, where that is plain to see; else `UNCLEAR`."""
     bare, optional, members = _parts(kind)
     given = type(value)
-    if (value is None and optional) or (given is bare and bare in (int, float, bool)):
+    if (value is None and optional) or (given is bare and (members or bare in (int, float, bool))):
         return value
     if given is str:
         return value if bare is str and "${" not in value else members.get(value, UNCLEAR)
