@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from irnn import report
 from irnn.prediction import command as predict
+from irnn.reporting import arguments
 from irnn.runs.identity import run_id
 from irnn.spec.command import read_command
 from irnn.spec.composition import Composer, compose_config
