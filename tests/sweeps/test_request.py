@@ -130,9 +130,11 @@ def test_a_range_that_goes_nowhere_is_refused_by_name() -> None:
 
 def test_the_command_of_the_report_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:
     task = SweepTask([], Composer())
-    task.jobs = make_jobs([["runs_dir='my runs'", "sweep.name=mine"]], Composer())
-    task.conclude()
-    assert "  python -m irnn.report 'my runs' --sweep mine\n" in capsys.readouterr().out
+    for words, where in (["runs_dir='my runs'"], "'my runs' "), ([], ""):
+        task.jobs = make_jobs([[*words, "sweep.name=mine"]], Composer())
+        task.conclude()
+        said = f"\nnext: irnn-report {where}--sweep mine --out report\n"
+        assert said in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -34,14 +34,14 @@ BESIDES = {"hydra/launcher": "with -m; also Hydra's own: basic", "hydra/sweeper"
 USAGE = """\
 Train a recurrent network on a long-dependency task, and record the run.
 
-  irnn-train                               the IRNN with Adam, T=150
-  irnn-train experiment=fast               a split identity: solved in some hundred updates
-  irnn-train experiment=long seq_len=5000  the same for long sequences
-  irnn-train seq_len=175 clip=5 seed=3     any number works for seq_len, clip and init_scale
-  irnn-train optim.lr=3e-4 budget.updates=20000
-  irnn-train -m seq_len=150,200 seed=0,1,2,3,4  a sweep: every combination, side by side
-  irnn-train plugins=my_lab init=my_init    code of your own: docs/extending.md
-  irnn-train -m sweep=paper_grid seq_len=200  a sweep from a file, the same for sweep=search
+  irnn-train                                     the default: an IRNN with Adam, T=150
+  irnn-train experiment=fast                     a split identity: solved in some hundred updates
+  irnn-train experiment=long seq_len=5000        the same for long sequences
+  irnn-train seq_len=175 clip=5 seed=3           any number works for seq_len, clip, init_scale
+  irnn-train optim.lr=3e-4 budget.updates=20000  each setting below by its key
+  irnn-train -m seq_len=150,200 seed=0,1,2,3,4   a sweep: every combination, side by side
+  irnn-train -m sweep=paper_grid seq_len=200     a sweep from a file; sweep=search is a search
+  irnn-train plugins=my_lab init=my_init         code of your own: docs/extending.md
 
 A run is kept in runs_dir/<run id>/. Asking again for a finished run answers at once, for an
 interrupted one continues it; force=true starts over.
@@ -49,6 +49,9 @@ interrupted one continues it; force=true starts over.
 FLAGS = """\
 Flags: -m, --multirun for sweeps; --cfg job prints the composed settings; --version names the
 kernel too; --hydra-help for the rest. `python -m irnn.train` is the same command.
+
+To begin: irnn-train experiment=fast. More examples: irnn-train --help | head -20.
+Then irnn-predict shows what a trained network answers, irnn-report compares runs.
 """
 
 

@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 
 from irnn.runs.directory import RunDirectory
 from irnn.runs.files import StorageError
+from irnn.runs.finding import runs_root
 from irnn.runs.ownership import BusyError
 from irnn.spec.composition import Composer, to_config
 from irnn.spec.config import ConfigError
@@ -163,8 +164,9 @@ class SweepTask:
         earlier = f", {before} of them finished before" if before else ""
         screen.say("\n".join([f"{tally(jobs)}{earlier}; {took}", *self.extra_lines]))
         config = jobs[0].config
-        words = ("python", "-m", "irnn.report", config.runs_dir, "--sweep", config.sweep.name or "")
-        screen.say(f"  {shlex.join(words)}")
+        where = [] if config.runs_dir == runs_root() else [config.runs_dir]
+        words = ("irnn-report", *where, "--sweep", config.sweep.name or "", "--out", "report")
+        screen.say(f"next: {shlex.join(words)}")
         for job in failed[:_MOST_NAMED]:
             screen.complain(f"FAILED {job.label}: {job.error}\n  {where_to_look(job)}")
         if len(failed) > _MOST_NAMED:

@@ -196,7 +196,7 @@ def summary(result: dict[str, Any], folder: Path, task: "Task") -> str:
         ),
     ]
     crossed = [
-        f"{threshold} at {'never' if step is None else format(step, ',')}"
+        f"{threshold} {'never' if step is None else f'at {step:,}'}"
         for threshold, step in result["solved_at"].items()
     ]
     side = "above" if outcome.better == "higher" else "below"

@@ -180,7 +180,8 @@ def _train(
     with display, received as signals:
         display.say(f"{'continuing' if resumed else 'run'} {name}")
         display.say(f"  folder {directory.path}")
-        threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
+        count = torch.get_num_threads()
+        threads = f", {count} thread{'' if count == 1 else 's'}" if device.type == "cpu" else ""
         display.say(
             f"  {device}{threads}, kernel {trainer.updater.kernel}, {config.runtime.dtype.value}"
         )
