@@ -266,7 +266,7 @@ def test_a_prediction_is_what_the_network_says_block_by_block_or_at_once(
     assert answers.shape == targets.shape == (5,)
     with torch.no_grad():
         torch.testing.assert_close(answers, trained.model()(inputs))
-    monkeypatch.setattr("irnn.api.run._STATES", 1)
+    monkeypatch.setattr("irnn.prediction.forward.STATES", 1)
     torch.testing.assert_close(trained.predict(inputs.numpy().tolist()), answers)
     torch.testing.assert_close(trained.predict(np.asarray(inputs[:, 2])), answers[2])
     assert trained.sequences(3, seq_len=20)[0].shape == (20, 3, 2)

@@ -96,7 +96,7 @@ def _predict(arguments: argparse.Namespace) -> None:
     screen.say("")
     for line in screen_lines(task, rows, tally.total.sequences, known=known):
         screen.say(line)
-    if verdict := tally.verdict():
+    if verdict := tally.verdict(task):
         screen.say(f"\n{verdict}")
     for note in [*notes, *tally.notes(at_trained)]:
         screen.say(f"note: {note}")

@@ -81,3 +81,11 @@ def test_longer_sequences_are_held_against_those_of_training(trained: Any, capsy
         "10 of them are longer than the 12 steps of training, up to 24 or 2 times: accuracy"
         in capsys.readouterr().out
     )
+
+
+def test_longer_sequences_stand_beside_the_trivial_answer_of_their_own_length(
+    trained: Any, capsys: Any
+) -> None:
+    folder = trained("copy_memory")
+    assert main([str(folder), "--seq-len", "24"]) == 0
+    assert "(guessing the ten symbols scores 0.4726)" in capsys.readouterr().out

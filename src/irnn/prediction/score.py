@@ -59,9 +59,12 @@ class Tally:
         self.other_marks += other_marks
         self.outside += outside
 
-    def verdict(self) -> str:
-        """Say how well all were answered, beside the trivial answer; "" without right answers."""
-        total, metric = self.total, self.trained.metric
+    def verdict(self, task: Task) -> str:
+        """Say how well all were answered, beside the trivial answer; "" without right answers.
+
+        `task` is that of the sequences: what a trivial answer scores may depend on their length.
+        """
+        total, metric = self.total, task.metric
         if not total.answers:
             return ""
         if metric.loss == "mse":
