@@ -21,10 +21,11 @@ from irnn.system.curves import COLOURS
 
 LOWEST = {False: 2e-4, True: 1e-7}
 """Where the axis of losses begins; a claim on overfitting looks at losses long after a run is solved."""
-DASHES = ("-", (0, (4, 1.5)), "-.", (0, (1, 1)))
+DASHES: tuple["Dash", ...] = ("-", (0, (4, 1.5)), "-.", (0, (1, 1)))
 """Medians that lie on each other show through each other's gaps."""
-Line = tuple[str, str, set[str]]
-"""A colour, which curve it shows, and of which runs."""
+Dash = str | tuple[int, tuple[float, ...]]
+Line = tuple[str, Dash, str, set[str]]
+"""A colour, dashes, which curve it shows, and of which runs."""
 OVERVIEW = (
     ("order", "task.seq_len", 200, "temporal order, T = 200"),
     ("copy", "task.seq_len", 100, "copy memory, T = 100"),
@@ -72,13 +73,23 @@ def figure(claim: Claim, runs: Sequence[Row]) -> Figure:
 
 def overview() -> Figure:
     """Give each task of the suite a panel, and each contender one colour in all of them."""
-    drawn = Figure(figsize=(3.4 * len(OVERVIEW), 3.2), layout="constrained")
+    drawn = Figure(figsize=(3.4 * len(OVERVIEW), 3.6), layout="constrained")
     all_axes = drawn.subplots(1, len(OVERVIEW))
+    named: dict[str, Any] = {}
     for axes, (name, key, value, title) in zip(all_axes, OVERVIEW, strict=True):
         claim = CLAIMS[name]
         axes.set_title(title, fontsize=9)
         if runs := [run for run in claim.runs() if setting(run, key) == value]:
             draw_panel(axes, claim, runs, colours_of(claim, runs))
+            axes.get_legend().remove()
+            named |= {
+                who: line for line, who in zip(*axes.get_legend_handles_labels(), strict=True)
+            }
+    shown_in_order = {who: named[who] for who in CONTENDERS if who in named}
+    drawn.legend(
+        shown_in_order.values(), shown_in_order, loc="outside lower center", ncols=len(named),
+        fontsize=8, handlelength=3.2, frameon=False,
+    )  # fmt: skip
     return drawn
 
 
@@ -87,7 +98,7 @@ def draw_panel(axes: Axes, claim: Claim, runs: Sequence[Row], lines: Mapping[str
     by_id = {run.run_id: run for run in select([str(claim.folder)]).runs}
     score = axis_of(claim, runs[0])
     curves.prepare(axes, score)
-    for (name, (colour, curve, chosen)), dashes in zip(lines.items(), cycle(DASHES), strict=False):
+    for name, (colour, dashes, curve, chosen) in lines.items():
         if group := [by_id[run["run_id"]] for run in runs if run["run_id"] in chosen]:
             look = {"label": name, "colour": colour, "dashes": dashes, "width": 2.2}
             draw_group(axes, group, curve, score, look)
@@ -113,22 +124,22 @@ def colours_of(claim: Claim, runs: Sequence[Row]) -> dict[str, Line]:
     """Say for each label its colour, the same in all panels, which curve it shows, and of which runs."""
     if claim.overfitting:
         everyone = {run["run_id"] for run in runs}
-        losses = zip(COLOURS, ("train_curve", "curve"), ("training", "held-out"), strict=False)
-        return {label: (colour, curve, everyone) for colour, curve, label in losses}
-    if claim.colour == CONTENDER:
-        found = {who: group for (who,), group in groups(runs, (CONTENDER,)).items()}
-        return {
-            who: (COLOURS[number % len(COLOURS)], "curve", {run["run_id"] for run in found[who]})
-            for number, who in enumerate(CONTENDERS)
-            if who in found
-        }
-    heading = HEADINGS.get(claim.colour, claim.colour)
+        losses = {"training": "train_curve", "held-out": "curve"}
+        looks = zip(COLOURS, DASHES, losses.items(), strict=False)
+        return {label: (*look, curve, everyone) for *look, (label, curve) in looks}
+    found = {value: group for (value,), group in groups(runs, (claim.colour,)).items()}
+    places = CONTENDERS if claim.colour == CONTENDER else [*found]
+    heading = "" if claim.colour == CONTENDER else HEADINGS.get(claim.colour, claim.colour)
     return {
-        f"{heading} {shown(value)}": (colour, "curve", {run["run_id"] for run in group})
-        for colour, ((value,), group) in zip(
-            COLOURS, groups(runs, (claim.colour,)).items(), strict=False
-        )
+        f"{heading} {shown(value)}".strip(): (colour, dashes, "curve", ids(found[value]))
+        for value, colour, dashes in zip(places, cycle(COLOURS), cycle(DASHES), strict=False)
+        if value in found
     }
+
+
+def ids(runs: Sequence[Row]) -> set[str]:
+    """Name these runs."""
+    return {run["run_id"] for run in runs}
 
 
 def draw_group(

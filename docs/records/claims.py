@@ -97,8 +97,8 @@ CLAIMS = {
     "copy": Claim(
         "2026-11-28-suite-copy", (CONTENDER, "task.seq_len"), "task.seq_len", CONTENDER, page="suite"
     ),
-    "copy-solved": Claim(
-        "2026-11-28-suite-copy-solved", (CONTENDER, "task.seq_len"), "task.seq_len", CONTENDER, page="suite"
+    "copy-rotation": Claim(
+        "2026-11-28-suite-copy-rotation", (CONTENDER, "task.seq_len"), "task.seq_len", CONTENDER, page="suite"
     ),
     "copy-longer": Claim(  # thresholds follow from T
         "2026-11-28-suite-copy-longer", (CONTENDER, "task.seq_len"), "task.seq_len", CONTENDER, page="suite"

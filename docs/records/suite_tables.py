@@ -14,7 +14,7 @@ GLANCE = {
     "order": "temporal order",
     "copy": "copy memory",
     "copy-longer": "copy memory",
-    "copy-solved": "copy memory",
+    "copy-rotation": "copy memory",
     "pixels": "pixels",
     "pixels-longer": "pixels",
     "pixels-sgd": "pixels",
