@@ -106,6 +106,22 @@ def test_help_lists_the_files_of_every_task_also_of_plug_ins(place: Path, capsys
     assert "  adding, multiplication, larger\n      sequence,value,mask" in text
 
 
+def test_marked_sequences_of_a_file_that_nobody_has_right_answers_to_are_answered(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a plug-in of an earlier irnn has them: it names its mark, and no right answers."""
+    monkeypatch.chdir(tmp_path)
+    mine = tmp_path / "larger.py"
+    mine.write_text(FILES["my_lab/larger.py"].replace("targets_of", "_larger_of"))
+    (tmp_path / "x.csv").write_text(FILES["questions.csv"])
+    words = [place / "run", "--plugins", mine, "--changed-code", "--input", "x.csv"]
+    with plugins.forgotten():
+        status = main([*map(str, words), "--output", "y.csv"])
+    assert status == 0
+    [row] = csv.DictReader((tmp_path / "y.csv").read_text().splitlines())
+    assert {*row} == {"sequence", "steps", "predicted"}
+
+
 class _Swapped(Adding):
     def targets_of(self, inputs: torch.Tensor) -> torch.Tensor:
         return inputs[..., 0].sum(dim=0)
