@@ -171,6 +171,17 @@ def test_a_setting_of_any_task_that_is_mixed_is_warned_about_and_counted(tmp_pat
     assert census(found.runs)["depth"] == {"2": 1, "3": 2}
 
 
+def test_a_setting_of_a_task_that_is_called_like_a_fact_of_every_run_is_counted_beside_it(
+    tmp_path,
+):
+    for seed, kernel in enumerate((2, 3)):
+        write_run(tmp_path, config(seed=seed, task__name="parity", task__kernel=kernel))
+    found = loaded(tmp_path)
+    assert [line.split(":")[0] for line in warnings(found)] == ["Mixed task.kernel"]
+    assert census(found.runs)["task.kernel"] == {"2": 1, "3": 1}
+    assert "2" not in census(found.runs)["kernel"]
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [

@@ -81,15 +81,24 @@ def census(runs: Sequence[Run]) -> dict[str, Counter[str]]:
 def _settings_of_tasks(runs: Iterable[Run]) -> dict[str, Reader]:
     """Find the settings that say which form of its task a run has, whatever they are called."""
     keys = dict.fromkeys(key for run in runs for key in run.settings if key.startswith(_TASK))
-    names = {key.removeprefix(_TASK): key for key in keys if key not in PLACES}
-    return {name: _setting(key) for name, key in names.items() if name not in _OF_ANY_TASK}
+    others = _OF_ANY_TASK | {key.removeprefix(_TASK) for key in PLACES}
+    return {
+        _unlike_others(key, name): _setting(key)
+        for key in keys
+        if (name := key.removeprefix(_TASK)) not in others
+    }
 
 
 def _facts_of_tasks(runs: Iterable[Run]) -> dict[str, Reader]:
     """Find what tasks said of themselves: `Task.facts`."""
     sessions = (session for run in runs for session in (run.provenance, *run.later))
     keys = dict.fromkeys(key for session in sessions for key in session if key.startswith(_FACTS))
-    return {key.removeprefix(_FACTS): _from(key) for key in keys}
+    return {_unlike_others(key, key.removeprefix(_FACTS)): _from(key) for key in keys}
+
+
+def _unlike_others(key: str, name: str) -> str:
+    """Name what a task says: by its whole key, where its name is that of a fact of every run ("kernel")."""
+    return key if name in _READERS else name
 
 
 def _count(runs: Sequence[Run], read: Reader) -> Counter[str]:
