@@ -122,6 +122,14 @@ def test_marked_sequences_of_a_file_that_nobody_has_right_answers_to_are_answere
     assert {*row} == {"sequence", "steps", "predicted"}
 
 
+def test_help_takes_features_that_a_plug_in_gives_as_a_list(tmp_path: Path, capsys: Any) -> None:
+    source = FILES["my_lab/larger.py"].replace('("value", "mask")', '["value", "mask"]')
+    (tmp_path / "larger.py").write_text(source)
+    with plugins.forgotten():
+        assert main(["--plugins", str(tmp_path / "larger.py"), "--help"]) == 0
+    assert "  larger\n      sequence,value,mask" in capsys.readouterr().out
+
+
 class _Swapped(Adding):
     def targets_of(self, inputs: torch.Tensor) -> torch.Tensor:
         return inputs[..., 0].sum(dim=0)

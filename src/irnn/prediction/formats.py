@@ -19,10 +19,14 @@ def tasks() -> list[Task]:
 
 def files() -> list[tuple[InputFile, list[str]]]:
     """Give what files of sequences hold, with the names of the tasks that are asked so."""
-    found: dict[InputFile, list[str]] = {}
+    found: list[tuple[InputFile, list[str]]] = []
     for task in tasks():
-        found.setdefault(task.input_file, []).append(task.name)
-    return [*found.items()]
+        kind = task.input_file  # which a plug-in may have given a list: it is not hashed
+        names = next((names for known, names in found if known == kind), None)
+        if names is None:
+            found.append((kind, names := []))
+        names.append(task.name)
+    return found
 
 
 def help_lines() -> Iterator[str]:
