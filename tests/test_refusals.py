@@ -233,6 +233,7 @@ def test_values_of_a_sweep_over_text_are_text() -> None:
         ["--nosuch"],
         ["--cfg", "nosuch"],
         ["--cfg", "job", "optim.lrr=1"],
+        ["--info", "all", "optim.lrr=1"],
         ["-m", "--info"],
         ["--resolve"],
         ["-m", "task.seq_len=.5", "seq_len=150"],

@@ -109,6 +109,15 @@ def test_cfg_shows_every_job_of_a_sweep(
     assert not (tmp_path / "runs").exists()
 
 
+def test_info_takes_a_number_in_the_place_of_an_option_as_runs_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--info", "all", "seq_len=10", "clip=5"]) == 0
+    shown = capsys.readouterr().out
+    assert "seq_len: 10\n" in shown
+    assert "max_norm: 5.0\n" in shown
+
+
 def test_a_main_file_of_ones_own_is_begun_from(folder: Path) -> None:
     (folder / "mine.yaml").write_text("defaults:\n  - train\n  - _self_\nseed: 7\n")
     command = read_command([f"--config-dir={folder}", "--config-name=mine"])

@@ -33,9 +33,10 @@ def show(command: Command, jobs: Callable[[], Sequence[Sequence[str]]]) -> None:
             print(f"{'---' if number else ''}\n# {' '.join(job)}".lstrip("\n"))
             _hydra(command, flag, what, job)
         return
-    given = read(command.overrides, command.groups) if flag == "--cfg" else []
+    is_composed = flag in ("--cfg", "--info")
+    given = read(command.overrides, command.groups) if is_composed else []
     words = [each.word for each in given] or list(command.overrides)
-    if flag == "--cfg":
+    if is_composed:
         attempt = _attempt(command)
         with explaining(command.overrides, attempt, command.groups):
             attempt(command.overrides)
