@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kernel_problems import error
 from test_kernel_transcendental import BOUND, sample, ulps
@@ -20,6 +20,7 @@ from irnn.kernels.loading import Library, load
 from irnn.models.recurrent import GRU, LSTM
 
 DTYPES = [torch.float32, torch.float64]
+VARIANTS = list(load().variants) if isinstance(load(), Library) else ["none built"]
 NAMES = ("inputs", "w_ih", "w_hh", "b_ih", "b_hh", "h0", "c0")
 SIZES = [
     (1, 1, 1, 1),
@@ -93,6 +94,10 @@ def assert_solves(got, problem):
         assert value.dtype == problem.dtype
         off = error(value, expected[name])
         own = error(exact(problem)[name], expected[name])
+        # A state is a sum of terms of the size of 1, which may cancel: a single one to next to nothing.
+        size = expected[name].norm() / max(value.numel(), 1) ** 0.5
+        if name in ("output", "cell") and off * size < 4 * torch.finfo(problem.dtype).eps:
+            continue
         assert off < allowed or off < 4 * own, (name, off)
 
 
@@ -133,10 +138,11 @@ def test_biases_and_initial_states_of_gated_cells_may_be_absent(
         states=st.booleans(),
         dtype=st.sampled_from(DTYPES),
     ),
-    variant=st.sampled_from(
-        list(load().variants) if isinstance(load(), Library) else ["none built"]
-    ),
+    variant=st.sampled_from(VARIANTS),
 )
+@example(
+    Gated("gru", T=1, B=1, F=51, H=1, last_only=False, dtype=torch.float32), VARIANTS[0]
+)  # 0.0007
 def test_gated_kernel_matches_reference_at_any_shape(problem, variant):
     assert_solves(solve(problem, Compiled(variant, poison=True)), problem)
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,8 @@ def test_a_search_varies_a_setting_of_a_plug_in_and_goes_on_after_a_remark(
     assert len(gains) == 3
     assert all(0.1 <= gain <= 1 for gain in gains)
     [database] = tmp_path.glob("runs/.sweeps/*/optuna.db")
-    assert sqlite3.connect(database).execute("select count(*) from trials").fetchone() == (3,)
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("select count(*) from trials").fetchone() == (3,)
     (lab / "shapes.py").write_text(SHAPES.replace(".double()", ".double() * 0.9"))
     changed = cli("train", *words, f"{trials}4")
     assert changed.returncode == 2

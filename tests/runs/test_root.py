@@ -21,7 +21,7 @@ NAMES = {
     "a/" * 3000: "File name too long",
     "/dev/null/runs": "Not a directory",
     "/dev/null": "is not a folder",
-    "nul\0byte": "null byte",
+    "nul\0byte": "null (byte|character)",  # by the version of Python
 }
 
 

@@ -111,7 +111,8 @@ def test_a_study_lies_where_its_folder_is_whatever_that_is_called(
     for _ in range(2):
         with opened(tmp_path / name, "s", space_of(*SEARCH)) as study:
             study.ask()
-    assert len(study.trials) == 2
+            asked = len(study.trials)
+    assert asked == 2
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name / "optuna.db").is_file()
 
@@ -201,7 +202,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def empty(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A file of Optuna's without a study, which takes as long to make as all the rest of a test."""
     path = tmp_path_factory.mktemp("empty") / "optuna.db"
-    optuna.storages.RDBStorage(f"sqlite:///{path}")
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+    storage.engine.dispose()
     return path.read_bytes()
 
 

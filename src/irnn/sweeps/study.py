@@ -4,7 +4,7 @@ import math
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,19 +87,22 @@ def opened(folder: Path, name: str, space: Space) -> "Iterator[optuna.Study]":
         raise storage_error(folder, error) from error
     database = folder / "optuna.db"
     try:
-        study = _open(database, name, space)
-        try:
-            yield study
-        except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-            raise _explained(database, error) from error
+        with _connecting(database) as connect:
+            study = _open(database, connect, name, space)
+            try:
+                yield study
+            except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+                raise _explained(database, error) from error
     finally:
         lock.release()
 
 
-def _open(database: Path, name: str, space: Space) -> "optuna.Study":
-    """Open the file, read all of it, and see that it is about this search."""
-    import optuna
+@contextmanager
+def _connecting(database: Path) -> Iterator[Callable[[], sqlite3.Connection]]:
+    """Make the file where there is none, and give what connects to it; all connections are closed in the end.
 
+    SQLAlchemy would leave that to the garbage collector.
+    """
     if database.exists() and not stat.S_ISREG(database.stat().st_mode):
         raise DamagedError(database, "it is not a file", _ANEW)
 
@@ -109,12 +112,28 @@ def _open(database: Path, name: str, space: Space) -> "optuna.Study":
     except OSError as error:
         raise storage_error(database, error) from error
 
+    connections: list[sqlite3.Connection] = []
+
     def connect() -> sqlite3.Connection:  # by its path, which a URL would have to spell
         name = os.fspath(database)
         connection = sqlite3.connect(name, timeout=BUSY_SECONDS, check_same_thread=False)
         if not durable:
             connection.execute("PRAGMA synchronous = OFF")  # or each commit is an I/O error
+        connections.append(connection)
         return connection
+
+    try:
+        yield connect
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def _open(
+    database: Path, connect: Callable[[], sqlite3.Connection], name: str, space: Space
+) -> "optuna.Study":
+    """Read all of the file, and see that it is about this search."""
+    import optuna
 
     try:
         study_seals.check_file(connect)
