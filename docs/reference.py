@@ -1,5 +1,6 @@
 """Write what is made: docs/settings.md, docs/decisions/README.md, tables of docs/tasks.md and predict.md."""
 
+import inspect
 import os
 import re
 import sys
@@ -70,7 +71,8 @@ def _columns() -> list[str]:
     """Give the columns of a table of published rows, with the first row of the adding problem."""
     first = rows_of("adding")[0]
     lines = ["| column | first row | what |", "|---|---|---|"]
-    documented = re.findall(r"^ {8}(\w+): (.*?)$", PublishedRow.__doc__ or "", re.MULTILINE)
+    said = inspect.getdoc(PublishedRow) or ""  # Python 3.13 keeps no indentation in __doc__
+    documented = re.findall(r"^ {4}(\w+): (.*?)$", said, re.MULTILINE)
     for name, what in documented:
         value = getattr(first, name)
         shown = f"`{value}`" if value not in (None, "") else ""
