@@ -86,7 +86,7 @@ def test_every_block_of_the_page_works_from_a_wheel(folder: Path, site: Path) ->
         if ask in command:
             assert str(site) in ended.stdout
     results = [json.loads(path.read_text()) for path in folder.glob("runs/*/result.json")]
-    assert len(results) == 13
+    assert len(results) == 14
     assert (folder / "report" / "report.html").stat().st_size > 10_000
     (task,) = [each for each in results if each["task"] == "first_symbol"]
     assert task["status"] == "solved"
