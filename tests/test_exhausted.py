@@ -273,6 +273,21 @@ def test_a_command_out_of_memory_says_so_and_ends_with_1(
     assert "memory ran out" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [train, report, predict], ids=lambda module: module.__name__)
+def test_ctrl_c_at_any_moment_and_twice_ends_a_command_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: Any
+) -> None:
+    def interrupt(*_: Any) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "_report" if command is report else "_main", interrupt)
+    assert command.main([]) == 130
+    if command is train:
+        monkeypatch.setattr(train, "_interrupted", interrupt)
+        assert train.main([]) == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
 def test_saying_that_memory_ran_out_takes_none(monkeypatch: pytest.MonkeyPatch) -> None:
     def starve(_: object) -> None:
         raise MemoryError

@@ -33,11 +33,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     forget_binding()  # before PyTorch is loaded, here or in a job
     with screen.guarded() as shown:
-        try:
-            status = exhausted.caught(partial(_main, words, shown), "irnn-train")
-        except KeyboardInterrupt:
-            status = _interrupted(words, 130)
+        status = exhausted.caught(partial(_interruptible, words, shown), "irnn-train")
     return shown.status(status)
+
+
+def _interruptible(words: list[str], shown: screen.Shown) -> int:
+    try:
+        return _main(words, shown)
+    except KeyboardInterrupt:
+        return _interrupted(words, 130)
 
 
 def _interrupted(words: Sequence[str], status: int) -> int:

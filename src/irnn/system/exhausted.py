@@ -74,9 +74,14 @@ def in_words(error: BaseException) -> str:
 
 
 def caught(command: Callable[[], int], name: str, smaller: str = "make the run smaller") -> int:
-    """Call a command and give its exit status: 1, and one line on the screen, where memory ran out."""
+    """Call a command and give its exit status: 1, and one line on the screen, where memory ran out.
+
+    130 where Ctrl-C comes at a moment when nothing else expects it, as during imports, or once more.
+    """
     try:
         return command()
+    except KeyboardInterrupt:
+        return 130
     except Exception as error:
         if (said := told(error, smaller)) is None:
             raise
