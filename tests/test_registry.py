@@ -70,6 +70,9 @@ def test_what_cannot_be_an_option_is_refused_by_name() -> None:
         task("x")(type("Mine", (Initialization,), {}))
     with pytest.raises(RegistrationError, match="the class lacks recurrent"):
         initialization("x")(type("Mine", (Initialization,), {}))
+    earlier = {"describe": lambda self, drawn: [], "draw": 1, "encode": 1, "metric": 1, "head": 1}
+    with pytest.raises(RegistrationError, match=r"the class lacks describe\(self, inputs, drawn\)"):
+        task("x")(type("Mine", (Task,), earlier))
     with pytest.raises(RegistrationError, match="cannot be called steps"):
         task("x")(type("Mine", (Task,), {"__annotations__": {"steps": int}, "draw": 1, "encode": 1,
                                          "metric": 1, "head": 1}))  # fmt: skip

@@ -15,6 +15,9 @@ import torch
 
 import irnn
 from irnn.predict import main as predict
+from irnn.reporting.find import find_folders
+from irnn.reporting.load import load_runs
+from irnn.reporting.provenance import census
 from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import run_id
 from irnn.seeding import stream_key
@@ -250,6 +253,8 @@ def test_a_run_records_its_files_and_the_hash_of_its_permutation(
     assert result["metric"]["name"] == "accuracy"
     assert session["facts"]["permutation"].startswith("seed 3, SHA-256 b5736f")
     assert session["facts"]["files"].endswith(result["config"]["task"]["digest"])
+    counted = census(load_runs(find_folders([str(trained.path)])).runs)
+    assert str(root) not in str(counted)  # where files lie differs by machine, not in what was run
     assert "permutation seed 3" in trained.log.read_text()
     assert "ENDED with its budget" in trained.log.read_text()
 

@@ -19,7 +19,7 @@ _MIXED: dict[str, str] = {
     "torch": "results may differ between versions",
 }
 _FORMS = {"data": "fixed and fresh data are different tasks: only a fixed set can be overfitted"}
-_ANOTHER_FORM = "these are different forms of the task; published numbers differ by it"
+_ANOTHER_FORM = "these are different forms of the task, whose scores do not compare"
 _OF_ANY_TASK = {"name", "source", "seq_len", "train_size", "test_size"}
 _TASK, _FACTS = "task.", "facts."
 """Before the settings of a task, and before what it says of itself in provenance.json."""
@@ -90,10 +90,20 @@ def _settings_of_tasks(runs: Iterable[Run]) -> dict[str, Reader]:
 
 
 def _facts_of_tasks(runs: Iterable[Run]) -> dict[str, Reader]:
-    """Find what tasks said of themselves: `Task.facts`."""
-    sessions = (session for run in runs for session in (run.provenance, *run.later))
-    keys = dict.fromkeys(key for session in sessions for key in session if key.startswith(_FACTS))
+    """Find what tasks said of themselves, `Task.facts`, but for where files lie, which differs by machine."""
+    keys = dict.fromkeys(
+        key
+        for run in runs
+        for session in (run.provenance, *run.later)
+        for key, said in session.items()
+        if key.startswith(_FACTS) and not _names_a_place(str(said), run)
+    )
     return {_unlike_others(key, key.removeprefix(_FACTS)): _from(key) for key in keys}
+
+
+def _names_a_place(text: str, run: Run) -> bool:
+    places = (str(run.settings.get(key) or "") for key in PLACES)
+    return any(place and place in text for place in places)
 
 
 def _unlike_others(key: str, name: str) -> str:

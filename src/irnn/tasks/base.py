@@ -6,6 +6,7 @@ settings are answered at once.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -143,6 +144,16 @@ class Task(Choice, ABC):
         size = sequences // count
         cut = inputs.view(steps, count, size, features).transpose(0, 1).contiguous()
         return cut, targets.view(count, size, *targets.shape[1:])
+
+    @classmethod
+    def lacking(cls) -> list[str]:
+        """Name the methods that it would need, also where one has an earlier version's arguments."""
+        found = super().lacking()
+        try:
+            inspect.signature(cls.describe).bind("self", "inputs", "drawn")
+        except TypeError:
+            found.append("describe(self, inputs, drawn)")
+        return found
 
     @property
     def described(self) -> tuple[str, ...]:
