@@ -192,7 +192,10 @@ def test_a_pack_that_cannot_be_made_says_what_trains_without(
 
     monkeypatch.setattr(Together, "__init__", out_of_memory)
     assert sweep(tmp_path, "seed=0,1") == 1
-    assert "CUDA out of memory); sweep.pack=off trains without" in capsys.readouterr().err
+    said = (
+        "memory ran out (CUDA out of memory): make the run smaller); sweep.pack=off trains without"
+    )
+    assert said in capsys.readouterr().err
 
 
 def test_fail_fast_and_signals_end_a_pack_with_checkpoints(
