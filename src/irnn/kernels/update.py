@@ -1,4 +1,4 @@
-"""What one update did, whoever made it."""
+"""What one update did, by a kernel or by PyTorch."""
 
 from typing import NamedTuple
 
