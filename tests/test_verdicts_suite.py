@@ -112,6 +112,9 @@ def test_the_verdict_on_copy_memory_at_300_steps_is_that_of_its_records() -> Non
     assert len(turning) == len(gru) == 3
     assert turning[-1] < gru[0] < gru[-1] < identity[0]
     assert identity[1] < 0.9 * trivial < 0.97 * trivial < identity[2] < trivial  # "with one seed"
+    lstm = best(runs[("LSTM",)])
+    assert identity[-2] < lstm[0]
+    assert 0.97 * trivial < lstm[0]  # "hardly does with any"
     exploded = {
         who: [run["steps"] for run in runs[(who,)] if run["status"] == "diverged"]
         for who in ("split identity", "orthogonal")
