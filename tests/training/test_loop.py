@@ -163,10 +163,13 @@ def test_a_short_length_is_solved_for_real(small: Small) -> None:
 def test_a_gpu_sees_the_data_of_the_cpu_and_trains_alike(small: Small, model: str) -> None:
     from dataclasses import replace
 
+    from irnn.kernels.cuda import plan
+
     overrides = (f"model={model}", "init=pytorch")
     on_gpu = small(*overrides, "runtime.device=cuda")
     on_cpu = small(*overrides, "runtime.device=cpu")
     on_cpu = replace(on_cpu, runs_dir=on_cpu.runs_dir + "/cpu")
     assert run(on_gpu)["best_test_mse"] == pytest.approx(run(on_cpu)["best_test_mse"], rel=1e-3)
     provenance = json.loads(RunDirectory.of(on_gpu).provenance.read_text())
-    assert provenance["kernel"] == "torch"
+    has_kernels = model == "irnn" and not plan.why_unavailable()
+    assert provenance["kernel"] == ("cuda" if has_kernels else "torch")
