@@ -1,5 +1,6 @@
 """The numbers in the verdicts of docs/suite.md are those of the records."""
 
+import statistics
 from typing import Any
 
 from irnn.tasks.published_rows import rows_of
@@ -182,6 +183,18 @@ def test_the_verdict_on_the_protocol_of_keller_et_al_is_that_of_its_records() ->
     sooner = sum(max(steps) < (published or 0) for steps in at.values())
     assert f"{sooner} of its {len(at)} cells are done with both seeds before" in PAGE
     assert [clip for (rate, clip), runs in cells.items() if rate == 0.01 and solved(runs)] == [1]
+    longer = by("keller-grid-longer", "optim.lr", "clip.max_norm")
+    both = {
+        cell: statistics.median(run["solved_at"]["0.05"] for run in runs)
+        for cell, runs in longer.items()
+        if solved(runs) == len(runs) == 2
+    }
+    assert f"it is {min(both.values()):,.0f} where 22,000 are published, and {len(both)} of" in PAGE
+    assert max(max(run["steps"] for run in longer[cell]) for cell in both) < 22_000
+    assert len(longer) == 15
+    assert min(both, key=lambda cell: both[cell])[0] == 1e-4
+    quick = [run for (rate, _), runs in longer.items() if rate == 0.01 for run in runs]
+    assert {(run["status"], run["steps"]) for run in quick} == {("diverged", 2)}
     default = by("keller-default", "task.seq_len")
     short = [run for n in (100, 200, 400) for run in default[(n,)]]
     assert solved(short) == 9

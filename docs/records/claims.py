@@ -118,6 +118,10 @@ CLAIMS = {
         "2026-11-28-suite-keller-grid", ("task.seq_len", "optim.lr", "clip.max_norm"), "optim.lr",
         "clip.max_norm", page="suite",
     ),
+    "keller-grid-longer": Claim(
+        "2026-11-28-suite-keller-grid-longer", ("task.seq_len", "optim.lr", "clip.max_norm"), "optim.lr",
+        "clip.max_norm", page="suite",
+    ),
     "keller-default": Claim(
         "2026-11-28-suite-keller-default", ("task.seq_len",), "optim.name", "task.seq_len", page="suite"
     ),
