@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 from irnn import train
 from irnn.runs import provenance
 from tests.conftest import SMALL
-from tests.record_scripts import script
+from tests.record_scripts import RECORDS, script
 
 
 @pytest.fixture
@@ -36,6 +36,13 @@ def test_the_folder_of_a_new_record_is_made(folder: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("sys.argv", ["collect.py", str(folder.parent), "--into", str(record)])
     script("collect").main()
     assert json.loads(record.read_text())["run_id"] == folder.name
+
+
+def test_records_tell_no_place_of_a_machine() -> None:
+    for path in RECORDS.glob("*/results.jsonl"):
+        for line in path.read_text().splitlines():
+            task = json.loads(line)["config"].get("task", {})
+            assert not Path(task.get("root") or "").is_absolute(), path
 
 
 def test_a_run_that_has_not_measured_anything_yet_is_collected(folder: Path) -> None:

@@ -18,6 +18,7 @@ import yaml
 
 from irnn.reporting.scoring import Scoring, score_by
 from irnn.runs.files import write_atomically
+from irnn.runs.layout import PLACES
 
 ELSEWHERE = ("runs_dir=", "tracker=", "runtime.threads=", "sweep.", "task.root=")
 """What a command says about where and how to run; no part of what was run."""
@@ -38,6 +39,9 @@ def row(folder: Path) -> dict[str, Any]:
     result.pop("digest", None)  # of what stands in that file
     scoring = score_by(result["config"], result.get("metric"), result["solved_at"])
     result["config"].pop("runs_dir")
+    for section, name in (place.split(".") for place in PLACES):
+        if given := result["config"][section].get(name):
+            result["config"][section][name] = Path(given).name
     kept = thinned(records, set(result["solved_at"].values()))
     return {
         **result,
