@@ -94,6 +94,19 @@ def test_time_left_is_not_guessed_from_nothing() -> None:
     assert left == pytest.approx(5 + 10, abs=0.5)
 
 
+def test_jobs_that_diverged_at_once_do_not_promise_that_all_the_others_do() -> None:
+    """As in a grid of rates: ten jobs ended after 2 s, two have run for 180 s of some 333, 18 wait."""
+    quick = [job(f"lr={n}", "diverged", seconds=2.0) for n in range(10)]
+    progress = {"step": 32_400, "total": 60_000, "rate": 180.0}
+    long = [job(n, RUNNING, began=time.monotonic() - 180, progress=progress) for n in "ab"]
+    waiting = [job(f"seed={n}", "left") for n in range(18)]
+    typical = (10 * 2 + 2 * 333.3) / 12
+    left = view.seconds_left([*quick, *long, *waiting], 2)
+    assert left == pytest.approx((2 * 153.3 + 18 * typical) / 2, rel=0.01)
+    unbounded = job("c", RUNNING, began=time.monotonic() - 30, progress={})
+    assert view.seconds_left([quick[0], unbounded], 1) == pytest.approx(30, abs=0.5)
+
+
 @pytest.mark.parametrize("width", [120, 80, 60, 40])
 def test_a_narrow_terminal_loses_whole_columns_and_no_digit(width: int) -> None:
     screen = Console(

@@ -202,21 +202,29 @@ def where_to_look(job: Job) -> str:
 
 
 def seconds_left(jobs: Sequence[Job], at_once: int) -> float | None:
-    """Estimate from the jobs that ended, or else from the budgets of those that run."""
+    """Estimate from the jobs that ended, or else from the budgets of those that run.
+
+    A job that runs for longer than those that ended is expected to take as long again, or up to its
+    budget: jobs that diverge at once say nothing about those that do not.
+    """
     ended = [job.seconds for job in jobs if job.done and job.seconds is not None]
     running = [job for job in jobs if job.state == RUNNING]
     now = time.monotonic()
     bounds = [_budget_left(job) for job in running]
     passed = [now - (job.began or now) for job in running]
+    again = [p if b is None else min(p, b) for p, b in zip(passed, bounds, strict=True)]
     if ended:
-        typical = sum(ended) / len(ended)
+        usual = sum(ended) / len(ended)
+        longer = [p + a for p, a in zip(passed, again, strict=True) if p > usual]
+        typical = (sum(ended) + sum(longer)) / (len(ended) + len(longer))
     elif running and all(bound is not None for bound in bounds):
         typical = sum(p + (b or 0) for p, b in zip(passed, bounds, strict=True)) / len(running)
+        usual = float("inf")
     else:
         return None
     rest = [
-        max(typical - done, 0) if bound is None else min(bound, max(typical - done, 0))
-        for done, bound in zip(passed, bounds, strict=True)
+        a if p > usual else min(max(typical - p, 0), float("inf") if b is None else b)
+        for p, a, b in zip(passed, again, bounds, strict=True)
     ]
     waiting = sum(job.state == LEFT for job in jobs)
     return max([(sum(rest) + waiting * typical) / at_once, *rest])
