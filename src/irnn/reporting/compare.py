@@ -82,6 +82,11 @@ class Comparison:
     cautions: tuple[str, ...]
 
 
+def about(runs: Sequence[Run], comparison: Comparison | None) -> Comparison | None:
+    """Give the comparison that was asked for where it is about these runs, all of one task."""
+    return comparison if comparison and comparison.a.runs[0] in runs else None
+
+
 def compare(
     runs: Sequence[Run], name_a: str, name_b: str, threshold: float | None = None
 ) -> Comparison:

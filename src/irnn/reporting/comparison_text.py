@@ -3,6 +3,7 @@
 from irnn.reporting import wording
 from irnn.reporting.compare import SIGNIFICANT, Comparison
 from irnn.reporting.statistics import Interval
+from irnn.reporting.text import counted
 
 
 def sentences(comparison: Comparison) -> list[str]:
@@ -18,11 +19,13 @@ def sentences(comparison: Comparison) -> list[str]:
     counts = f"{a.name}: {a.solved} of {len(a.runs)} {done}; {b.name}: {b.solved} of {len(b.runs)}"
     by_rate = a.name if diff.estimate > 0 else b.name
     by_time = a.name if first_a > first_b else b.name
-    matched = len(comparison.strata)
     if diff.estimate < 0:
         diff = Interval(-diff.estimate, -diff.high, -diff.low)
     ahead = (
         f"{by_rate} ahead by {100 * diff.estimate:.0f} points" if diff.estimate else "no difference"
+    )
+    left_out = f"; {comparison.left_out} runs without a counterpart left out" * bool(
+        comparison.left_out
     )
     lines = [
         f"{_verdict(comparison.rate_p, f'{by_rate} {rates}')} ({counts}; {ahead}, 95 % interval "
@@ -33,10 +36,7 @@ def sentences(comparison: Comparison) -> list[str]:
         f"{wording.quantile(b.crossing.median)}; {a.name} first in {first_a} pairs of runs, "
         f"{b.name} in {first_b}, undecided {unknown}; {wording.p_value(comparison.sooner.p)}).",
         _scores(comparison),
-        f"Compared within {matched} matched setting{'s' * (matched != 1)}"
-        + (f"; {comparison.left_out} runs without a counterpart left out." * bool(matched))
-        * bool(comparison.left_out)
-        + ("." if not comparison.left_out else ""),
+        f"Compared within {counted(len(comparison.strata), 'matched setting')}{left_out}.",
     ]
     return lines + list(comparison.cautions)
 

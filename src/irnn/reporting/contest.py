@@ -16,6 +16,7 @@ from irnn.reporting.statistics import (
     runs_to_tell_rates,
 )
 from irnn.reporting.summary import Summary
+from irnn.reporting.text import counted
 
 
 def duel(comparison: Comparison, summary: Summary) -> str:
@@ -154,8 +155,3 @@ def unit_of(runs: Sequence[Run]) -> str:
 
 def _many(side: Side) -> str:
     return counted(len(side.runs), unit_of(side.runs))
-
-
-def counted(number: int, unit: str) -> str:
-    """A number of things: '1 seed', '3 seeds'."""
-    return f"{number} {unit}{'s' * (number != 1)}"

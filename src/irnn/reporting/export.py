@@ -1,7 +1,6 @@
 """One row per run, as CSV and, where pyarrow is installed, as Parquet."""
 
 import csv
-import math
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -13,6 +12,7 @@ from irnn.reporting.run import Run
 from irnn.reporting.scoring import UNKNOWN
 from irnn.reporting.settings import Value
 from irnn.reporting.text import printable
+from irnn.runs.files import json_ready
 from irnn.system.table_cells import neutral
 
 PARQUET_REMEDY = "summary.parquet skipped: it needs pyarrow (pip install 'irnn[report]')"
@@ -35,32 +35,27 @@ def rows(runs: Sequence[Run], asked: str | None = None) -> list[dict[str, Value]
             "status": run.status,
             "seed": run.seed,
             "steps": run.steps,
-            "seconds": _known(run.seconds),
-            "steps_per_second": _known(run.steps_per_second),
+            "seconds": run.seconds,
+            "steps_per_second": run.steps_per_second,
             **_scores(run),
         }
         if others:
             row.update(metric=run.scoring.name, better="higher" if run.scoring.higher else "lower")
-            row.update(value=_known(run.value), best_value=_known(run.best_value))
+            row.update(value=run.value, best_value=run.best_value)
         row.update({f"updates_to_{name}": run.solved_at.get(name) for name in thresholds})
         row["updates_to_goal"] = None if run.goal is None else run.solved_at.get(name_of(run.goal))
         row.update(restarts=run.restarts, divergences=len(run.divergences), schema=run.schema)
         row.update({f"config.{key}": value for key, value in run.settings.items()})
         row.update({f"provenance.{key}": value for key, value in run.provenance.items()})
         row["folder"] = printable(str(run.path))
-        table.append(row)
+        table.append(json_ready(row))
     return table
 
 
 def _scores(run: Run) -> dict[str, Value]:
     suffix = run.scoring.suffix
-    best = {"best_test_mse": _known(run.best_value)} if suffix == "mse" else {}
-    losses = {f"test_{suffix}": _known(run.test_loss), **best}
-    return {**losses, f"train_{suffix}": _known(run.train_loss)}
-
-
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    best = {"best_test_mse": run.best_value} if suffix == "mse" else {}
+    return {f"test_{suffix}": run.test_loss, **best, f"train_{suffix}": run.train_loss}
 
 
 def write_csv(table: Sequence[Mapping[str, Any]], path: Path) -> None:

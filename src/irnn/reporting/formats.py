@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from irnn.reporting import export, wording
-from irnn.reporting.compare import Comparison
+from irnn.reporting.compare import Comparison, about
 from irnn.reporting.comparison_text import sentences
 from irnn.reporting.run import Loaded
 from irnn.reporting.settings import show
-from irnn.reporting.statistics import Quantile
 from irnn.reporting.summary import Group, Summary
 from irnn.reporting.verdict import verdict
+from irnn.runs.files import json_ready
 
 _TEX = {
     "\\": r"\textbackslash{}",
@@ -57,37 +57,32 @@ def _record(group: Group, summary: Summary) -> dict[str, Any]:
     record |= dict(zip(summary.keys, group.values, strict=True))
     record |= {"runs": len(group.runs), **{status: group.counts[status] for status in group.counts}}
     record |= {"succeeded": group.succeeded, "tried": group.tried}
-    record |= {"rate": _known(rate.estimate), "rate_low": rate.low, "rate_high": rate.high}
+    record |= {"rate": rate.estimate, "rate_low": rate.low, "rate_high": rate.high}
     for threshold in summary.thresholds:
         crossing, key = group.crossings[threshold], f"updates_to_{threshold}"
         record[f"{key}_crossed"] = crossing.crossed
-        record[key] = _known(crossing.median.value)
-        record[f"{key}_later_than"] = _later(crossing.median)
-        record[f"{key}_first_quartile"] = _known(crossing.first_quartile.value)
-        record[f"{key}_third_quartile"] = _known(crossing.third_quartile.value)
-    record |= {"best": _known(group.best), "seconds": _known(group.seconds)}
-    return record | {"steps_per_second": _known(group.steps_per_second)}
-
-
-def _later(quantile: Quantile) -> float | None:
-    return _known(quantile.bound) if math.isinf(quantile.value) else None
-
-
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+        record[key] = crossing.median.value
+        is_later = math.isinf(crossing.median.value)
+        record[f"{key}_later_than"] = crossing.median.bound if is_later else None
+        record[f"{key}_first_quartile"] = crossing.first_quartile.value
+        record[f"{key}_third_quartile"] = crossing.third_quartile.value
+    record |= {"best": group.best, "seconds": group.seconds}
+    record["steps_per_second"] = group.steps_per_second
+    ready: dict[str, Any] = json_ready(record)
+    return ready
 
 
 def _json(loaded: Loaded, summaries: Sequence[Summary], comparison: Comparison | None) -> str:
     tasks = []
     for summary in summaries:
         scoring = summary.scoring
-        own = comparison if comparison and comparison.a.runs[0] in summary.runs else None
+        own = about(summary.runs, comparison)
         tasks.append(
             {
                 "task": scoring.task,
                 "metric": scoring.name,
                 "better": "higher" if scoring.higher else "lower",
-                "baseline": _known(scoring.baseline),
+                "baseline": json_ready(scoring.baseline),
                 "verdict": verdict(summary, own),
                 "comparison": sentences(own) if own else [],
                 "settings": dict(summary.constant),
@@ -116,16 +111,11 @@ def _table(summary: Summary) -> tuple[list[str], list[list[str]]]:
         cells = [show(value) for value in group.values]
         cells += [str(len(group.runs)), *(str(group.counts[name]) for name in summary.statuses)]
         cells.append(wording.rate(group.rate))
-        cells += [_crossing(group, threshold) for threshold in summary.thresholds]
-        best = "-" if math.isnan(group.best) else wording.score(group.best, summary.scoring)
+        crossings = (group.crossings[threshold] for threshold in summary.thresholds)
+        cells += [wording.crossing(each, "{} ({})") for each in crossings]
+        best = wording.best_score(group.best, summary.scoring)
         rows.append([*cells, best, wording.duration(group.seconds)])
     return heads, rows
-
-
-def _crossing(group: Group, threshold: str) -> str:
-    crossing = group.crossings[threshold]
-    middle, spread = wording.quantile(crossing.median), wording.quartiles(crossing)
-    return middle if spread == middle else f"{middle} ({spread})"
 
 
 def _markdown(summary: Summary, several: bool) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from irnn.reporting.scoring import Scoring
 from irnn.reporting.settings import Settings, show
+from irnn.reporting.text import counted
 
 PLATEAU = "0.05"
 """What most published rows measure, and so what is drawn against T where nothing else is asked for."""
@@ -90,9 +91,7 @@ def told_goals(runs: Iterable[Settings], scoring: Scoring) -> str:
         goal = goal_of(settings, scoring)
         counts[goal] = counts.get(goal, 0) + 1
     ordered = sorted(counts, key=lambda goal: (goal is None, -(goal or 0)))
-    return ", ".join(
-        f"{show(goal)} ({counts[goal]} run{'s' * (counts[goal] != 1)})" for goal in ordered
-    )
+    return ", ".join(f"{show(goal)} ({counted(counts[goal], 'run')})" for goal in ordered)
 
 
 def parse_threshold(text: str) -> float:

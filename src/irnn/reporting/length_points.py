@@ -11,6 +11,7 @@ from irnn.reporting.run import Run
 from irnn.reporting.scoring import Scoring
 from irnn.reporting.settings import SEQ_LEN
 from irnn.reporting.summary import Group, Summary
+from irnn.runs.files import json_ready
 from irnn.tasks.published_rows import SOURCES, PublishedRow, rows_of
 
 RATE = "rate"
@@ -48,9 +49,9 @@ def _rate(group: Group, summary: Summary) -> dict[str, Any]:
 def _crossing(finished: Sequence[Run], threshold: str) -> dict[str, Any]:
     point = crossing(finished, threshold)
     return {
-        "median": _known(point.median.value),
-        "low": _known(point.first_quartile.value),
-        "high": _known(point.third_quartile.value),
+        "median": json_ready(point.median.value),
+        "low": json_ready(point.first_quartile.value),
+        "high": json_ready(point.third_quartile.value),
         "words": f"median {wording.quantile(point.median)} ({wording.quartiles(point)})",
         "crossed": point.crossed,
         "runs": [_crossing_of(run, threshold) for run in finished],
@@ -111,7 +112,3 @@ def _published(row: PublishedRow, threshold: str, value: float | None) -> dict[s
             f"{row.source} ({SOURCES[row.label]})" + f"; {row.note}" * bool(row.note),
         ],
     }
-
-
-def _known(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from irnn.reporting import run_lists, sections
 from irnn.reporting.charts import relative_link
-from irnn.reporting.compare import Comparison
+from irnn.reporting.compare import Comparison, about
 from irnn.reporting.comparison_text import sentences
 from irnn.reporting.provenance import warnings
 from irnn.reporting.run import Loaded, Run
@@ -180,7 +180,7 @@ def _about(summary: Summary) -> str:
 
 
 def _part(summary: Summary, comparison: Comparison | None, several: bool) -> Part:
-    own = comparison if comparison is not None and comparison.a.runs[0] in summary.runs else None
+    own = about(summary.runs, comparison)
     of = f" of {summary.scoring.task}" * several
     told = summary.scoring.told() if several or summary.scoring.kind != UNKNOWN.kind else ""
     return Part(summary, summary.mark, of, told, verdict(summary, own), own)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from irnn.reporting.run import Loaded, Run
 from irnn.reporting.settings import show
-from irnn.reporting.text import printable
+from irnn.reporting.text import counted, printable
 from irnn.runs.layout import PLACES, SWEEP_SCHEMA
 
 _MIXED: dict[str, str] = {
@@ -128,7 +128,7 @@ def warnings(loaded: Loaded) -> list[str]:
             values = {value: n for value, n in counts.items() if value != _UNTOLD}
             if len(values) > 1:
                 mix = ", ".join(
-                    f"{_short(fact, value)} ({_runs(n)})" for value, n in values.items()
+                    f"{_short(fact, value)} ({counted(n, 'run')})" for value, n in values.items()
                 )
                 lines.append(f"Mixed {fact.replace('_', ' ')}: {mix}; {reason}.")
     if loaded.sweep is not None and loaded.sweep.schema != str(SWEEP_SCHEMA):
@@ -140,18 +140,18 @@ def warnings(loaded: Loaded) -> list[str]:
     for reason, count in slow.items():
         if reason and reason != _UNTOLD:
             lines.append(
-                f"{_runs(count)} ran slower than necessary: {reason.removeprefix('slow: ')}."
+                f"{counted(count, 'run')} ran slower than necessary: {reason.removeprefix('slow: ')}."
             )
     dirty = facts.get("dirty", Counter())["true"]
     if dirty:
         were = "was" if dirty == 1 else "were"
         lines.append(
-            f"{_runs(dirty)} {were} made with uncommitted changes: no commit reproduces them."
+            f"{counted(dirty, 'run')} {were} made with uncommitted changes: no commit reproduces them."
         )
     recovered = sum(run.restarts > 0 for run in loaded.runs)
     if recovered:
         lines.append(
-            f"{_runs(recovered)} went on after a divergence, rolled back or restarted; "
+            f"{counted(recovered, 'run')} went on after a divergence, rolled back or restarted; "
             "they count by how they ended, not by how they began."
         )
     for skipped in loaded.skipped:
@@ -169,7 +169,3 @@ def _pooled(runs: Sequence[Run], read: Reader) -> list[Counter[str]]:
 
 def _short(fact: str, value: str) -> str:
     return value[:10] if fact == "commit" else value
-
-
-def _runs(number: int) -> str:
-    return f"{number} run{'s' * (number != 1)}"

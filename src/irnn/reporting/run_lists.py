@@ -12,6 +12,7 @@ from irnn.reporting.reproduce import asked, commands
 from irnn.reporting.run import Loaded, Run
 from irnn.reporting.scoring import UNKNOWN
 from irnn.reporting.summary import Summary
+from irnn.reporting.text import counted
 
 _MOST_COMMANDS = 12
 _MOST_VALUES = 12
@@ -45,7 +46,7 @@ def runs(summary: Summary, link: Callable[[Run], str], several: bool) -> list[Gr
     for index, group in enumerate(summary.groups):
         name = f"task={scoring.task}, " * several + summary.name(group)
         rows = [_run_row(run, link(run), summary.thresholds) for run in group.runs]
-        count = f"{len(group.runs)} run{'s' * (len(group.runs) != 1)}"
+        count = counted(len(group.runs), "run")
         table = Table(f"Runs of {name}", columns, rows)
         parts.append(
             GroupRuns(

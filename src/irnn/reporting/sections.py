@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from irnn.reporting import wording
 from irnn.reporting.charts import MOST_BASELINES, varying
 from irnn.reporting.compare import Comparison
-from irnn.reporting.contest import counted
 from irnn.reporting.goals import goal_of
 from irnn.reporting.heatmap import Heatmap, Shading, heatmaps, ramp, shading
 from irnn.reporting.length_points import RATE, published_points
@@ -15,6 +14,7 @@ from irnn.reporting.outcomes import median
 from irnn.reporting.settings import SEQ_LEN, show
 from irnn.reporting.sides import opened
 from irnn.reporting.summary import DRAWN, Group, Summary
+from irnn.reporting.text import counted
 from irnn.tasks.published_rows import SOURCES, rows_of
 
 _MOST_AT_ONE = 12  # series that can stand side by side above a single T
@@ -64,21 +64,18 @@ def _key_row(index: int, group: Group, level: str | None, summary: Summary) -> R
 def _so_far(group: Group, summary: Summary, link: str) -> Cell:
     """Where runs of which none has finished are by now."""
     best = median([run.best_value for run in group.runs])
-    words = "-" if math.isnan(best) else wording.score(best, summary.scoring)
+    words = wording.best_score(best, summary.scoring)
     updates = wording.count(median([float(run.steps) for run in group.runs]))
     return number(f"{words}\nat update {updates}", best, link)
 
 
 def _crossed(group: Group, level: str, link: str) -> Cell:
     crossing = group.crossings[level]
-    middle, spread = wording.quantile(crossing.median), wording.quartiles(crossing)
-    told = middle if spread == middle else f"{middle}\n{spread}"
-    return number(told, quantile_key(crossing.median), link)
+    return number(wording.crossing(crossing), quantile_key(crossing.median), link)
 
 
 def _best(group: Group, summary: Summary, link: str) -> Cell:
-    best = "-" if math.isnan(group.best) else wording.score(group.best, summary.scoring)
-    return number(best, group.best, link)
+    return number(wording.best_score(group.best, summary.scoring), group.best, link)
 
 
 def groups(summary: Summary) -> Table:

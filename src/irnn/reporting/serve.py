@@ -19,6 +19,7 @@ from irnn.reporting import export
 from irnn.reporting.live import Live, State
 from irnn.reporting.page import SERVED_POLICY, listing
 from irnn.reporting.run import Run
+from irnn.reporting.text import counted
 from irnn.system.exhausted import in_words
 
 _PATIENCE = 20.0  # seconds that a page waits for news before it asks again
@@ -115,8 +116,7 @@ def serve(host: str, port: int, live: Live, complain: Say, say: Callable[[str], 
         loaded = live.state.loaded
         if loaded.awaited:
             say(f"waiting: {loaded.awaited}; the page shows it once it is there")
-        count = len(loaded.runs)
-        say(f"serving {count} run{'s' * (count != 1)} on {server.url} (Ctrl-C ends it)")
+        say(f"serving {counted(len(loaded.runs), 'run')} on {server.url} (Ctrl-C ends it)")
         with contextlib.suppress(KeyboardInterrupt):
             while True:
                 time.sleep(3600)

@@ -1,6 +1,5 @@
 """The table on screen."""
 
-import math
 import time
 from collections.abc import Sequence
 
@@ -10,12 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from irnn.reporting import wording
-from irnn.reporting.compare import Comparison
+from irnn.reporting.compare import Comparison, about
 from irnn.reporting.run import COUNTED, Loaded, Run
 from irnn.reporting.scoring import UNKNOWN
 from irnn.reporting.settings import show
 from irnn.reporting.summary import Summary
 from irnn.reporting.sweeps import Job
+from irnn.reporting.text import counted
 from irnn.reporting.verdict import verdict
 
 _BETWEEN = 3  # a column's share of lines and blanks
@@ -39,7 +39,7 @@ def render(
         if len(summaries) > 1 or summary.scoring.kind != UNKNOWN.kind:
             parts.append(Text(("\n" * (len(summaries) > 1)) + summary.scoring.told(), style="bold"))
         parts += _task(summary, width)
-        own = comparison if comparison and comparison.a.runs[0] in summary.runs else None
+        own = about(summary.runs, comparison)
         parts.append(Text(verdict(summary, own), style="bold"))
     parts += [Text(line) for line in (*_unfinished(loaded.runs), *_left(loaded.left))]
     parts += [Text(f"warning: {line}", style="yellow") for line in warnings]
@@ -67,7 +67,7 @@ def headline(loaded: Loaded) -> str:
     words += [f"{left} left"] if left else []
     words += [f"{skipped} skipped"] if skipped else []
     name = f"{loaded.sweep.name}: " if loaded.sweep is not None else ""
-    return f"{name}{len(runs)} run{'s' * (len(runs) != 1)}: {', '.join(words) or 'none yet'}"
+    return f"{name}{counted(len(runs), 'run')}: {', '.join(words) or 'none yet'}"
 
 
 def _fitting(summary: Summary, width: int) -> Table:
@@ -129,12 +129,8 @@ def _table(summary: Summary, thresholds: Sequence[str], *, fold: bool, speed: bo
         rate = "-" if group.goal is None else wording.rate(group.rate)
         cells.append(rate.replace(" (", "\n(") if fold else rate)
         if scored:
-            known = not math.isnan(group.best)
-            cells.append(wording.score(group.best, summary.scoring) if known else "-")
-        for threshold in thresholds:
-            crossing = group.crossings[threshold]
-            middle, spread = wording.quantile(crossing.median), wording.quartiles(crossing)
-            cells.append(middle if spread == middle else f"{middle}\n{spread}")
+            cells.append(wording.best_score(group.best, summary.scoring))
+        cells += [wording.crossing(group.crossings[threshold]) for threshold in thresholds]
         cells.append(wording.duration(group.seconds))
         cells += [wording.speed(group.steps_per_second)] if speed else []
         table.add_row(*map(Text, cells))

@@ -1,4 +1,4 @@
-"""Text that came from anywhere, made fit for a terminal, a page, a table and a picture."""
+"""Text that came from anywhere, made fit for a terminal, a page, a table and a picture; counts in words."""
 
 _SPACES = "\n\r\t\v\f"
 
@@ -18,6 +18,11 @@ def _shown(character: str) -> str:
     if character.isprintable():
         return character
     return " " if character in _SPACES or character.isspace() else "\ufffd"
+
+
+def counted(number: int, unit: str) -> str:
+    """A number of things: '1 seed', '3 seeds'."""
+    return f"{number} {unit}{'s' * (number != 1)}"
 
 
 def one_line(error: object) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from irnn.reporting import wording
 from irnn.reporting.compare import Comparison
 from irnn.reporting.contenders import contenders
-from irnn.reporting.contest import among, counted, duel, solve, unit_of
+from irnn.reporting.contest import among, duel, solve, unit_of
 from irnn.reporting.outcomes import median
 from irnn.reporting.run import Run
 from irnn.reporting.settings import SEQ_LEN
 from irnn.reporting.statistics import wilson
 from irnn.reporting.summary import Group, Summary
+from irnn.reporting.text import counted
 
 _MOST_LENGTHS = 6
 _CAPITALS = ("Which", "Neither", "Seeds", "Runs", "Solved", "Not", "Diverged", "Ended", "A", "No")

@@ -31,6 +31,12 @@ def quartiles(crossing: Crossing) -> str:
     return low if low == high else f"{low} to {high}"
 
 
+def crossing(of: Crossing, layout: str = "{}\n{}") -> str:
+    """The median and below it the interquartile range, or one of them where both say the same."""
+    middle, spread = quantile(of.median), quartiles(of)
+    return middle if spread == middle else layout.format(middle, spread)
+
+
 def percent(rate: float) -> str:
     """A rate as whole per cent."""
     return NOTHING if math.isnan(rate) else f"{100 * rate:.0f} %"
@@ -63,6 +69,11 @@ def score(value: float, scoring: Scoring) -> str:
     if not scoring.higher:
         return loss(value)
     return f"{value:.4g}" if math.isfinite(value) else "not finite"
+
+
+def best_score(value: float, scoring: Scoring) -> str:
+    """The best score of some runs; '-' where none has one."""
+    return NOTHING if math.isnan(value) else score(value, scoring)
 
 
 def p_value(p: float) -> str:
