@@ -40,7 +40,7 @@ def rows(runs: Sequence[Run], asked: str | None = None) -> list[dict[str, Value]
             **_scores(run),
         }
         if others:
-            row.update(metric=run.scoring.name, better="higher" if run.scoring.higher else "lower")
+            row.update(metric=run.scoring.name, better=run.scoring.better)
             row.update(value=run.value, best_value=run.best_value)
         row.update({f"updates_to_{name}": run.solved_at.get(name) for name in thresholds})
         row["updates_to_goal"] = None if run.goal is None else run.solved_at.get(name_of(run.goal))

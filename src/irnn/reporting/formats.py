@@ -81,7 +81,7 @@ def _json(loaded: Loaded, summaries: Sequence[Summary], comparison: Comparison |
             {
                 "task": scoring.task,
                 "metric": scoring.name,
-                "better": "higher" if scoring.higher else "lower",
+                "better": scoring.better,
                 "baseline": json_ready(scoring.baseline),
                 "verdict": verdict(summary, own),
                 "comparison": sentences(own) if own else [],

@@ -8,20 +8,20 @@ from typing import Any
 
 from irnn.reporting.text import one_line
 from irnn.runs.layout import UNNAMED_TASK
-from irnn.tasks.metric import IRNN_0_1, LABELS
+from irnn.tasks.metric import IRNN_0_1, Measure
 
 _MOST_THRESHOLDS = 12
 _LARGEST_DENOMINATOR = 200
 
 
 @dataclass(frozen=True)
-class Scoring:
-    """A task's metric.
+class Scoring(Measure):
+    """A task's metric, as a run's folder tells of it.
 
     Args:
         task: the task's name in the run's configuration.
         name: the metric's: "mse", "cross_entropy", "accuracy", or what a plug-in calls it.
-        higher: whether more of it is better.
+        direction: in which it gets better: "lower" or "higher".
         baseline: what a trivial answer scores; NaN where the folder does not say.
         baseline_meaning: that answer in words, "answering 1".
         thresholds: values whose first crossing the run records, the easiest first, as it writes them.
@@ -29,10 +29,15 @@ class Scoring:
 
     task: str
     name: str
-    higher: bool
+    direction: str
     baseline: float
     baseline_meaning: str
     thresholds: tuple[str, ...]
+
+    @property
+    def higher(self) -> bool:
+        """Whether more of it is better, as the folder says."""
+        return self.direction == "higher"
 
     @property
     def kind(self) -> tuple[str, str, bool]:
@@ -40,24 +45,9 @@ class Scoring:
         return self.task, self.name, self.higher
 
     @property
-    def label(self) -> str:
-        """Write the metric's name in a sentence."""
-        return LABELS.get(self.name, self.name)
-
-    @property
     def is_loss(self) -> bool:
         """Whether the metric is the loss that training lowers."""
         return not self.higher
-
-    @property
-    def suffix(self) -> str:
-        """Give what follows `train_` and `test_` in the loss's keys."""
-        return "mse" if self.name == "mse" else "loss"
-
-    @property
-    def key(self) -> str:
-        """Give the metric's key in metrics.jsonl."""
-        return f"test_{self.suffix}" if self.is_loss else f"test_{self.name}"
 
     @property
     def loss_label(self) -> str:
@@ -65,23 +55,9 @@ class Scoring:
         return self.label if self.is_loss else "loss"
 
     @property
-    def past(self) -> str:
-        """Say on which side of a threshold it is better."""
-        return "above" if self.higher else "below"
-
-    @property
     def sign(self) -> str:
         """Write `past` as a sign."""
         return ">" if self.higher else "<"
-
-    @property
-    def goal_key(self) -> str:
-        """Name the setting that holds the goal."""
-        return f"stop.{self.key}"
-
-    def is_past(self, value: float, level: float) -> bool:
-        """Whether a value is beyond a level, on the better side."""
-        return value > level if self.higher else value < level
 
     def best(self, values: Iterable[float], default: float = math.nan) -> float:
         """Give the best of some values."""
@@ -93,8 +69,7 @@ class Scoring:
 
     def told(self) -> str:
         """Say in a line how the task is scored."""
-        better = "higher" if self.higher else "lower"
-        line = f"task={self.task}: held-out {self.label}, {better} is better"
+        line = f"task={self.task}: held-out {self.label}, {self.better} is better"
         trivial = f"; {self.baseline_meaning} scores {self.baseline:.4g}"
         return line + trivial * (not math.isnan(self.baseline))
 
@@ -133,7 +108,7 @@ def score_by(
     return Scoring(
         task=task,
         name=name,
-        higher=higher,
+        direction="higher" if higher else "lower",
         baseline=_baseline(metric.get("baseline")),
         baseline_meaning=one_line(metric.get("baseline_meaning", "a trivial answer")),
         thresholds=tuple(ordered[:_MOST_THRESHOLDS]),

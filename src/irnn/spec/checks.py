@@ -126,7 +126,7 @@ def _check_scoring(config: Config) -> None:
             raise SettingError(
                 f"stop.{key}",
                 value,
-                f"task={task.name} is scored by its {task.metric.label}; use {task.metric.stop_key}",
+                f"task={task.name} is scored by its {task.metric.label}; use {task.metric.goal_key}",
             )
     if task.data is Data.fixed and config.batch_size > task.train_size:
         raise SettingError(
@@ -184,7 +184,7 @@ def _check_stop(config: Config) -> None:
     if least is None:
         return
     if goal_of(config) is None:
-        key = config.task.metric.stop_key
+        key = config.task.metric.goal_key
         raise SettingError("stop.min_updates", least, f"needs {key}, which it delays")
     if total is not None and least > total:
         raise SettingError("stop.min_updates", least, f"at most the budget of {total:,} updates")

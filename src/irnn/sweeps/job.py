@@ -99,4 +99,4 @@ def objective(result: dict[str, Any]) -> float:
     outcome = outcome_of(result)
     if result["status"] == DIVERGED or outcome.best is None:
         return DIVERGED_OBJECTIVE
-    return 1 - outcome.best if outcome.better == "higher" else float(outcome.best)
+    return 1 - outcome.best if outcome.higher else float(outcome.best)

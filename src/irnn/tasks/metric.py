@@ -7,9 +7,57 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+LABELS = {"mse": "MSE", "cross_entropy": "cross-entropy", "accuracy": "accuracy"}
+
+
+class Measure:
+    """A metric by its name: how it is written, where it is recorded, and what of it is better."""
+
+    name: str
+    """The metric: "mse", "cross_entropy" or "accuracy"."""
+
+    @property
+    def higher(self) -> bool:
+        """Whether more of it is better."""
+        return self.name == "accuracy"
+
+    @property
+    def better(self) -> Literal["lower", "higher"]:
+        """Say in which direction it gets better."""
+        return "higher" if self.higher else "lower"
+
+    @property
+    def label(self) -> str:
+        """Write its name in a sentence."""
+        return LABELS.get(self.name, self.name)
+
+    @property
+    def suffix(self) -> str:
+        """Give what follows `train_` and `test_` in the keys of the loss that training lowers."""
+        return "mse" if self.name == "mse" else "loss"
+
+    @property
+    def key(self) -> str:
+        """Give its key in `metrics.jsonl`; what `result.json` says of a run's end has that key too."""
+        return f"test_{self.name if self.higher else self.suffix}"
+
+    @property
+    def goal_key(self) -> str:
+        """Name the setting that holds the goal."""
+        return f"stop.{self.key}"
+
+    @property
+    def past(self) -> str:
+        """Say on which side of a threshold it is better."""
+        return "above" if self.higher else "below"
+
+    def is_past(self, value: float, level: float) -> bool:
+        """Whether a value is beyond a level, on the better side."""
+        return value > level if self.higher else value < level
+
 
 @dataclass(frozen=True)
-class Metric:
+class Metric(Measure):
     """How a task is scored.
 
     Args:
@@ -31,42 +79,13 @@ class Metric:
     baseline: float
 
     @property
-    def better(self) -> Literal["lower", "higher"]:
-        """Say in which direction the metric gets better."""
-        return "higher" if self.name == "accuracy" else "lower"
-
-    @property
     def loss_label(self) -> str:
         """Write the loss's name in a sentence."""
         return LABELS[self.loss]
 
-    @property
-    def label(self) -> str:
-        """Write the metric's name in a sentence."""
-        return LABELS[self.name]
-
-    @property
-    def loss_suffix(self) -> str:
-        """Give what follows `train_` and `test_` in the loss's keys."""
-        return "mse" if self.loss == "mse" else "loss"
-
-    @property
-    def key(self) -> str:
-        """Give the metric's key in `metrics.jsonl`; what it says of a run's end has that key too."""
-        return "test_accuracy" if self.name == "accuracy" else f"test_{self.loss_suffix}"
-
-    @property
-    def stop_key(self) -> str:
-        """Give the setting that holds the goal."""
-        return f"stop.{self.key}"
-
-    def passes(self, value: float, threshold: float) -> bool:
-        """Say whether a value is beyond a threshold, on the better side."""
-        return value > threshold if self.better == "higher" else value < threshold
-
     def reaches(self, value: float, goal: float) -> bool:
         """Say whether a value is at a goal or beyond."""
-        return value >= goal if self.better == "higher" else value <= goal
+        return value >= goal if self.higher else value <= goal
 
     def plain(self, goal: float | None) -> dict[str, Any]:
         """Turn into what `result.json` holds."""
@@ -77,9 +96,6 @@ class Metric:
             "baseline": self.baseline,
             "baseline_meaning": self.baseline_meaning,
         }
-
-
-LABELS = {"mse": "MSE", "cross_entropy": "cross-entropy", "accuracy": "accuracy"}
 
 
 def squared_error(
@@ -131,24 +147,22 @@ def losses(record: Mapping[str, Any]) -> tuple[float | None, float | None]:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Measure):
     """What a `result.json` says of the metric.
 
     Args:
-        label: the metric's name in a sentence.
-        best: the best value of the run; None if none was finite.
-        better: "lower" or "higher".
+        name: the metric.
         baseline: what the trivial answer scores.
         baseline_meaning: that answer in words.
+        best: the best value of the run; None if none was finite.
         goal: the value at which the run is solved; None if it was not asked for, or is not known.
     """
 
-    label: str
-    best: float | None
-    better: str
+    name: str
     baseline: float
     baseline_meaning: str
-    goal: float | None = None
+    best: float | None
+    goal: float | None
 
     @property
     def exhausted(self) -> str:
@@ -159,20 +173,9 @@ class Outcome:
 def outcome_of(result: Mapping[str, Any]) -> Outcome:
     """Read what a result says of the metric."""
     if (metric := result.get("metric")) is None:
-        first = IRNN_0_1
-        return Outcome(
-            first.label,
-            result["best_test_mse"],
-            first.better,
-            first.baseline,
-            first.baseline_meaning,
-            result.get("config", {}).get("stop", {}).get("test_mse"),
-        )
-    return Outcome(
-        LABELS[metric["name"]],
-        result["best_value"],
-        metric["better"],
-        metric["baseline"],
-        metric["baseline_meaning"],
-        metric.get("goal"),
-    )
+        goal = result.get("config", {}).get("stop", {}).get("test_mse")
+        metric, best = IRNN_0_1.plain(goal), result["best_test_mse"]
+    else:
+        best = result["best_value"]
+    name, baseline, meaning = (metric[key] for key in ("name", "baseline", "baseline_meaning"))
+    return Outcome(name, baseline, meaning, best, metric.get("goal"))

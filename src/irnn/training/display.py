@@ -199,8 +199,7 @@ def summary(result: dict[str, Any], folder: Path, task: "Task") -> str:
         f"{threshold} {'never' if step is None else f'at {step:,}'}"
         for threshold, step in result["solved_at"].items()
     ]
-    side = "above" if outcome.better == "higher" else "below"
-    lines.append(f"  held-out {outcome.label} first {side} {', '.join(crossed)}")
+    lines.append(f"  held-out {outcome.label} first {outcome.past} {', '.join(crossed)}")
     for event in result["divergences"][-3:]:
         lines.append(f"  update {event['step']:,}: {event['reason']} -> {event['action']}")
     lines.append(f"  {folder}")

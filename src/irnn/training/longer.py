@@ -214,7 +214,7 @@ def _is_solved(config: Config, records: list[dict[str, Any]], step: int) -> bool
             if record["step"] == step:
                 return True
             raise CannotContinueError(
-                f"{metric.stop_key}={goal:g} was met at update {record['step']:,}, and its checkpoint is of "
+                f"{metric.goal_key}={goal:g} was met at update {record['step']:,}, and its checkpoint is of "
                 f"update {step:,}"
             )
     return False

@@ -84,9 +84,9 @@ class Progress:
     def note_crossings(self, metric: Metric) -> bool:
         """Take in the healthy network's `value`; say whether it is the best so far."""
         for threshold, passed in self.solved_at.items():
-            if passed is None and metric.passes(self.value, float(threshold)):
+            if passed is None and metric.is_past(self.value, float(threshold)):
                 self.solved_at[threshold] = self.step
-        best = math.isnan(self.best_value) or metric.passes(self.value, self.best_value)
+        best = math.isnan(self.best_value) or metric.is_past(self.value, self.best_value)
         if best:
             self.best_value = self.value
         return best

@@ -182,7 +182,7 @@ class Trainer:
 
     def _record(self, scores: Scores | None) -> dict[str, Any]:
         progress, interval = self.progress, self.progress.interval
-        loss = self.metric.loss_suffix
+        loss = self.metric.suffix
         accuracy = (
             {} if scores is None or scores.accuracy is None else {"test_accuracy": scores.accuracy}
         )
