@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 from irnn.system import exhausted, machine, screen
@@ -21,8 +22,6 @@ def _report(argv: Sequence[str] | None, shown: screen.Shown) -> int:
     if (refusal := machine.refusal_of(machine.NUMPY)) is not None:
         screen.complain(f"irnn-report: {refusal}")
         return 2
-    # NumPy's algebra, which reports do not need, would take memory for each core, or end the process.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from irnn.reporting.arguments import parse
 
     shown.is_all = True
@@ -30,9 +29,28 @@ def _report(argv: Sequence[str] | None, shown: screen.Shown) -> int:
         arguments = parse(argv)
     except SystemExit as ended:  # argparse's: it has said what there is to say
         return int(ended.code or 0)
-    from irnn.reporting.command import report
+    is_command = argv is None  # else somebody's program calls, whose NumPy is its own affair
+    with _one_thread_for_algebra() if is_command else nullcontext():
+        from irnn.reporting.command import report
 
     return report(arguments, argv, shown)
+
+
+@contextmanager
+def _one_thread_for_algebra() -> Iterator[None]:
+    """Let NumPy, if it is imported within, load its algebra for one thread, unless the user says otherwise.
+
+    Reports do not need it, and it would take memory for each core, or end the process.
+    """
+    name = "OPENBLAS_NUM_THREADS"
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[name]
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from synthetic_runs import config, write_run
 
+from irnn.report import _one_thread_for_algebra, main
 from irnn.reporting import export, write
 
 
@@ -30,6 +31,28 @@ def test_without_out_nothing_is_written(report, sweep, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert report(sweep)[0] == 0
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_command", [True, False])
+def test_a_caller_s_environment_is_as_it_was(is_command, sweep, monkeypatch):
+    """NumPy is loaded for one thread in the command's own process, which is no setting of others."""
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    monkeypatch.setattr(sys, "argv", ["irnn-report", str(sweep)])
+    before = dict(os.environ)
+    assert main(None if is_command else [str(sweep)]) == 0
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize(("asked", "threads"), [(None, "1"), ("2", "2")])
+def test_the_command_loads_its_algebra_for_one_thread_unless_told_otherwise(
+    asked, threads, monkeypatch
+):
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    if asked is not None:
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", asked)
+    with _one_thread_for_algebra():
+        assert os.environ["OPENBLAS_NUM_THREADS"] == threads
+    assert os.environ.get("OPENBLAS_NUM_THREADS") == asked
 
 
 def test_out_holds_the_page_the_summary_and_the_figures(report, sweep, tmp_path):
