@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from irnn.extend import Initialization, initialization, option
-from irnn.spec import bases, groups, hydra_composition, plugins, registry
+from irnn.spec import bases, groups, hydra_composition
 from irnn.spec.command import read_command
 from irnn.spec.composition import Composer, compose_config
 from irnn.spec.groups import Groups
 from irnn.sweeps.request import read_request
+from tests.forgetting import registrations_forgotten
 
 
 @pytest.fixture
@@ -168,7 +169,7 @@ def test_a_changed_plug_in_is_seen(tmp_path: Path) -> None:
         '    gain: float = option({}, "how large")\n\n'
         "    def recurrent(self, shape, generator):\n        raise NotImplementedError\n"
     )
-    with plugins.forgotten():
+    with registrations_forgotten():
         for gain in (0.5, 0.25):
             (lab / "start.py").write_text(code.format(gain))
             words = [f"plugins={lab}", "init=changing"]
@@ -176,7 +177,7 @@ def test_a_changed_plug_in_is_seen(tmp_path: Path) -> None:
 
 
 def test_a_class_that_is_made_anew_in_a_notebook_is_seen(compositions: list[list[str]]) -> None:
-    with registry.restored():
+    with registrations_forgotten():
         for gain in (0.5, 0.25):
             _register(gain)
             assert compose_config(["init=anew"]).init.gain == gain

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from irnn.spec import plugins
 from irnn.spec.command import read_command
 from irnn.spec.composition import Composer, compose_config
 from irnn.sweeps.request import read_request
+from tests.forgetting import registrations_forgotten
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "extending.md").read_text()
@@ -28,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
     monkeypatch.chdir(tmp_path)
-    with plugins.forgotten():
+    with registrations_forgotten():
         yield tmp_path
 
 

@@ -17,11 +17,12 @@ from irnn.spec.composition import Composer, compose_config
 from irnn.spec.errors import RegistrationError
 from irnn.spec.known import known_settings
 from irnn.spec.options import plain, settings
+from tests.forgetting import registrations_forgotten
 
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
-    with registry.restored():
+    with registrations_forgotten():
         yield
 
 

@@ -24,6 +24,7 @@ from irnn.extend import (
 )  # fmt: skip
 from irnn.spec import registry
 from irnn.testing import check_cell, check_initialization, check_optimizer, check_task
+from tests.forgetting import registrations_forgotten
 from tests.tasks import idx_files
 
 SETTINGS: dict[str, dict[str, Any]] = {"split_identity": {"firings": 3.0}}
@@ -32,7 +33,7 @@ EXTRA = {"torch": {"algorithm": "NAdam"}}
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
-    with registry.restored():
+    with registrations_forgotten():
         yield
 
 

@@ -23,7 +23,6 @@ from irnn.predict import main as predict
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
 from irnn.seeding import generator
-from irnn.spec import registry
 from irnn.spec.composition import Composer
 from irnn.spec.config import Config, ConfigError
 from irnn.spec.errors import RegistrationError
@@ -33,6 +32,7 @@ from irnn.training.evaluate import held_out_scores, recurrence_of
 from irnn.training.rates import parameter_scales
 from irnn.training.session import run
 from irnn.training.trainer import Trainer
+from tests.forgetting import registrations_forgotten
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +43,7 @@ START = PyTorch().weights
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
-    with registry.restored():
+    with registrations_forgotten():
         yield
 
 

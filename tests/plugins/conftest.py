@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from irnn.spec import plugins
 from irnn.spec.composition import compose_config
 from irnn.spec.config import Config
+from tests.forgetting import registrations_forgotten
 
 GAIN = '''
 from irnn.extend import Initialization, initialization, option
@@ -31,7 +31,7 @@ SHAPES = "def square(shape):\n    import torch\n    return torch.eye(shape.hidde
 def forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("IRNN_RUNS", raising=False)
-    with plugins.forgotten():
+    with registrations_forgotten():
         yield
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from irnn.spec import plugins
 from irnn.spec.completion import names_for
 from irnn.spec.kinds import names_of
 from irnn.spec.known import all_variants
 from irnn.train import REFUSED, main
+from tests.forgetting import registrations_forgotten
 
 GAIN = """
 from enum import Enum
@@ -40,7 +40,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (tmp_path / "my_lab" / "gain.py").write_text(GAIN)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("IRNN_RUNS", raising=False)
-    with plugins.forgotten():
+    with registrations_forgotten():
         yield
 
 

@@ -20,6 +20,7 @@ from irnn.sweeps.request import read_request
 from irnn.train import main
 from irnn.training.session import run
 from tests.conftest import SMALL
+from tests.forgetting import registrations_forgotten
 from tests.plugins.conftest import GAIN, SHAPES, folder, mine
 
 
@@ -141,7 +142,7 @@ def test_sweeps_and_searches_know_a_plug_in(lab: Path) -> None:
 
 
 def test_a_configuration_travels_to_a_process_that_has_not_loaded_the_plug_in(lab: Path) -> None:
-    with plugins.forgotten():
+    with registrations_forgotten():
         config = mine("init.gain=3")
         name, packed = run_id(config), pickle.dumps(config)
     assert run_id(pickle.loads(packed)) == name

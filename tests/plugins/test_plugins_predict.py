@@ -9,11 +9,11 @@ import pytest
 import irnn
 from irnn.predict import main as predict
 from irnn.runs.directory import RunDirectory
-from irnn.spec import plugins
 from irnn.spec.composition import compose_config
 from irnn.spec.config import ConfigError
 from irnn.training.session import run
 from tests.conftest import SMALL
+from tests.forgetting import registrations_forgotten
 
 LEAKY = """
 from irnn.extend import Cell, Initialization, cell, initialization, option
@@ -50,7 +50,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "my_lab").mkdir()
     (place / "my_lab" / "leaky.py").write_text(LEAKY)
     (place / "my_lab" / "gain.py").write_text(GAIN)
-    with plugins.forgotten():
+    with registrations_forgotten():
         words = [f"plugins={place}/my_lab", "model=my_leaky", "init=my_gain", *SMALL]
         config = compose_config(
             [*words, "model.hidden_size=4", "seq_len=5", f"runs_dir={place}/runs"]
@@ -65,7 +65,7 @@ def place(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     """A copy of it, in which the test stands."""
     shutil.copytree(trained, tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
-    with plugins.forgotten():
+    with registrations_forgotten():
         yield tmp_path / "here"
 
 
@@ -91,21 +91,21 @@ def test_changed_code_of_a_model_answers_only_where_that_is_said(
 ) -> None:
     """Its answers would be another network's: a smaller step is no error that anybody would see."""
     asked = ["run", "--plugins", "my_lab", "--samples", "3"]
-    with plugins.forgotten():
+    with registrations_forgotten():
         assert predict(asked) == 0
     before = capsys.readouterr().out
     (place / "my_lab" / "leaky.py").write_text(LEAKY.replace("self.rate *", "0.5 * self.rate *"))
-    with plugins.forgotten():
+    with registrations_forgotten():
         assert predict(asked) == 2
     out, said = capsys.readouterr()
     assert out == ""
     for part in ("the code of model=my_leaky has changed since", "--changed-code", "run/source"):
         assert part in said
-    with plugins.forgotten():
+    with registrations_forgotten():
         assert predict([*asked, "--changed-code"]) == 0
     assert capsys.readouterr().out != before
     monkeypatch.syspath_prepend("")  # as `python -m irnn.predict` has it
-    with plugins.forgotten():
+    with registrations_forgotten():
         assert predict(["run", "--plugins", "run/source/my_lab", "--samples", "3"]) == 0
     assert capsys.readouterr().out == before
 

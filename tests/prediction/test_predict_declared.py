@@ -12,7 +12,6 @@ import torch
 
 from irnn.predict import main
 from irnn.runs.directory import RunDirectory
-from irnn.spec import plugins
 from irnn.spec.composition import compose_config
 from irnn.tasks.adding import Adding
 from irnn.tasks.input_file import InputFile
@@ -20,6 +19,7 @@ from irnn.tasks.temporal_order import TemporalOrder
 from irnn.testing.sequences import check_predictions
 from irnn.training.session import run
 from tests.conftest import SMALL
+from tests.forgetting import registrations_forgotten
 from tests.test_extending_page import FILES
 
 Ask = Callable[..., tuple[int, str, str]]
@@ -30,7 +30,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the marked task of docs/extending.md and a run of it, in `run`."""
     place = tmp_path_factory.mktemp("declared")
     (place / "larger.py").write_text(FILES["my_lab/larger.py"])
-    with plugins.forgotten():
+    with registrations_forgotten():
         words = [f"plugins={place}/larger.py", "task=larger", *SMALL, "budget.updates=5"]
         config = compose_config([*words, f"runs_dir={place}/runs"])
         run(config)
@@ -44,7 +44,7 @@ def ask(place: Path, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatc
 
     def run_it(*words: object) -> tuple[int, str, str]:
         capsys.readouterr()
-        with plugins.forgotten():
+        with registrations_forgotten():
             status = main(
                 [str(place / "run"), "--plugins", str(place / "larger.py"), *map(str, words)]
             )
@@ -100,7 +100,7 @@ def test_help_lists_the_files_of_every_task_also_of_plug_ins(place: Path, capsys
     )
     assert "symbols A B c d e f" in ours
     assert "larger" not in ours
-    with plugins.forgotten():
+    with registrations_forgotten():
         assert main(["--plugins", str(place / "larger.py"), "--help"]) == 0
     text = capsys.readouterr().out
     assert "  adding, multiplication, larger\n      sequence,value,mask" in text
@@ -115,7 +115,7 @@ def test_marked_sequences_of_a_file_that_nobody_has_right_answers_to_are_answere
     mine.write_text(FILES["my_lab/larger.py"].replace("targets_of", "_larger_of"))
     (tmp_path / "x.csv").write_text(FILES["questions.csv"])
     words = [place / "run", "--plugins", mine, "--changed-code", "--input", "x.csv"]
-    with plugins.forgotten():
+    with registrations_forgotten():
         status = main([*map(str, words), "--output", "y.csv"])
     assert status == 0
     [row] = csv.DictReader((tmp_path / "y.csv").read_text().splitlines())
@@ -125,7 +125,7 @@ def test_marked_sequences_of_a_file_that_nobody_has_right_answers_to_are_answere
 def test_help_takes_features_that_a_plug_in_gives_as_a_list(tmp_path: Path, capsys: Any) -> None:
     source = FILES["my_lab/larger.py"].replace('("value", "mask")', '["value", "mask"]')
     (tmp_path / "larger.py").write_text(source)
-    with plugins.forgotten():
+    with registrations_forgotten():
         assert main(["--plugins", str(tmp_path / "larger.py"), "--help"]) == 0
     assert "  larger\n      sequence,value,mask" in capsys.readouterr().out
 

@@ -15,11 +15,11 @@ from irnn.predict import main
 from irnn.prediction.trained import load_run
 from irnn.runs.directory import RunDirectory
 from irnn.seeding import stream_key
-from irnn.spec import plugins
 from irnn.spec.composition import compose_config
 from irnn.tasks.base import Task
 from irnn.training.session import run
 from tests.conftest import SMALL
+from tests.forgetting import registrations_forgotten
 from tests.tasks.idx_files import SIDE, write_files
 
 Ask = Callable[..., tuple[int, str, str]]
@@ -222,7 +222,7 @@ class Stations(Task):
 def test_a_plug_ins_regression_reads_files_as_it_says(ask: Ask, tmp_path: Path) -> None:
     """Trained, then asked by the command: percentages of a file are what the network reads as shares."""
     (tmp_path / "stations.py").write_text(STATIONS)
-    with plugins.forgotten():
+    with registrations_forgotten():
         config = compose_config(
             ["plugins=stations.py", "task=stations", *SMALL, "budget.updates=5", "runs_dir=runs"]
         )
@@ -237,7 +237,7 @@ def test_a_plug_ins_regression_reads_files_as_it_says(ask: Ask, tmp_path: Path) 
     np.save(tmp_path / "x.npy", np.array(steps))
     asked = [folder, "--plugins", "stations.py", "--input"]
     for name in ("x.csv", "x.npy"):
-        with plugins.forgotten():
+        with registrations_forgotten():
             status, shown, errors = ask(*asked, name, "--output", f"{name}.out.csv")
         assert (status, errors) == (0, "")
         found = answers(tmp_path / f"{name}.out.csv")
@@ -245,7 +245,7 @@ def test_a_plug_ins_regression_reads_files_as_it_says(ask: Ask, tmp_path: Path) 
         assert {row["steps"] for row in found} == {"3"}
         assert f"{given[0]:.4f}" in shown
     (tmp_path / "x.csv").write_text("sequence,rain,wind\ns,1,101\n")
-    with plugins.forgotten():
+    with registrations_forgotten():
         status, shown, errors = ask(*asked, "x.csv")
     assert (status, shown) == (2, "")
     assert "x.csv, row 2, column Wind: 101 is not between 0 and 100" in errors
@@ -254,13 +254,13 @@ def test_a_plug_ins_regression_reads_files_as_it_says(ask: Ask, tmp_path: Path) 
 def test_sequences_with_fewer_steps_than_are_answered_are_refused(ask: Ask, tmp_path: Path) -> None:
     (tmp_path / "echo.py").write_text(STATIONS.replace("Regression()", "Regression(3)").replace(
         "return inputs, inputs[0, :, 0]", "return inputs, inputs[:3, :, 0].T"))  # fmt: skip
-    with plugins.forgotten():
+    with registrations_forgotten():
         words = ["plugins=echo.py", "task=stations", *SMALL, "budget.updates=5", "runs_dir=runs"]
         config = compose_config(words)
         run(config)
     folder = RunDirectory.of(config).path
     (tmp_path / "x.csv").write_text("sequence,rain,wind\n" + "a,1,2\n" * 3 + "b,1,2\n" * 2)
-    with plugins.forgotten():
+    with registrations_forgotten():
         status, _, errors = ask(folder, "--plugins", "echo.py", "--input", "x.csv")
     assert status == 2
     assert "sequence b has 2 steps; it needs 3 at least, which are answered" in errors

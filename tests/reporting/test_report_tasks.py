@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from synthetic_runs import config, write_run
+from tests.forgetting import registrations_forgotten
 
 from irnn.report import main
 from irnn.reporting.charts import chart_data, page_data
@@ -18,7 +19,6 @@ from irnn.reporting.load import load_runs
 from irnn.reporting.medians import median_curve
 from irnn.reporting.provenance import warnings
 from irnn.reporting.summary import summarise, summarise_tasks
-from irnn.spec import plugins
 from irnn.tasks.adding import Adding
 from irnn.tasks.metric import IRNN_0_1
 
@@ -255,7 +255,7 @@ def test_a_task_of_a_plug_in_has_published_rows_where_it_is_named(tmp_path, repo
     tree = config()
     tree["task"]["name"] = "easy"
     write_run(tmp_path / "runs", tree)
-    with plugins.forgotten():
+    with registrations_forgotten():
         assert report("runs", "--out", "out", "--plugins", "lab")[0] == 0
     assert "MSE 0.012" in (tmp_path / "out/report.html").read_text()
     assert report("runs", "--out", "out")[0] == 0

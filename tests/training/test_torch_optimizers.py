@@ -22,13 +22,13 @@ from irnn.runs.directory import RunDirectory
 from irnn.runs.identity import run_id, scientific
 from irnn.runs.metrics import read_records
 from irnn.seeding import generator
-from irnn.spec import registry
 from irnn.spec.composition import Composer
 from irnn.spec.config import Config, ConfigError
 from irnn.spec.errors import RegistrationError
 from irnn.training.session import run
 from irnn.training.step import Updater
 from irnn.training.trainer import Trainer
+from tests.forgetting import registrations_forgotten
 
 Small = Callable[..., Config]
 USABLE = sorted({*(optimizers() or ())} - {*REFUSED, "Muon"})
@@ -37,7 +37,7 @@ QUICK = Composer()
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
-    with registry.restored():
+    with registrations_forgotten():
         yield
 
 

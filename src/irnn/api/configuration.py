@@ -11,8 +11,6 @@ from irnn.spec.options import plain
 if TYPE_CHECKING:
     from torch import Tensor
 
-_CHOICES = ("task", "model", "init", "optim")
-"""Groups whose option is the `name` of its section; everything else is set by value."""
 _SIMPLE = re.compile(r"[A-Za-z_][\w./-]*")
 _HYDRA = threading.RLock()
 """Hydra composes for one thread at a time."""
@@ -80,10 +78,10 @@ def overrides_of(config: Config) -> list[str]:
     from irnn.spec.groups import Groups
     from irnn.spec.hydra_composition import composed
     from irnn.spec.plugins import with_plugins
-    from irnn.spec.registry import sources_of
+    from irnn.spec.registry import GROUPS, sources_of
 
     sections = plain(config)
-    choices = [f"{group}={sections[group]['name']}" for group in _CHOICES]
+    choices = [f"{group}={sections[group]['name']}" for group in GROUPS]
     words = {source.plugin for source in sources_of(config).values()} - {""}
     plugins = [f"plugins=[{','.join(sorted(words))}]"] if words else []
     with _HYDRA:

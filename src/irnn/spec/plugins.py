@@ -274,19 +274,3 @@ def rebuilt(group: str, name: str, source: str, word: str, values: dict[str, Any
             f"plugins={word}: {group}={name} has changed since this was asked for; give the command again"
         )
     return cls(**values)
-
-
-@contextmanager
-def forgotten() -> Iterator[None]:
-    """Forget at the end which plug-ins were loaded within."""
-    before, modules = dict(_loaded), set(sys.modules)
-    try:
-        with registry.restored():
-            yield
-    finally:
-        added = [plugin.package for word, plugin in _loaded.items() if word not in before]
-        _loaded.clear()
-        _loaded.update(before)
-        for module in set(sys.modules) - modules:
-            if module.partition(".")[0] in added:
-                del sys.modules[module]

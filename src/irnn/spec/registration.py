@@ -32,8 +32,8 @@ def check(cls: type[Any], group: str, name: str, taken: type[Any] | None) -> Non
         raise RegistrationError(f"{what}: a name is small letters, digits and _, as in my_{group}")
     _check_settings(cls, what)
     if not (isinstance(cls, type) and getattr(cls, "group", None) == group):
-        base = {"task": "Task", "model": "Cell", "init": "Initialization", "optim": "Optimizer"}
-        raise RegistrationError(f"{what}: the class must be derived from irnn.extend.{base[group]}")
+        base = decorator_of(group).capitalize()
+        raise RegistrationError(f"{what}: the class must be derived from irnn.extend.{base}")
     if taken is not None and not _is_again(cls, taken):
         raise RegistrationError(
             f"{what}: {group}={name} is {taken.__module__}.{taken.__qualname__} already; take another name"
@@ -89,7 +89,7 @@ def made_dataclass(cls: type[Any]) -> type[Any]:
 
 
 def decorator_of(group: str) -> str:
-    """Name the decorator of a group."""
+    """Name the decorator of a group; the base class of its options has the same name."""
     return {"task": "task", "model": "cell", "init": "initialization", "optim": "optimizer"}[group]
 
 

@@ -191,18 +191,6 @@ def taking_back() -> Iterator[None]:
         raise
 
 
-@contextmanager
-def restored() -> Iterator[None]:
-    """Forget at the end what was registered within."""
-    _load_ours()
-    before = {group: dict(known) for group, known in _registry.classes.items()}
-    try:
-        yield
-    finally:
-        _registry.classes = before
-        _registry.version += 1
-
-
 def _load_ours() -> None:
     if not _registry.loaded:
         _registry.loaded = True
