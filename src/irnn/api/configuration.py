@@ -2,11 +2,10 @@
 
 import re
 import threading
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from irnn.spec.config import Config, ConfigError
-from irnn.spec.options import plain
+from irnn.spec.options import leaves, plain
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -88,22 +87,13 @@ def overrides_of(config: Config) -> list[str]:
         found = OmegaConf.to_container(
             composed(choices, with_plugins(plugins, Groups())[1]), enum_to_str=True, resolve=True
         )
-    assert isinstance(found, dict)
-    before = dict(_leaves(found))
+    before: dict[str, Any] = leaves(cast(dict[str, Any], found))
     changed = {
         key: value
-        for key, value in _leaves(sections)
+        for key, value in leaves(sections).items()
         if not key.endswith(".source") and (key not in before or before[key] != value)
     }
     return [*plugins, *choices, *(f"{key}={_written(value)}" for key, value in changed.items())]
-
-
-def _leaves(node: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _written(value: Any) -> str:

@@ -38,9 +38,8 @@ def set_thresholds(recurrent: RNN, inputs: Tensor, firings: float, integrators: 
             units = slice(first, first + together)
             weighted = w_ih[units] @ seen.T
             highest = weighted.topk(count + 1, dim=1).values
-            b_ih[units] = (
-                -(highest[:, -2] + highest[:, -1]) / 2
-            )  # between the last that fires and the next
+            # Between the last that fires and the next.
+            b_ih[units] = -(highest[:, -2] + highest[:, -1]) / 2
         if layer + 1 < recurrent.num_layers:
             inputs = reference.recurrence(
                 inputs,

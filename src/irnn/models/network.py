@@ -86,10 +86,8 @@ def build(
     """
     head = Regression() if head is None else head
     dtype = DTYPES[config.runtime.dtype]
-    with (
-        whole_process,
-        torch.random.fork_rng(devices=[]),
-    ):  # PyTorch's own starts, overwritten below
+    # PyTorch's layers draw weights of their own, which are overwritten.
+    with whole_process, torch.random.fork_rng(devices=[]):
         recurrent = config.model.layer(
             input_size,
             start=config.init.weights,

@@ -69,10 +69,8 @@ def drawn_sequences(
         numbers = range(start, min(start + rows, samples))
         drawn = task.draw(stream_key(seed, "predict"), torch.arange(start, numbers.stop))
         for first in range(0, len(numbers), at_once):
-            places, some = (
-                numbers[first : first + at_once],
-                select(drawn, slice(first, first + at_once)),
-            )
+            part = slice(first, first + at_once)
+            places, some = numbers[part], select(drawn, part)
             inputs, targets = task.encode(some, model.readout.weight.dtype)
             yield Sequences(places, [*map(str, places)], inputs, targets, some)
         done, now = numbers.stop, time.monotonic()

@@ -26,11 +26,9 @@ class Score:
         """Count answers in."""
         loss, right, count = some.sums
         self.sequences += len(some.names)
-        self.answers, self.right, self.loss = (
-            self.answers + count,
-            self.right + right,
-            self.loss + loss,
-        )
+        self.answers += count
+        self.right += right
+        self.loss += loss
         self.longest = max(self.longest, some.steps)
         if some.targets is not None and some.chances is None:
             self.worst = max(self.worst, float((some.given - some.targets).abs().max()))

@@ -185,8 +185,8 @@ class _Reader:
             )  # fmt: skip
 
     def _error(self, row: int, what: str) -> SequenceFileError:
-        return SequenceFileError(f"{self.name}, row {row}: {what}" if not what.startswith("column")
-                                 else f"{self.name}, row {row}, {what}")  # fmt: skip
+        mark = "," if what.startswith("column") else ":"
+        return SequenceFileError(f"{self.name}, row {row}{mark} {what}")
 
 
 def _delimiter(header: str, columns: tuple[str, ...]) -> str:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from irnn.runs.finding import expanded, runs_root
+from irnn.runs.finding import runs_root, typed_path
 from irnn.runs.layout import CHECKPOINTS, MARKERS, RECORD
 from irnn.runs.reading import UnreadableError, read_text
 
@@ -51,9 +51,9 @@ def expand(pattern: str) -> list[Path]:
 
     Raises ValueError when there is none.
     """
-    if pattern.startswith(_LIST) and len(pattern) > 1 and not expanded(pattern).exists():
+    if pattern.startswith(_LIST) and len(pattern) > 1 and not typed_path(pattern).exists():
         return [folder for line in _listed(pattern[1:]) for folder in expand(line)]
-    path = expanded(pattern)
+    path = typed_path(pattern)
     if path.is_dir():
         return [path]
     if path.exists():
@@ -63,9 +63,11 @@ def expand(pattern: str) -> list[Path]:
         )
     folders = _matches(path)
     if not folders and os.sep not in pattern:
-        root = expanded(runs_root())
+        root = typed_path(runs_root())
         folders = (
-            [root / pattern] if expanded(f"{root}/{pattern}").is_dir() else _matches(root / pattern)
+            [root / pattern]
+            if typed_path(f"{root}/{pattern}").is_dir()
+            else _matches(root / pattern)
         )
     if not folders and pattern == runs_root():
         raise NotYetError(
@@ -83,7 +85,7 @@ def expand(pattern: str) -> list[Path]:
 
 def _listed(name: str) -> Sequence[str]:
     try:
-        lines = read_text(expanded(name)).splitlines()
+        lines = read_text(typed_path(name)).splitlines()
     except OSError as error:
         raise ValueError(f"PATH=@{name} cannot be read: {error.strerror or error}") from error
     except UnreadableError as error:

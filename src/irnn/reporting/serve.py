@@ -181,9 +181,7 @@ class _Answer(BaseHTTPRequestHandler):
                 self._send(b"", _TEXT, HTTPStatus.NO_CONTENT)
             else:
                 self._send(state.since(since).encode(), "application/json")
-        except (
-            ConnectionError
-        ):  # the page was closed or loaded again while it waited: nothing to say
+        except ConnectionError:  # the page was closed or loaded again while it waited
             self.close_connection = True
 
     def _send_of_run(self, folder: Path, name: str) -> None:

@@ -12,11 +12,11 @@ import yaml
 from irnn.runs import layout, metrics
 from irnn.runs.claims import PATIENCE, is_lock
 from irnn.runs.files import StorageError, storage_error, write_atomically, write_json
+from irnn.runs.finding import runs_folder
 from irnn.runs.identity import run_id
 from irnn.runs.layout import SCHEMA, SOURCE
 from irnn.runs.ownership import Ownership
 from irnn.runs.reading import UnreadableError
-from irnn.runs.root import runs_root
 from irnn.runs.schemas import DamagedError, Provenance, Result, read_as
 from irnn.runs.sealing import DIGEST, check_seal, sealed
 from irnn.spec.config import Config
@@ -56,7 +56,7 @@ class RunDirectory:
             ConfigError: `runs_dir` cannot be one.
         """
         name = name or run_id(config)
-        return cls(runs_root(config) / name, name)
+        return cls(runs_folder(config) / name, name)
 
     def read_result(self) -> dict[str, Any] | None:
         """Give `result.json`, or None for a run that has not finished.
@@ -144,9 +144,7 @@ class RunDirectory:
     def _move(self, item: Path, place: Path) -> None:
         try:
             item.rename(place)
-        except (
-            FileNotFoundError
-        ):  # the place is gone with this process's right, or the item by itself
+        except FileNotFoundError:  # the place went with this process's right, or the item by itself
             self.confirm()
             if not place.parent.exists():
                 raise

@@ -1,13 +1,19 @@
-"""Find run folders by what a user types: a path, or a run's name in the folder of runs."""
+"""The folder of runs, and run folders by what a user types: a path, or a run's name in that folder."""
 
 import difflib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from irnn.runs.layout import CONFIG
+from irnn.spec.errors import ConfigError
 from irnn.system import paths
 from irnn.system.quoting import short
+
+if TYPE_CHECKING:
+    from irnn.spec.config import Config
 
 _SHOWN = 5
 
@@ -17,7 +23,32 @@ def runs_root() -> str:
     return os.environ.get("IRNN_RUNS") or "runs"
 
 
-def expanded(text: str) -> Path:
+def runs_folder(config: "Config") -> Path:
+    """Give the folder that a configuration's runs are in, which need not be there yet.
+
+    Raises:
+        ConfigError: No run can be in a folder of that name.
+    """
+    setting = f"runs_dir={config.runs_dir}"
+    try:
+        root = paths.expanded(config.runs_dir)
+    except ValueError as error:
+        raise ConfigError(f"{setting}: {error}") from error
+    try:
+        found: int | None = root.stat().st_mode  # asked once: another process may make it meanwhile
+    except FileNotFoundError:
+        found = 0 if root.is_symlink() else None  # None: it will be made
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ConfigError(
+            f"{setting}: {why}; give runs_dir= or IRNN_RUNS another folder"
+        ) from error
+    if found is not None and not stat.S_ISDIR(found):
+        raise ConfigError(f"{setting}: is not a folder; give runs_dir= or IRNN_RUNS one")
+    return root
+
+
+def typed_path(text: str) -> Path:
     """Make a path of what was typed, a leading `~` expanded.
 
     Raises:
@@ -46,12 +77,12 @@ def find_run(text: str | None) -> Path:
     """
     if not text:
         raise ValueError(f"which run? Give a run folder or a run id: {_known(runs_root())}")
-    path = expanded(text)
+    path = typed_path(text)
     if path.exists():
         return path
     root = runs_root()
     if os.sep not in text:
-        beside = expanded(f"{root}/{text}")
+        beside = typed_path(f"{root}/{text}")
         if beside.exists():
             return beside
         raise ValueError(
@@ -68,7 +99,7 @@ def others_than(folder: Path) -> Iterator[Path]:
 def _known(root: str, like: str = "") -> str:
     """Say which runs there are, the likeliest ones first: those of a similar name, else the latest."""
     try:
-        folders = [path.parent for path in expanded(root).glob(f"*/{CONFIG}")]
+        folders = [path.parent for path in typed_path(root).glob(f"*/{CONFIG}")]
         latest = sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)
     except (OSError, ValueError):
         latest = []

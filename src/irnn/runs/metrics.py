@@ -58,9 +58,8 @@ class MetricsFile:
             if before == 0:
                 make_durable(self.path.parent)
         except OSError as error:
-            with suppress(
-                OSError
-            ):  # else its last line is cut, and is left out when the run continues
+            # Where this fails, the last line is cut, and is left out when the run continues.
+            with suppress(OSError):
                 os.ftruncate(descriptor, before)
             raise storage_error(self.path, error) from error
         finally:

@@ -94,13 +94,13 @@ class _Mirror:
         import wandb
 
         self._mirrored = (read_as(self._state, Mirrored) or {"records": 0})["records"]
-        own = {"dir": str(self._directory.path), "resume": "allow", "save_code": False}
-        settings: dict[str, Any] = {
-            **self._settings,
-            **own,
-            "reinit": "create_new",
-        }  # beside others
-        self._run = self._open.enter_context(wandb.init(**settings))
+        own: dict[str, Any] = {
+            "dir": str(self._directory.path),
+            "resume": "allow",
+            "save_code": False,
+            "reinit": "create_new",  # beside other runs of this process
+        }
+        self._run = self._open.enter_context(wandb.init(**self._settings, **own))
         return True
 
 

@@ -163,17 +163,12 @@ def _texts(node: Any, mark: str, key: str = "") -> dict[str, str]:
     """Give the texts that a mark stands in, by their full keys."""
     if isinstance(node, str):
         return {key: node} if mark in node else {}
-    inside = (
-        node.items()
-        if isinstance(node, dict)
-        else enumerate(node if isinstance(node, list) else ())
-    )
-    prefix = f"{key}." if key else ""
-    return {
-        k: text
-        for name, item in inside
-        for k, text in _texts(item, mark, f"{prefix}{name}").items()
-    }
+    inside: Iterable[tuple[Any, Any]] = node.items() if isinstance(node, dict) else ()
+    inside = enumerate(node) if isinstance(node, list) else inside
+    found: dict[str, str] = {}
+    for name, item in inside:
+        found |= _texts(item, mark, f"{key}.{name}" if key else f"{name}")
+    return found
 
 
 def resolved(found: DictConfig) -> dict[str, Any]:

@@ -184,10 +184,8 @@ class Config:
 
 def total_updates(config: Config) -> int | None:
     """How many updates the budget allows: the smaller of `updates` and `epochs`, or None."""
-    limits = []
-    if config.budget.updates is not None:
-        limits.append(config.budget.updates)
-    if config.budget.epochs is not None:
-        sequences = config.budget.epochs * config.task.train_size
-        limits.append(math.ceil(sequences / config.batch_size))
+    budget, from_epochs = config.budget, None
+    if budget.epochs is not None:
+        from_epochs = math.ceil(budget.epochs * config.task.train_size / config.batch_size)
+    limits = [limit for limit in (budget.updates, from_epochs) if limit is not None]
     return min(limits, default=None)

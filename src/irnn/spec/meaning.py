@@ -28,9 +28,7 @@ def meaning(text: bytes) -> bytes:
         SyntaxError: It is no Python.
     """
     written: list[str] = []
-    left: list[Any] = [
-        ast.parse(text)
-    ]  # no recursion, which a sum of a thousand terms would exhaust
+    left: list[Any] = [ast.parse(text)]  # no recursion: a sum of a thousand terms would exhaust it
     while left:
         here = left.pop()
         kind: Any = type(here)

@@ -6,7 +6,7 @@ A group such as `init=` has options, each a class that owns its settings: a `Cho
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from enum import Enum
 from functools import cache
@@ -140,6 +140,15 @@ def settings(node: Any, prefix: str = "") -> Iterator[Setting]:
             yield from settings(value, f"{key}.")
         else:
             yield Setting(key, item.type, value, **item.metadata)
+
+
+def leaves(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Give the values of nested dictionaries by their full keys: of {"a": {"b": 1}} {"a.b": 1}."""
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        inside = isinstance(value, Mapping)
+        found |= leaves(value, f"{prefix}{key}.") if inside else {f"{prefix}{key}": value}
+    return found
 
 
 def plain(value: Any) -> Any:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from hydra.core.override_parser.types import Override
 
+from irnn.runs.finding import runs_folder
 from irnn.runs.layout import NOT_SCIENCE, SWEEPS
-from irnn.runs.root import runs_root
 from irnn.spec.config import Config, ConfigError
 from irnn.spec.groups import NUMERIC_GROUPS
 
@@ -60,7 +60,7 @@ def sweep_folder(config: Config, name: str) -> Path:
     Raises:
         ConfigError: `runs_dir` cannot be one.
     """
-    return runs_root(config) / SWEEPS / name
+    return runs_folder(config) / SWEEPS / name
 
 
 def in_sweep(config: Config) -> Config:

@@ -76,10 +76,8 @@ def serve(
     lock = threading.Lock()
 
     def tell(place: int, message: Message) -> None:
-        with (
-            lock,
-            contextlib.suppress(OSError),
-        ):  # the parent is gone, which `follow_parent` sees to
+        # An error: the parent is gone, which `follow_parent` sees to.
+        with lock, contextlib.suppress(OSError):
             connection.send((*message, place))
 
     def one(place: int, company: "Company") -> None:

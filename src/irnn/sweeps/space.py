@@ -9,6 +9,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
 from irnn.runs.identity import scientific
 from irnn.spec.config import Config, ConfigError
+from irnn.spec.options import leaves
 from irnn.sweeps.grid import MOST_JOBS, axes
 
 if TYPE_CHECKING:
@@ -60,22 +61,13 @@ def read_space(
     if compose is None:
         return Space(varied, words)
     first = [f"{key}={_first(distribution)}" for key, distribution in varied.items()]
-    settings = _flat(scientific(compose([*words, *first])))
+    settings = leaves(scientific(compose([*words, *first])))
     return Space(varied, words, {key: settings[key] for key in settings if not _of(key, varied)})
 
 
 def _first(distribution: Any) -> Any:
     choices = getattr(distribution, "choices", None)
     return choices[0] if choices else distribution.low
-
-
-def _flat(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in node.items():
-        flat |= (
-            _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-        )
-    return flat
 
 
 def _of(key: str, varied: Sequence[str] | dict[str, Any]) -> bool:

@@ -96,9 +96,8 @@ class TemporalOrder(Task):
     def spell(self, classes: Sequence[int]) -> str:
         """Write a class as the order that it is: AB."""
         digits = f"0{len(self.places)}b"
-        return (
-            " ".join(format(each, digits) for each in classes).replace("0", "A").replace("1", "B")
-        )
+        words = " ".join(format(each, digits) for each in classes)
+        return words.replace("0", "A").replace("1", "B")
 
     @property
     def input_file(self) -> InputFile:

@@ -34,9 +34,8 @@ class CapturedStretch:
         self._repeat: Callable[[int], None] | None = None
         self._inputs: Tensor
         self._targets: Tensor
-        self._records: (
-            Tensor  # (slots, 4): loss, gradient's norm, clipped, applied; NaN where none was made
-        )
+        self._records: Tensor
+        """(slots, 4): loss, gradient's norm, clipped, applied; zeros where no update was made."""
 
     def slots_for(self, inputs: Tensor) -> int:
         """See `Stretch`."""

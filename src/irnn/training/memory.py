@@ -36,10 +36,8 @@ def parts(config: Config, native: bool = True) -> list[Part]:
     """
     element = 8 if config.runtime.dtype is Dtype.float64 else 4
     task, model = config.task, config.model
-    steps, batch, hidden, layers = (
-        task.steps, config.batch_size, model.hidden_size, model.num_layers
-    )  # fmt: skip
-    gates, features = model.gates, task.input_size
+    steps, batch, features = task.steps, config.batch_size, task.input_size
+    hidden, layers, gates = model.hidden_size, model.num_layers, model.gates
     square = gates * hidden * hidden
     weights = (
         gates * hidden * (features + 2) + square + (layers - 1) * (2 * square + 2 * gates * hidden)

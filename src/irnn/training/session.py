@@ -166,12 +166,8 @@ def _train(
     received: AbstractContextManager[list[int]],
     company: Company | None,
 ) -> dict[str, Any]:
-    config, name, directory, device = (
-        trainer.config,
-        trainer.name,
-        trainer.directory,
-        trainer.device,
-    )
+    config, name, directory = trainer.config, trainer.name, trainer.directory
+    device = trainer.device
     resumed = trainer.resume()
     try:
         display = show(directory.log, trainer.total_updates, trainer.task)

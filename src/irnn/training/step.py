@@ -202,9 +202,8 @@ class Updater:
         if finite and not math.isfinite(grad_norm) and math.isfinite(self.max_norm):
             largest = gradient.abs().max()
             if largest.isfinite():  # only the sum of squares overflowed
-                gradient.div_(
-                    largest
-                )  # by a tensor: a GPU would multiply by a number's reciprocal, 0
+                # By a tensor: a GPU would multiply by a number's reciprocal, 0.
+                gradient.div_(largest)
                 unit = largest.item()
                 grad_norm = unit * gradient.norm().item()
         if not (finite and math.isfinite(grad_norm)):

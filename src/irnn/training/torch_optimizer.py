@@ -100,9 +100,8 @@ class TorchOptimizer:
         if isinstance(saved, dict) and isinstance(state := saved.get("state"), dict):
             if not state:  # of before the first step
                 like["state"] = {}
-            for number, kept in like[
-                "state"
-            ].items():  # what is kept from a later step on is not known here
+            for number, kept in like["state"].items():
+                # What is kept from a later step on is not known here.
                 own = state.get(number)
                 if isinstance(own, dict):
                     kept |= {each: own[each] for each in own.keys() - kept.keys()}
