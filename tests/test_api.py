@@ -343,7 +343,7 @@ def test_runs_of_several_tasks_are_not_drawn_together(trained: irnn.Run, small: 
     [
         (("seq_len=1",), "seq_len=1"),
         (("-m", "seed=0,1"), "sweeps are for irnn-train -m"),
-        (("sweep=lengths",), "irnn-train -m"),
+        (("sweep=lengths",), "irnn-train needs -m"),
         (("--nonsense",), "no such flag"),
         ((5,), "an override is a text"),
     ],

@@ -7,10 +7,12 @@ import yaml
 
 from irnn.spec.composition import compose_config
 from irnn.spec.config import Config, ConfigError, total_updates
-from irnn.spec.groups import conf_dir, rewrite_numbers
+from irnn.spec.groups import conf_dir
 from irnn.spec.help import GROUPS, described, text
 from irnn.spec.known import known_settings
 from irnn.spec.options import plain
+from irnn.spec.registry import classes
+from irnn.spec.rewriting import rewritten
 from irnn.spec.saved import load_config
 from irnn.training.session import run
 from tests.tasks.idx_files import write_files
@@ -148,18 +150,51 @@ def test_any_number_works_in_place_of_an_option(override: str, value: float | No
 
 
 @pytest.mark.parametrize(
-    ("given", "rewritten"),
+    ("given", "written"),
     [
         ("seq_len=150,175", "task.seq_len=150,175"),
         ("clip=1,10,none", "clip.max_norm=1,10,null"),
+        ("clip=none", "clip.max_norm=null"),
         ("seq_len=range(100,400,50)", "task.seq_len=range(100,400,50)"),
         ("init_scale=interval(0.9,1.1)", "init.gain=interval(0.9,1.1)"),
+        ("clip=choice(1,'2',none)", "clip.max_norm=1,2,null"),
+        ("seq_len=shuffle(range(10,30))", "task.seq_len=shuffle(range(10,30))"),
+        ("clip=choice(1,mine)", "clip=choice(1,mine)"),
+        ("clip=rang(1,2)", "clip=rang(1,2)"),
+        ("optim.name=sgd,adam", "optim=sgd,adam"),
+        ("++init.name=identity", "init=identity"),
+        ("++seed=1,2", "seed=1,2"),
+        ("++nosuch=1", "++nosuch=1"),
         ("clip=mine", "clip=mine"),
         ("optim.lr=1", "optim.lr=1"),
     ],
 )
-def test_numbers_work_in_sweeps_too(given: str, rewritten: str) -> None:
-    assert rewrite_numbers([given]) == [rewritten]
+def test_a_setting_has_one_name_whichever_is_typed_in_sweeps_too(given: str, written: str) -> None:
+    assert rewritten([given]) == [written]
+
+
+@pytest.mark.parametrize(
+    ("words", "key", "value"),
+    [
+        (["clip=10", "clip=none"], "clip.max_norm", None),
+        (["clip.max_norm=10", "clip=none"], "clip.max_norm", None),
+        (["clip=none", "clip=10"], "clip.max_norm", 10.0),
+        (["++clip.max_norm=10", "clip=5"], "clip.max_norm", 5.0),
+        (["optim=sgd", "optim.name=adamw"], "optim.weight_decay", 0.01),
+        (["model.name=lstm", "model=gru"], "model.name", "gru"),
+        (["init=orthogonal", "init_scale=none"], "init.name", "orthogonal"),
+    ],
+)
+def test_of_two_names_of_a_setting_the_later_word_counts(
+    words: list[str], key: str, value: object
+) -> None:
+    section, _, name = key.partition(".")
+    assert plain(compose_config(words))[section][name] == value
+
+
+@pytest.mark.parametrize("name", classes("optim"))
+def test_the_name_of_an_option_is_a_choice_of_it(name: str) -> None:
+    assert compose_config([f"optim.name={name}"]) == compose_config([f"optim={name}"])
 
 
 def test_a_number_on_the_command_line_beats_a_preset() -> None:

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from irnn.runs.identity import NOT_SCIENCE, run_id
 from irnn.spec.composition import Composer
-from irnn.spec.groups import rewrite_numbers
+from irnn.spec.rewriting import rewritten
 from irnn.spec.typed import config_of
 from irnn.sweeps.grid import axes, combinations
 from tests.record_scripts import RECORDS, script
@@ -197,7 +197,7 @@ def asked_runs(command: str, like: dict[str, Any], images: Path) -> set[str]:
     sweep, others = words[0].removeprefix("sweep="), words[1:]
     given = {word.split("=")[0] for word in others}
     params = [f"{key}={value}" for key, value in sweep_axes(sweep).items() if key not in given]
-    parsed = OverridesParser.create().parse_overrides(rewrite_numbers([*params, *others]))
+    parsed = OverridesParser.create().parse_overrides(rewritten([*params, *others]))
     jobs = combinations(axes(parsed))
     return {composed_id([words[0], *job], like, images) for job in jobs}
 

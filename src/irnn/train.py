@@ -70,7 +70,7 @@ def _main(words: list[str], shown: screen.Shown) -> int:
     if "-h" in words or "--help" in words:
         return _help([word for word in words if word not in ("-h", "--help")], shown)
     from irnn.sweeps.naming import in_sweep
-    from irnn.sweeps.request import forgotten_multirun
+    from irnn.sweeps.request import left_open
 
     try:
         command = read_command(words)
@@ -80,8 +80,8 @@ def _main(words: list[str], shown: screen.Shown) -> int:
         if command.multirun:
             return _sweep(command)
         config = in_sweep(composition.compose_config(command.overrides, command.groups))
-        if forgotten_multirun(command.overrides, command.groups):
-            raise ConfigError("sweep=NAME asks for many runs, which needs -m (--multirun)")
+        if refusal := left_open(command.overrides, command.groups):
+            raise ConfigError(refusal)
     except ConfigError as error:
         return _say(error, REFUSED)
     return _attempt(config, [*command.overrides, *flags_of(command.groups)])
@@ -151,6 +151,7 @@ def _what_next(config: "Config", folder: Path, overrides: Sequence[str]) -> str:
 
     from irnn.runs.finding import runs_root
     from irnn.runs.identity import is_once
+    from irnn.system.paths import as_argument
 
     usual = config.runs_dir == runs_root()
     same = [word for word in overrides if not is_once(word) and not word.startswith("seed=")]
@@ -159,9 +160,9 @@ def _what_next(config: "Config", folder: Path, overrides: Sequence[str]) -> str:
     ]
     named = ["--plugins", *own] if own else []
     commands = (
-        ["irnn-predict", folder.name if usual else str(folder), *named],
+        ["irnn-predict", folder.name if usual else as_argument(folder), *named],
         ["irnn-train", "-m", *same, "seed=0,1,2,3,4"],
-        ["irnn-report", *([] if usual else [config.runs_dir]), "--out", "report"],
+        ["irnn-report", *([] if usual else [as_argument(config.runs_dir)]), "--out", "report"],
     )
     return "next: " + "\n      ".join(map(shlex.join, commands))
 

@@ -1,6 +1,7 @@
 """What a sweep's command asks for, and what it is called."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from irnn.spec.groups import Groups, conf_dir
 from irnn.sweeps import record
 from irnn.sweeps.launch import make_jobs
 from irnn.sweeps.naming import in_sweep
-from irnn.sweeps.request import forgotten_multirun, read_request
+from irnn.sweeps.request import left_open, read_request
 from irnn.sweeps.task import SweepTask
 from tests.tasks.idx_files import SIDE, write_files
 
@@ -89,13 +90,77 @@ def test_a_sweep_is_no_part_of_a_runs_identity_and_groups_its_tracker() -> None:
     assert in_sweep(composer.compose(["sweep.name=mine", "tracker.group=x"])).tracker.group == "x"
 
 
-def test_a_file_of_many_runs_without_m_is_noticed_unless_it_is_one_run() -> None:
-    def forgotten(*overrides: str) -> bool:
-        return forgotten_multirun(overrides, Groups())
+@pytest.mark.parametrize(
+    "words", [["clip=1"], ["clip=none"], ["clip.max_norm=1"], ["++clip.max_norm=1"]]
+)
+def test_a_file_of_many_runs_is_one_run_where_all_that_it_varies_is_given_by_any_name(
+    words: list[str],
+) -> None:
+    words = ["sweep=suite_keller_grid", "optim.lr=1e-4", "seed=77", *words]
+    assert left_open(words, Groups()) is None
+    assert left_open(["seed=3"], Groups()) is None
+    assert left_open(["sweep=none"], Groups()) is None
 
-    assert forgotten("sweep=paper_grid", "seq_len=200")
-    assert not forgotten("sweep=paper_grid", "optim.lr=1e-3", "clip=10")
-    assert not forgotten("seed=3")
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["sweep=suite_keller_grid", "optim.lr=1e-4"],
+            "sweep=suite_keller_grid: varies clip and seed, for which irnn-train needs -m (--multirun); "
+            "one run has one value of each, as in clip=none seed=0",
+        ),
+        (["sweep=paper_grid", "seq_len=200", "clip=1"], "as in optim.lr=1e-09"),
+        (["sweep=search"], "as in optim.lr=1e-05 clip.max_norm=0.1 init.gain=0.9"),
+    ],
+)
+def test_a_file_of_many_runs_without_m_says_what_it_leaves_open(
+    words: list[str], said: str
+) -> None:
+    told = left_open(words, Groups())
+    assert told is not None
+    assert told.endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("clip=none", "null"),
+        ("clip=null", "null"),
+        ("clip=10", "10"),
+        ("clip.max_norm=10", "10"),
+        ("++clip.max_norm=10", "10"),
+        ("clip=choice(10)", "10"),
+    ],
+)
+def test_the_command_s_word_takes_the_place_of_the_file_s_by_any_name(
+    word: str, value: str
+) -> None:
+    jobs = read_request(["sweep=clip_adam", word], Composer()).jobs
+    assert [job[:2] for job in jobs] == [
+        (f"clip.max_norm={value}", f"seed={seed}") for seed in range(5)
+    ]
+
+
+def test_an_option_of_ones_own_takes_the_place_of_the_file_s_numbers(tmp_path: Path) -> None:
+    (tmp_path / "clip").mkdir()
+    (tmp_path / "clip" / "tight.yaml").write_text("# @package clip\nmax_norm: 0.25\n")
+    composer = Composer(Groups(folders=(f"file://{tmp_path}",)))
+    jobs = read_request(["sweep=clip_adam", "clip=tight", "seed=0"], composer).jobs
+    assert [composer.compose(job).clip.max_norm for job in jobs] == [0.25]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (["clip=none"], ["clip=null"], ["clip.max_norm=null"]),
+        (["sweep=clip_adam", "clip=10"], ["clip.max_norm=10", "sweep=clip_adam"]),
+        (["batch_size=8"], ["batch_size=4", "batch_size=8"]),
+        (["optim=sgd"], ["optim.name=sgd"]),
+    ],
+)
+def test_other_names_of_the_same_settings_make_the_same_sweep(words: Sequence[list[str]]) -> None:
+    assert len({name(*each, "seed=0,1") for each in words}) == 1
 
 
 def test_asking_again_for_a_larger_sweep_adds_its_jobs_to_the_record(tmp_path: Path) -> None:
@@ -130,11 +195,33 @@ def test_a_range_that_goes_nowhere_is_refused_by_name() -> None:
 
 def test_the_command_of_the_report_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:
     task = SweepTask([], Composer())
-    for words, where in (["runs_dir='my runs'"], "'my runs' "), ([], ""):
+    for words, where in (
+        (["runs_dir='my runs'"], "'my runs' "),
+        (["runs_dir=-r"], "./-r "),
+        ([], ""),
+    ):
         task.jobs = make_jobs([[*words, "sweep.name=mine"]], Composer())
         task.conclude()
         said = f"\nnext: irnn-report {where}--sweep mine --out report\n"
         assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["clip=interval(1,2)"], "clip=interval(1,2): an interval is for a search"),
+        (
+            ["sweep=paper_grid", "clip=-1"],
+            "clip=-1: must be a number above 0 (largest norm of the whole gradient; null: no clipping)",
+        ),
+        (["clip=1,inf"], "clip=inf: must be a number above 0"),
+    ],
+)
+def test_a_sweep_s_refusal_names_a_number_as_it_was_typed(words: list[str], said: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        read_request(words, Composer())
+    assert str(refusal.value).startswith(said)
+    assert "clip.max_norm" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(

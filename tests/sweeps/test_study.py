@@ -14,7 +14,7 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from irnn.spec.composition import Composer
 from irnn.spec.config import ConfigError
-from irnn.spec.groups import rewrite_numbers
+from irnn.spec.rewriting import rewritten
 from irnn.sweeps import study as studies
 from irnn.sweeps.search import Plan, batches, found, tell
 from irnn.sweeps.space import Space, read_space
@@ -27,7 +27,7 @@ COMPOSER = Composer()
 
 
 def space_of(*words: str) -> Space:
-    parsed = OverridesParser.create().parse_overrides(rewrite_numbers(words))
+    parsed = OverridesParser.create().parse_overrides(rewritten(words))
     return read_space(parsed, COMPOSER.compose)
 
 

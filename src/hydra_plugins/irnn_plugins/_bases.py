@@ -45,11 +45,14 @@ class TaskSweeper(Sweeper):
         )
 
     def overrides(self, arguments: Sequence[str]) -> list[Override]:
-        """Parse what the file varies, then what the command line does."""
-        from irnn.spec.overrides import rewritten
+        """Parse what the file varies, and what the command line gives in its place or besides."""
+        from irnn.spec.rewriting import rewritten
+        from irnn.sweeps.grid import of_file_and_command
 
-        words = rewritten(
-            [f"{key}={'null' if value is None else value}" for key, value in self.params.items()]
-        )
+        words = [
+            f"{key}={'null' if value is None else value}" for key, value in self.params.items()
+        ]
         parser = OverridesParser.create(config_loader=self._config_loader)
-        return parser.parse_overrides([*words, *arguments])
+        return of_file_and_command(
+            parser.parse_overrides(rewritten(words)), parser.parse_overrides(list(arguments))
+        )

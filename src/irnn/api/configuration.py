@@ -27,7 +27,7 @@ def compose(*overrides: str) -> Config:
     from irnn.spec.command import read_command
     from irnn.spec.composition import compose_config
     from irnn.sweeps.naming import in_sweep
-    from irnn.sweeps.request import forgotten_multirun
+    from irnn.sweeps.request import left_open
 
     for word in overrides:
         if not isinstance(word, str):
@@ -37,8 +37,8 @@ def compose(*overrides: str) -> Config:
         if command.multirun or command.show:
             raise ConfigError("a configuration is of one run; sweeps are for irnn-train -m")
         config = in_sweep(compose_config(command.overrides, command.groups))
-        if forgotten_multirun(command.overrides, command.groups):
-            raise ConfigError("sweep=NAME asks for many runs, which are for irnn-train -m")
+        if refusal := left_open(command.overrides, command.groups):
+            raise ConfigError(refusal)
     return config
 
 
@@ -98,7 +98,7 @@ def overrides_of(config: Config) -> list[str]:
 
 def _written(value: Any) -> str:
     """Write a value as Hydra's grammar reads it."""
-    from irnn.spec.overrides import quoted
+    from irnn.spec.rewriting import quoted
 
     if isinstance(value, str):
         return value if _SIMPLE.fullmatch(value) else quoted(value)

@@ -13,8 +13,8 @@ from irnn.spec.hydra_composition import completed
 from irnn.spec.kinds import is_optional, names_of
 from irnn.spec.known import all_variants
 from irnn.spec.options import Setting
-from irnn.spec.overrides import rewritten
 from irnn.spec.plugin_words import without_plugins
+from irnn.spec.rewriting import rewritten
 
 
 class WholeLoader:

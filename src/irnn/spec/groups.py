@@ -1,7 +1,6 @@
 """The configuration groups: where their files are, and numbers in the place of their options."""
 
 import importlib.util
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,6 @@ from irnn.system.paths import expanded
 CONFIG_NAME = "train"
 NUMERIC_GROUPS = {"seq_len": "task.seq_len", "clip": "clip.max_norm", "init_scale": "init.gain"}
 """Groups in whose place a number works, and the setting that the number is for."""
-
-_NUMBER = re.compile(r"[+-]?(\d[\d_]*\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?inf|nan", re.IGNORECASE)
-_NUMERIC_SWEEP = re.compile(r"(tag\([^()]*,\s*)?(range|interval)\(.*\)")
 
 
 def conf_dir() -> Path:
@@ -130,27 +126,3 @@ def added_folders(folders: Sequence[str]) -> tuple[str, ...]:
             )
         written.append(folder if folder.startswith("pkg://") else f"file://{place.absolute()}")
     return tuple(written)
-
-
-def rewrite_numbers(overrides: Sequence[str]) -> list[str]:
-    """Let any number stand in place of an option of a numeric group, in sweeps too.
-
-    `clip=5` becomes `clip.max_norm=5` and `seq_len=150,175` becomes `task.seq_len=150,175`: a number
-    means that number, whether or not a file of its name exists. Names are left to Hydra.
-    """
-    return [_rewrite_number(override) for override in overrides]
-
-
-def _rewrite_number(override: str) -> str:
-    group, equals, value = override.partition("=")
-    if not equals or group not in NUMERIC_GROUPS:
-        return override
-    parts = [part.strip().strip("'\"") for part in value.split(",")]
-    numbers = [part for part in parts if _NUMBER.fullmatch(part)]
-    rest = set(parts) - set(numbers)
-    if rest <= {"none", "null"} and (numbers or rest == {"null"}):
-        written = ",".join("null" if part in rest else part for part in parts)
-        return f"{NUMERIC_GROUPS[group]}={written}"
-    if _NUMERIC_SWEEP.fullmatch(value.strip()):
-        return f"{NUMERIC_GROUPS[group]}={value}"
-    return override

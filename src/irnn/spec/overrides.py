@@ -3,38 +3,30 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import (
     ChoiceSweep,
     Glob,
     IntervalSweep,
     Override,
     OverrideType,
-    Quote,
-    QuotedString,
     RangeSweep,
     ValueType,
 )
 
 from irnn.spec import hydra_settings
 from irnn.spec.config import ConfigError
-from irnn.spec.groups import NUMERIC_GROUPS, Groups, rewrite_numbers
+from irnn.spec.groups import NUMERIC_GROUPS, Groups
 from irnn.spec.kinds import is_text
 from irnn.spec.known import known_settings, wrong_as
+from irnn.spec.rewriting import parser, quoted, rewritten, setting_of
 from irnn.spec.wording import choices_in_words, pasted, shown, unknown_key, unreadable
 
 _SIGNS = {OverrideType.ADD: "+", OverrideType.FORCE_ADD: "++", OverrideType.DEL: "~"}
 _MOST_CHECKED = 1000  # of one sweep's values here; each job is checked as a whole besides
 _WHOLE = re.compile(r"([a-z_.]+)=(0|[1-9][0-9]{0,17})")
-_TEXT = re.compile(r"(?P<key>\+{0,2}[\w.]+)=(?P<bracket>\[?)(?P<values>[^'\"\[\](){}$]*)\]?")
-_NOT_TEXT = re.compile(
-    r"[+-]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(e[+-]?\d[\d_]*)?|[+-]?inf|nan|true|false", re.IGNORECASE
-)
-"""What Hydra's grammar reads as a number or as true or false."""
 
 
 @dataclass(frozen=True)
@@ -50,37 +42,16 @@ class Given:
         """What it sets."""
         return self.parsed.key_or_group
 
-
-def quoted(text: str) -> str:
-    """Write a text so that Hydra reads it as one value, and as text."""
-    return QuotedString(text, Quote.single).with_quotes()
+    @property
+    def setting(self) -> str:
+        """The one name of what it sets, whichever of its names was typed."""
+        return setting_of(self.key)
 
 
 def searchpath(groups: Groups) -> list[str]:
     """Give the override that lets Hydra find the folders that a user adds."""
     folders = ",".join(map(quoted, groups.folders))
     return [f"hydra.searchpath=[{folders}]"] if folders else []
-
-
-def rewritten(overrides: Sequence[str]) -> list[str]:
-    """Write overrides as Hydra is to read them: numbers in place of options, and text as text.
-
-    Hydra would take `sweep.name=20e10` for a number, and name the sweep 200000000000.0.
-    """
-    return [_quote_text(word) for word in rewrite_numbers(overrides)]
-
-
-def _quote_text(word: str) -> str:
-    found = _TEXT.fullmatch(word)
-    setting = known_settings().get(found["key"].lstrip("+")) if found else None
-    if not found or not setting or not is_text(setting.type):
-        return word
-    values = found["values"].split(",")
-    if not any(_NOT_TEXT.fullmatch(value.strip()) for value in values):
-        return word
-    written = [quoted(v.strip()) if _NOT_TEXT.fullmatch(v.strip()) else v for v in values]
-    ends = ("[", "]") if found["bracket"] else ("", "")
-    return f"{found['key']}={ends[0]}{','.join(written)}{ends[1]}"
 
 
 def read(
@@ -125,16 +96,11 @@ def check_beside(given: Sequence[Given]) -> None:
                 )
 
 
-@cache
-def _parser() -> OverridesParser:
-    return OverridesParser.create()
-
-
 def _parsed(word: str) -> Override:
     """Read a word as Hydra does; a whole number, of which a sweep may have many, without its grammar."""
     found = _WHOLE.fullmatch(word)
     if not found or found[1] not in known_settings():
-        return _parser().parse_override(word)
+        return parser().parse_override(word)
     value = int(found[2])
     return Override(OverrideType.CHANGE, found[1], ValueType.ELEMENT, value, input_line=word)
 
@@ -189,7 +155,7 @@ def _needs_multirun(given: Given) -> str:
 def meant_by_a_comma(given: Given) -> str:
     """Say how to write what a comma stands in and is no list of values; empty where it may be one."""
     key, _, value = given.typed.partition("=")
-    setting = known_settings().get(NUMERIC_GROUPS.get(given.key, given.key))
+    setting = known_settings().get(given.setting)
     if setting and "float" in str(setting.type) and re.fullmatch(r"[+-]?\d+,\d+", value):
         written = f"{key}={value.replace(',', '.')}"
         return f"; a decimal number has a point: {pasted(written)}"

@@ -9,8 +9,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from irnn.spec import preset_files
 from irnn.spec.errors import ConfigError, SettingError
-from irnn.spec.groups import NUMERIC_GROUPS, Groups
+from irnn.spec.groups import Groups
 from irnn.spec.known import known_settings, wrong_as
+from irnn.spec.rewriting import rewritten
 from irnn.spec.wording import shown
 
 Attempt = Callable[[Sequence[str]], Any]
@@ -101,11 +102,8 @@ def _library(error: Exception) -> str:
 
 
 def _sets(word: str, key: str) -> bool:
-    """Whether an override is about a setting, by its own name or its group's."""
-    name, _, value = word.partition("=")
-    name = name.lstrip("+~")
-    if NUMERIC_GROUPS.get(name) == key:
-        return bool(re.match(r"['\"]?[+-]?[\d.]|null|none", value))
+    """Whether an override is about a setting, by any of its names."""
+    name = rewritten([word])[0].partition("=")[0].lstrip("+~")
     return name == key or f"{name}.name" == key
 
 

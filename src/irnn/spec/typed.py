@@ -12,6 +12,11 @@ from irnn.spec.errors import ConfigError, SettingError
 from irnn.spec.kinds import UNCLEAR, converted, is_optional, quickly_converted, wrong_value
 from irnn.spec.options import Choice, Setting, default_of, fields_of, plain
 
+_NOT_REPLACED = (
+    "nothing replaces ${...} here, where a variable of the environment may have brought it; write out "
+    "what it stands for"
+)
+
 
 def config_of(values: Mapping[str, Any]) -> Config:
     """Make a configuration of plain values; what is not said has its default.
@@ -87,6 +92,8 @@ def _leaf(kind: Any, item: Any, value: Any, prefix: str) -> Any:
     setting = Setting(f"{prefix}{item.name}", item.type, value, **item.metadata)
     if value is None and issubclass(kind, Choice) and not is_optional(item.type):
         raise SettingError(setting.key, None, _needs_value(kind, item))
+    if isinstance(value, str) and "${" in value:  # of a variable; what was typed is replaced by now
+        raise SettingError(setting.key, value, _NOT_REPLACED)
     if wrong := wrong_value(setting, value):
         raise SettingError(setting.key, value, wrong[0])
     return converted(item.type, value)

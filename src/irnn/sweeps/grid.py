@@ -7,9 +7,24 @@ from collections.abc import Sequence
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
 from irnn.spec.config import ConfigError
+from irnn.spec.rewriting import setting_of
 
 MOST_JOBS = 100_000
 _ONE_VALUE = ("sweep", "runs_dir")  # of the whole sweep
+
+
+def of_file_and_command(of_file: Sequence[Override], given: Sequence[Override]) -> list[Override]:
+    """Put what a file varies and what a command gives together, in the order of the file.
+
+    What the command gives takes the place of what the file says of the same setting, whatever name it has.
+    """
+    found: dict[str, list[Override]] = {}
+    for override in of_file:
+        found.setdefault(setting_of(override.key_or_group), []).append(override)
+    of_command: dict[str, list[Override]] = {}
+    for override in given:
+        of_command.setdefault(setting_of(override.key_or_group), []).append(override)
+    return [override for same in (found | of_command).values() for override in same]
 
 
 def axes(parsed: Sequence[Override]) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from irnn.runs.finding import runs_folder
 from irnn.runs.layout import NOT_SCIENCE, SWEEPS
 from irnn.spec.config import Config, ConfigError
 from irnn.spec.groups import NUMERIC_GROUPS
+from irnn.spec.rewriting import setting_of
 
 _FITTING = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")
 _SHORT = {setting: group for group, setting in NUMERIC_GROUPS.items()}
@@ -35,23 +36,30 @@ def sweep_name(config: Config, parsed: Sequence[Override]) -> str:
                 "begin with a dot: it names a folder"
             )
         return config.sweep.name
+    last = {setting_of(override.key_or_group): override for override in parsed}  # which counts
     varying: dict[str, None] = {}
     fixed = []
-    file = None
-    for override in parsed:
+    for override in last.values():
         key = override.get_key_element()
-        if key == "sweep":
-            file = str(override.value())
         if override.is_sweep_override():
             varying[key] = None
         elif key == "sweep" or not (
             override.is_hydra_override() or key.partition(".")[0] in (*NOT_SCIENCE, "seed")
         ):
-            fixed.append(override.input_line)
-    content = json.dumps([sorted({*varying, "seed"}), sorted(str(line) for line in fixed)])
+            fixed.append(_written(override))
+    file = str(last["sweep"].value()) if "sweep" in last else None
+    content = json.dumps([sorted({*varying, "seed"}), sorted(fixed)])
     digest = hashlib.sha256(content.encode()).hexdigest()[:6]
     readable = file or "-".join(_SHORT.get(key, key.rpartition(".")[2]) for key in varying)
     return f"{re.sub('[^A-Za-z0-9._-]', '', readable)[:60].lstrip('.-') or 'runs'}-{digest}"
+
+
+def _written(override: Override) -> str:
+    """Write what does not vary, no clipping as `clip=none`: so the sweeps that there are have their names."""
+    key = override.get_key_element()
+    if key in _SHORT and override.value() is None:
+        return f"{_SHORT[key]}=none"
+    return str(override.input_line)
 
 
 def sweep_folder(config: Config, name: str) -> Path:

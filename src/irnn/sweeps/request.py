@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.types import IntervalSweep
 from omegaconf import DictConfig
 
 from irnn.spec.bases import Sweeping
@@ -13,10 +14,11 @@ from irnn.spec.composition import Composer, explaining
 from irnn.spec.config import Config, ConfigError
 from irnn.spec.groups import NUMERIC_GROUPS, Groups
 from irnn.spec.hydra_composition import composed
-from irnn.spec.overrides import Given, meant_by_a_comma, quoted, read
+from irnn.spec.overrides import Given, meant_by_a_comma, read
+from irnn.spec.rewriting import quoted
 from irnn.spec.wording import shown
 from irnn.sweeps import record
-from irnn.sweeps.grid import axes, combinations, each_value_once
+from irnn.sweeps.grid import axes, combinations, each_value_once, of_file_and_command
 from irnn.sweeps.naming import sweep_folder, sweep_name
 from irnn.sweeps.telling import telling
 from irnn.system import screen
@@ -74,13 +76,13 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
     _check_numbers("hydra.sweeper", sweeper)
     _check_numbers("hydra.launcher", told.launcher)
     _check_folder(told.launcher)
-    from_file = _axes_of_file(told, groups, given)
-    asked = [each.parsed for each in (*from_file, *given)]
-    if str(sweeper.get("_target_")).rpartition(".")[2] in _GRIDS:
-        batch = combinations(axes(asked))
-    else:
-        batch = each_value_once(asked)
+    by_command = {each.setting for each in given}
+    of_file = _axes_of_file(told, groups, given)
+    from_file = [each for each in of_file if each.setting not in by_command]
+    asked = of_file_and_command([each.parsed for each in of_file], [each.parsed for each in given])
+    grid = str(sweeper.get("_target_")).rpartition(".")[2] in _GRIDS
     try:
+        batch = combinations(axes(asked)) if grid else each_value_once(asked)
         configs = compose_all(batch, composer)
     except ConfigError as error:
         said = _as_typed(str(error), given) + _of_file(str(error), told, from_file)
@@ -181,13 +183,30 @@ def _check_folder(launcher: Any) -> None:
         raise ConfigError(f"hydra.launcher.submitit_folder={folder}: {error}") from error
 
 
-def forgotten_multirun(overrides: Sequence[str], groups: Groups) -> bool:
-    """Whether a file of a sweep is asked for, but as one run that leaves some of its settings open."""
-    if not any(
-        word.startswith("sweep=") and word not in ("sweep=null", "sweep=none") for word in overrides
-    ):
-        return False
+def left_open(overrides: Sequence[str], groups: Groups) -> str | None:
+    """Say which settings the file of a sweep varies and one run leaves open; None where it leaves none."""
     given = read(overrides, groups)
+    if not any(each.key == "sweep" for each in given):
+        return None
     told = Composer(groups).sweeping(given)
-    keys = {each.word.partition("=")[0].lstrip("+") for each in given}
-    return not set(told.sweeper.get("params") or {}) <= keys
+    set_ = {each.setting for each in given}
+    left = [each for each in _axes_of_file(told, groups, given) if each.setting not in set_]
+    if not left:
+        return None
+    keys = [each.typed.partition("=")[0] for each in left]
+    values = [_first_value(each) for each in left]
+    named = " and ".join([", ".join(keys[:-1]), keys[-1]] if keys[1:] else keys)
+    one = " ".join(f"{key}={value}" for key, value in zip(keys, values, strict=True))
+    return (
+        f"sweep={told.choices.get('sweep')}: varies {named}, for which irnn-train needs -m (--multirun); "
+        f"one run has one value of each, as in {one}"
+    )
+
+
+def _first_value(given: Given) -> str:
+    """Write the first value that a sweep's file gives a setting, as it is written there."""
+    value = given.parsed.value()
+    if isinstance(value, IntervalSweep):
+        return str(value.start)
+    first = next(iter(axes([given.parsed]).values()))[0].partition("=")[2]
+    return "none" if first == "null" and given.key != given.typed.partition("=")[0] else first

@@ -36,6 +36,7 @@ from irnn.sweeps.returns import as_return, error_of
 from irnn.sweeps.view import View, tally, where_to_look
 from irnn.system import screen
 from irnn.system.helpers import HelperError
+from irnn.system.paths import as_argument
 
 _MOST_NAMED = 10  # failed jobs in the last lines
 
@@ -164,7 +165,7 @@ class SweepTask:
         earlier = f", {before} of them finished before" if before else ""
         screen.say("\n".join([f"{tally(jobs)}{earlier}; {took}", *self.extra_lines]))
         config = jobs[0].config
-        where = [] if config.runs_dir == runs_root() else [config.runs_dir]
+        where = [] if config.runs_dir == runs_root() else [as_argument(config.runs_dir)]
         words = ("irnn-report", *where, "--sweep", config.sweep.name or "", "--out", "report")
         screen.say(f"next: {shlex.join(words)}")
         for job in failed[:_MOST_NAMED]:

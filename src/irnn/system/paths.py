@@ -14,3 +14,9 @@ def expanded(text: str) -> Path:
     except RuntimeError:
         user = text.partition("/")[0]
         raise ValueError(f"no home folder is known for {user}; write it out") from None
+
+
+def as_argument(path: str | Path) -> str:
+    """Write a path so that no command takes it for a flag."""
+    text = str(path)
+    return f"./{text}" if text.startswith("-") else text
