@@ -1,6 +1,7 @@
 """Runs from anywhere can be collected into a record."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,23 @@ def test_the_folder_of_a_new_record_is_made(folder: Path, monkeypatch: pytest.Mo
 def test_records_tell_no_place_of_a_machine() -> None:
     for path in RECORDS.glob("*/results.jsonl"):
         for line in path.read_text().splitlines():
-            task = json.loads(line)["config"].get("task", {})
+            run = json.loads(line)
+            task = run["config"].get("task", {})
             assert not Path(task.get("root") or "").is_absolute(), path
+            assert not re.search(r"[=\[,'\"]/", run["command"] + run.get("process", "")), path
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("plugins=[/home/me/lab,/opt/other_lab]", "plugins=[lab,other_lab]"),
+        ("'plugins=[/home/me/lab]'", "'plugins=[lab]'"),
+        ("plugins=lab/mine", "plugins=lab/mine"),
+    ],
+)
+def test_a_record_names_plug_ins_and_not_where_they_lie(typed: str, kept: str) -> None:
+    command = f"python -m irnn.train {typed} runs_dir=/tmp/runs seed=1"
+    assert script("collect").clean(command) == f"python -m irnn.train {kept} seed=1"
 
 
 def test_a_run_that_has_not_measured_anything_yet_is_collected(folder: Path) -> None:

@@ -102,6 +102,20 @@ def test_the_search_shows_that_rates_alone_do_not_help_copy_memory() -> None:
     assert "is still guessing after 6 000 updates on the seed of the search (0.173 each)" in PAGE
 
 
+def test_the_verdict_on_what_of_a_rotation_helps_is_that_of_its_record() -> None:
+    runs = {key: best(each) for key, each in by("turns", "init.angles", "init.mixed").items()}
+    apart = [score for (_, mixed), each in runs.items() for score in each if not mixed]
+    mixed = [score for (_, mixed), each in runs.items() for score in each if mixed]
+    assert (len(apart), len(mixed)) == (9, 9)
+    assert f"({min(apart):.3f} to {max(apart):.3f} after 2 000 updates)" in PAGE
+    assert f"mixed none ({min(mixed):.3f} in all nine runs)" in PAGE
+    assert f"{min(mixed):.3f}" == f"{max(mixed):.3f}"
+    random, even = runs["random", False], runs["even", False]
+    said = f"({random[0]:.3f} to {random[-1]:.3f} and {even[0]:.3f} to {even[-1]:.3f})"
+    assert said in PAGE
+    assert random[0] < even[-1]  # "do not tell"
+
+
 def test_the_verdict_on_copy_memory_at_300_steps_is_that_of_its_records() -> None:
     runs = by("copy-longer", "contender")
     trivial = RUNS["copy-longer"][0]["metric"]["baseline"]

@@ -25,6 +25,8 @@ HEADINGS = {
     "task.data": "data",
     "model.name": "model",
     "task.permutation": "permutation",
+    "init.angles": "angles",
+    "init.mixed": "mixed planes",
     CONTENDER: CONTENDER,
 }
 
@@ -103,6 +105,9 @@ CLAIMS = {
     "copy-longer": Claim(  # thresholds follow from T
         "2026-11-28-suite-copy-longer", (CONTENDER, "task.seq_len"), "task.seq_len", CONTENDER, page="suite"
     ),
+    "turns": Claim(
+        "2026-11-28-suite-turns", ("init.angles", "init.mixed"), "init.mixed", "init.angles", page="suite"
+    ),
     "pixels": Claim(
         "2026-11-28-suite-pixels", ("task.permutation", CONTENDER), "task.permutation", CONTENDER,
         page="suite",
@@ -120,6 +125,10 @@ CLAIMS = {
     ),
     "keller-grid-longer": Claim(
         "2026-11-28-suite-keller-grid-longer", ("task.seq_len", "optim.lr", "clip.max_norm"), "optim.lr",
+        "clip.max_norm", page="suite",
+    ),
+    "keller-grid-long": Claim(
+        "2026-11-28-suite-keller-grid-long", ("task.seq_len", "optim.lr", "clip.max_norm"), "optim.lr",
         "clip.max_norm", page="suite",
     ),
     "keller-default": Claim(
@@ -182,6 +191,8 @@ def shown(value: Any) -> str:
     """Write a setting for a table."""
     if value is None:
         return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 

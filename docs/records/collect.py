@@ -11,6 +11,7 @@ unfinished.
 import argparse
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from irnn.runs.layout import PLACES
 
 ELSEWHERE = ("runs_dir=", "tracker=", "runtime.threads=", "sweep.", "task.root=")
 """What a command says about where and how to run; no part of what was run."""
+ABSOLUTE = re.compile(r"(?<=[=\[,'\"])/(?:[^/,]+/)*(?=[^/,])")
+"""Where a path of this machine lies, all but its last name."""
 POINTS = 120
 """A curve keeps about so many of its evaluations, and all those that crossed a threshold."""
 
@@ -124,8 +127,9 @@ def so_far(
 
 
 def clean(command: str) -> str:
-    """Leave out of a command what only says where and how to run."""
-    return " ".join(word for word in command.split() if not word.startswith(ELSEWHERE))
+    """Leave out of a command what only says where and how to run, and where a plug-in's folder lies."""
+    words = [word for word in command.split() if not word.startswith(ELSEWHERE)]
+    return " ".join(ABSOLUTE.sub("", word) for word in words)
 
 
 def thinned(records: list[dict[str, Any]], crossings: set[int | None]) -> list[dict[str, Any]]:
