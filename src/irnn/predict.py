@@ -33,28 +33,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     forget_binding()  # before PyTorch is loaded
     with screen.guarded() as shown:
         remedy = "ask for fewer or shorter sequences"
-        status = exhausted.caught(partial(_main, argv, shown), "irnn-predict", remedy)
+        refusals = (ValueError, OSError)
+        status = exhausted.caught(partial(_main, argv, shown), "irnn-predict", remedy, refusals)
     return shown.status(status)
 
 
 def _main(argv: Sequence[str] | None, shown: screen.Shown) -> int:
     shown.is_all = True
-    try:
-        arguments = parse(sys.argv[1:] if argv is None else argv)
-        shown.is_all = arguments.output is None
-        _predict(arguments)
-    except SystemExit as ended:  # argparse's: it has said what there is to say
-        return int(ended.code or 0)
-    except ValueError as error:
-        screen.complain(f"irnn-predict: {error}")
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        screen.complain(f"irnn-predict: {place}{error.strerror or error}")
-    except KeyboardInterrupt:
-        return 130
-    else:
-        return 0
-    return 2
+    arguments = parse(sys.argv[1:] if argv is None else argv)
+    shown.is_all = arguments.output is None
+    _predict(arguments)
+    return 0
 
 
 def _predict(arguments: argparse.Namespace) -> None:

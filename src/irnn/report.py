@@ -12,23 +12,18 @@ from irnn.system import exhausted, machine, screen
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command: 0 a report was made, 2 the request cannot be met, 1 no memory, or no screen for it."""
     with screen.guarded() as shown:
-        status = exhausted.caught(
-            partial(_report, argv, shown), "irnn-report", "report on fewer runs"
-        )
+        command, refusals = partial(_report, argv, shown), (ValueError, OSError)
+        status = exhausted.caught(command, "irnn-report", "report on fewer runs", refusals)
     return shown.status(status)
 
 
 def _report(argv: Sequence[str] | None, shown: screen.Shown) -> int:
     if (refusal := machine.refusal_of(machine.NUMPY)) is not None:
-        screen.complain(f"irnn-report: {refusal}")
-        return 2
+        raise ValueError(refusal)
     from irnn.reporting.arguments import parse
 
     shown.is_all = True
-    try:
-        arguments = parse(argv)
-    except SystemExit as ended:  # argparse's: it has said what there is to say
-        return int(ended.code or 0)
+    arguments = parse(argv)
     is_command = argv is None  # else somebody's program calls, whose NumPy is its own affair
     with _one_thread_for_algebra() if is_command else nullcontext():
         from irnn.reporting.command import report

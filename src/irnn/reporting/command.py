@@ -29,44 +29,38 @@ _PIPE_WIDTH = 1_000  # no line of a table is folded for a file or a pager
 
 
 def report(arguments: argparse.Namespace, argv: Sequence[str] | None, shown: screen.Shown) -> int:
-    """Do what was asked for within `screen.guarded()`; give the exit status, see `irnn.report.main`."""
+    """Do what was asked for within `screen.guarded()`; give the exit status.
+
+    Raises:
+        ValueError, OSError: It cannot be done; the message is for the user.
+    """
     shown.is_all = arguments.out is None
     console = screen.console()
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
-    try:
-        if arguments.format and arguments.watch:
-            raise ValueError("--format prints the table once; leave --watch out")
-        _load_plugins(arguments.plugins)
-        if arguments.serve is not None:
-            return _serve(arguments, _typed(argv))
-        loaded = _watch(arguments, console) if arguments.watch else _load(arguments)
-        check_found(loaded, arguments.paths, arguments.where)
-        summaries = summarise_tasks(loaded.runs, arguments.threshold)
-        comparison = _compare(loaded, arguments)
-        lines = sentences(comparison) if comparison else []
+    if arguments.format and arguments.watch:
+        raise ValueError("--format prints the table once; leave --watch out")
+    _load_plugins(arguments.plugins)
+    if arguments.serve is not None:
+        return _serve(arguments, _typed(argv))
+    loaded = _watch(arguments, console) if arguments.watch else _load(arguments)
+    check_found(loaded, arguments.paths, arguments.where)
+    summaries = summarise_tasks(loaded.runs, arguments.threshold)
+    comparison = _compare(loaded, arguments)
+    lines = sentences(comparison) if comparison else []
+    if arguments.format:
+        screen.say(formatted(arguments.format, loaded, summaries, comparison))
+        lines = [*(f"warning: {line}" for line in warnings(loaded)), *lines]
+    elif not (arguments.watch and screen.is_live()):
+        notes = warnings(loaded)
+        console.print(table.render(loaded, summaries, notes, console.width, comparison))
+    if arguments.out:
+        lines += _write(arguments.out, loaded, summaries, comparison, _typed(argv))
+    for line in lines:
         if arguments.format:
-            screen.say(formatted(arguments.format, loaded, summaries, comparison))
-            lines = [*(f"warning: {line}" for line in warnings(loaded)), *lines]
-        elif not (arguments.watch and screen.is_live()):
-            notes = warnings(loaded)
-            console.print(table.render(loaded, summaries, notes, console.width, comparison))
-        if arguments.out:
-            lines += _write(arguments.out, loaded, summaries, comparison, _typed(argv))
-        for line in lines:
-            if arguments.format:
-                screen.complain(line)
-            else:
-                console.print(line, soft_wrap=True)
-    except ValueError as error:
-        screen.complain(f"irnn-report: {error}")
-        return 2
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        screen.complain(f"irnn-report: {place}{error.strerror or error}")
-        return 2
-    except KeyboardInterrupt:
-        return 130
+            screen.complain(line)
+        else:
+            console.print(line, soft_wrap=True)
     return 0
 
 

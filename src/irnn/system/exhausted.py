@@ -73,15 +73,28 @@ def in_words(error: BaseException) -> str:
     return line if " " in line else f"{type(error).__name__}{line and f': {line}'}"
 
 
-def caught(command: Callable[[], int], name: str, smaller: str = "make the run smaller") -> int:
+def caught(
+    command: Callable[[], int],
+    name: str,
+    smaller: str = "make the run smaller",
+    refusals: tuple[type[Exception], ...] = (),
+) -> int:
     """Call a command and give its exit status: 1, and one line on the screen, where memory ran out.
 
-    130 where Ctrl-C comes at a moment when nothing else expects it, as during imports, or once more.
+    2, and one line, for `refusals`, and 130 where Ctrl-C comes at a moment when nothing else expects it, as
+    during imports, or once more. An argument parser ends the command with a status of its own.
     """
     try:
         return command()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except KeyboardInterrupt:
         return 130
+    except refusals as error:
+        reason = getattr(error, "strerror", None) or error
+        place = getattr(error, "filename", None)
+        screen.complain(f"{name}: {f'{place}: ' if place else ''}{reason}")
+        return 2
     except Exception as error:
         if (said := told(error, smaller)) is None:
             raise
