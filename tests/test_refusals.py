@@ -10,6 +10,7 @@ import yaml
 
 from irnn.spec.composition import Composer, compose_config
 from irnn.spec.config import ConfigError
+from irnn.spec.groups import Groups
 from irnn.spec.known import known_settings
 from irnn.spec.options import plain, settings
 from irnn.spec.refusals import to_blame
@@ -120,6 +121,25 @@ def test_no_tracker_with_a_mode_of_one_is_refused_where_it_would_track() -> None
             read_request([*words, "seed=1,2"], Composer())
     for words in (["tracker=none", "tracker.mode=disabled"], ["tracker=none", "tracker.group=g"]):
         assert compose_config(words).tracker.mode.value == "disabled"
+
+
+def test_no_tracker_beats_a_preset_s_mode_and_a_later_tracker_beats_it(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment/mine.yaml").write_text(
+        "# @package _global_\ntracker:\n  mode: online\n"
+    )
+    composer = Composer(Groups(folders=(f"file://{tmp_path}",)))
+
+    def modes(*words: str) -> set[str]:
+        jobs = read_request(["experiment=mine", *words, "seed=0,1"], composer).jobs
+        return {composer.compose(job).tracker.mode.value for job in jobs}
+
+    for words in (["tracker=none"], ["tracker=wandb", "tracker='none'"]):
+        assert composer.compose(["experiment=mine", *words]).tracker.mode.value == "disabled"
+        assert modes(*words) == {"disabled"}
+    assert modes("tracker=wandb,none") == {"online", "disabled"}
+    for words in (["tracker=wandb"], ["tracker=none", "tracker=wandb"]):
+        assert modes(*words) == {"online"}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ from irnn.runs.identity import run_id
 from irnn.spec.command import flags_of, read_command
 from irnn.spec.composition import Composer, compose_config
 from irnn.spec.config import ConfigError
-from irnn.spec.groups import Groups
-from irnn.sweeps.request import read_request
+from irnn.spec.groups import Groups, conf_dir
+from irnn.sweeps.request import left_open, read_request
 from irnn.train import REFUSED, main
 from tests.conftest import SMALL
 
@@ -49,6 +50,37 @@ def ways(folder: Path) -> list[list[str]]:
         [f"hydra.searchpath=['file://{folder}']"],
         [f"hydra.searchpath=['{folder}']"],
     ]
+
+
+def test_a_preset_that_varies_settings_needs_m_too(folder: Path) -> None:
+    (folder / "experiment" / "many.yaml").write_text(TWO)
+    command = read_command([f"--config-dir={folder}", "experiment=many"])
+    said = left_open(command.overrides, command.groups)
+    assert said is not None
+    assert said.startswith("experiment=many: varies seed, for which irnn-train needs -m")
+    assert left_open([*command.overrides, "seed=3"], command.groups) is None
+    assert left_open(["experiment=mine"], command.groups) is None
+    assert len(read_request(command.overrides, Composer(command.groups)).jobs) == 2
+    (folder / "experiment" / "many.yaml").write_text(TWO.replace("seed: 1,2", "init.gain: 1,2"))
+    with pytest.raises(ConfigError, match=r"init=pytorch.*; experiment=many varies init.gain$"):
+        read_request(["experiment=many", "init=pytorch"], Composer(command.groups))
+
+
+@pytest.mark.parametrize("hidden", ["experiment/fast", "optim/adam", "train"])
+def test_a_file_that_irnn_s_own_hides_is_refused_and_a_copy_of_it_is_not(
+    folder: Path, hidden: str
+) -> None:
+    """As of a copied conf/ of which one file is edited: it would never be read."""
+    copy = folder / f"{hidden}.yaml"
+    copy.parent.mkdir(exist_ok=True)
+    copy.write_bytes((conf_dir() / f"{hidden}.yaml").read_bytes())
+    for way in ways(folder):
+        read_command([*way, "seed=1"])
+    copy.write_text("# Mine\n")
+    said = f"my conf/{hidden}.yaml: is not read, as {hidden.replace('/', '=')} is irnn's own"
+    for way in ways(folder):
+        with pytest.raises(ConfigError, match=re.escape(said)):
+            read_command([*way, "seed=1"])
 
 
 def test_each_way_of_adding_a_folder_serves_single_runs_and_sweeps(folder: Path) -> None:

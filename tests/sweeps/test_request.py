@@ -142,12 +142,19 @@ def test_the_command_s_word_takes_the_place_of_the_file_s_by_any_name(
     ]
 
 
-def test_an_option_of_ones_own_takes_the_place_of_the_file_s_numbers(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("word", "values"), [("clip=tight", [0.25]), ("clip=tight,5,none", [0.25, 5.0, None])]
+)
+def test_an_option_of_ones_own_takes_the_place_of_the_file_s_numbers_and_may_be_among_numbers(
+    tmp_path: Path, word: str, values: list[float | None]
+) -> None:
     (tmp_path / "clip").mkdir()
     (tmp_path / "clip" / "tight.yaml").write_text("# @package clip\nmax_norm: 0.25\n")
     composer = Composer(Groups(folders=(f"file://{tmp_path}",)))
-    jobs = read_request(["sweep=clip_adam", "clip=tight", "seed=0"], composer).jobs
-    assert [composer.compose(job).clip.max_norm for job in jobs] == [0.25]
+    jobs = read_request(["sweep=clip_adam", word, "seed=0"], composer).jobs
+    assert [composer.compose(job).clip.max_norm for job in jobs] == values
+    with pytest.raises(ConfigError, match=r"^clip=-5: must be a number above 0"):
+        read_request(["clip=tight,-5"], composer)
 
 
 @pytest.mark.parametrize(

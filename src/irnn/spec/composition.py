@@ -16,7 +16,7 @@ from irnn.spec.errors import PresetError, SettingError
 from irnn.spec.groups import Groups
 from irnn.spec.hydra_composition import OURS, completed, composed
 from irnn.spec.known import known_settings
-from irnn.spec.overrides import Given, check_beside, read
+from irnn.spec.overrides import Given, read_each, settled
 from irnn.spec.plugins import with_plugins
 from irnn.spec.refusals import Attempt, explained
 from irnn.spec.registry import GROUPS
@@ -113,10 +113,8 @@ class Composer:
     def _read(self, overrides: Sequence[str]) -> list[Given]:
         new = [text for text in overrides if text not in self._given]
         if new:
-            self._given.update(zip(new, read(new, self.groups, names=self._names), strict=True))
-        given = [self._given[text] for text in overrides]
-        check_beside(given)
-        return given
+            self._given.update(zip(new, read_each(new, self.groups, self._names), strict=True))
+        return settled([self._given[text] for text in overrides])
 
     def _quickly(self, given: Sequence[Given]) -> Config | None:
         """Compose and check what the shortcut is right for; None for what it is not."""

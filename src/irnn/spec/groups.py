@@ -110,7 +110,7 @@ def added_folders(folders: Sequence[str]) -> tuple[str, ...]:
     """Write folders as Hydra's search path has them.
 
     Raises:
-        ConfigError: One of them is not there.
+        ConfigError: One of them is not there, or has a file that would not be read.
     """
     written = []
     for folder in folders:
@@ -124,5 +124,27 @@ def added_folders(folders: Sequence[str]) -> tuple[str, ...]:
                 f"{folder}: no such folder; name one that has groups in it, as in "
                 "/my/conf with /my/conf/experiment/NAME.yaml"
             )
+        if hidden := _hidden(place):
+            raise ConfigError(hidden)
         written.append(folder if folder.startswith("pkg://") else f"file://{place.absolute()}")
     return tuple(written)
+
+
+def _hidden(place: Path) -> str | None:
+    """Say which file of a folder would not be read, as one of ours has its name; None for copies of ours."""
+    for ours in sorted(conf_dir().rglob("*.yaml")):
+        own = ours.relative_to(conf_dir())
+        if (place / own).is_file() and not _same(place / own, ours):
+            choice = f"{own.parent.as_posix()}={own.stem}" if own.parts[1:] else own.stem
+            return (
+                f"{place / own}: is not read, as {choice} is irnn's own; give the file another name, and "
+                "choose that"
+            )
+    return None
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.read_bytes() == other.read_bytes()
+    except OSError:
+        return False

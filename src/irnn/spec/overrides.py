@@ -59,41 +59,49 @@ def read(
     groups: Groups,
     *,
     multirun: bool = False,
-    names: set[str] | None = None,
 ) -> list[Given]:
-    """Read overrides, and refuse those that cannot work whatever is beside them.
+    """Read all overrides of a run or a sweep, and refuse those that cannot work whatever is beside them.
 
     Args:
         overrides: as they were typed.
         groups: where options are from.
         multirun: whether several values are a sweep.
-        names: of the groups, where they are known.
 
     Raises:
         ConfigError: One of them is wrong; the message names it, and what would be right.
     """
-    names = groups.names() if names is None else names
-    given = [_read(typed, groups, names, multirun) for typed in overrides]
-    check_beside(given)
-    return given
+    return settled(read_each(overrides, groups, groups.names(), multirun=multirun))
 
 
-def check_beside(given: Sequence[Given]) -> None:
-    """Refuse what cannot be beside each other among all overrides of a run: a tracker chosen and left out.
+def read_each(
+    overrides: Sequence[str], groups: Groups, names: set[str], *, multirun: bool = False
+) -> list[Given]:
+    """Read overrides that may not be all of a run's, and refuse as `read` does; `names` are the groups'."""
+    return [_read(typed, groups, names, multirun) for typed in overrides]
 
-    The mode would win, and a run be tracked. In a sweep only the overrides of each job say so.
+
+def settled(given: Sequence[Given]) -> list[Given]:
+    """Settle whether a run is tracked among all its overrides: `tracker=none` is `tracker.mode=disabled`.
+
+    As a choice of a group a preset's mode would beat it, and a run be tracked that was asked not to be. In
+    a sweep only the overrides of each job say so.
 
     Raises:
-        ConfigError: Two of them cannot be together; the message names both.
+        ConfigError: A tracker's mode is given beside it; the message names both.
     """
-    chosen = [each.parsed.value() for each in given if each.key == "tracker"]
-    if chosen and chosen[-1] == "none":
-        for each in given:
-            if each.key == "tracker.mode" and each.parsed.value() != "disabled":
-                raise ConfigError(
-                    f"{shown(each.typed)} (with tracker=none): tracker=none is tracker.mode=disabled; leave "
-                    "one of them out"
-                )
+    settled = list(given)
+    chosen = [each for each in given if each.key == "tracker"]
+    if not chosen or chosen[-1].parsed.value() != "none":
+        return settled
+    for each in given:
+        if each.key == "tracker.mode" and each.parsed.value() != "disabled":
+            raise ConfigError(
+                f"{shown(each.typed)} (with tracker=none): tracker=none is tracker.mode=disabled; leave "
+                "one of them out"
+            )
+    word = "tracker.mode=disabled"
+    settled[settled.index(chosen[-1])] = Given(chosen[-1].typed, word, _parsed(word))
+    return settled
 
 
 def _parsed(word: str) -> Override:
@@ -191,6 +199,9 @@ def _wrong_option(group: str, value: Any, given: Given, groups: Groups) -> str |
     several = value if isinstance(value, list) and group == "experiment" else [value]
     known = groups.options(group)
     number = NUMERIC_GROUPS.get(group)
+    if number and given.parsed.is_sweep_override() and type(value) in (int, float):
+        wrong = wrong_as(number, value)  # a number among names
+        return wrong[0] if wrong else None
     if several and all(isinstance(each, str) and each in known for each in several):
         return None
     if number and isinstance(value, str) and "${" in value:

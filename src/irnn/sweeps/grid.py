@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
 from irnn.spec.config import ConfigError
-from irnn.spec.rewriting import setting_of
+from irnn.spec.groups import NUMERIC_GROUPS
+from irnn.spec.rewriting import rewritten, setting_of
 
 MOST_JOBS = 100_000
 _ONE_VALUE = ("sweep", "runs_dir")  # of the whole sweep
@@ -64,7 +65,8 @@ def _values(override: Override, key: str) -> list[str]:
         raise ConfigError(f"{override.input_line}: {error}") from error
     if not values:
         raise ConfigError(f"{override.input_line}: a sweep over nothing")
-    return [f"{key}={value}" for value in values]
+    words = [f"{key}={value}" for value in values]
+    return rewritten(words) if key in NUMERIC_GROUPS else words  # numbers among names of options
 
 
 def _length(swept: RangeSweep) -> float:

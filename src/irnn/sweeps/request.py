@@ -101,7 +101,15 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
 def _of_file(said: str, told: Sweeping, from_file: Sequence[Given]) -> str:
     """Say which settings that a refusal names nobody typed: the sweep's file varies them."""
     named = [each.key for each in from_file if re.search(rf"(^|[ (]){re.escape(each.key)}=", said)]
-    return f"; sweep={told.choices.get('sweep')} varies {' and '.join(named)}" if named else ""
+    return f"; {_file_of(told)} varies {' and '.join(named)}" if named else ""
+
+
+def _file_of(told: Sweeping) -> str:
+    """Name the file that says what a sweep varies: a preset may, as well as one of conf/sweep."""
+    for group in ("sweep", "experiment"):
+        if (chosen := told.choices.get(group)) not in (None, "none", "null"):
+            return f"{group}={chosen}"
+    return "this configuration"
 
 
 def _as_typed(said: str, given: Sequence[Given]) -> str:
@@ -140,7 +148,7 @@ def _axes_of_file(told: Sweeping, groups: Groups, given: Sequence[Given]) -> lis
     typed = next(
         (each.typed for each in given if each.key.startswith("hydra.sweeper.params")), None
     )
-    source = typed or f"sweep={told.choices.get('sweep')}"
+    source = typed or _file_of(told)
     if not isinstance(params, Mapping | DictConfig):
         raise ConfigError(
             f"{source}: must be settings with values; write them without it, as in seed=0,1,2"
@@ -186,8 +194,8 @@ def _check_folder(launcher: Any) -> None:
 def left_open(overrides: Sequence[str], groups: Groups) -> str | None:
     """Say which settings the file of a sweep varies and one run leaves open; None where it leaves none."""
     given = read(overrides, groups)
-    if not any(each.key == "sweep" for each in given):
-        return None
+    if not groups.added and not any(each.key == "sweep" for each in given):
+        return None  # none of irnn's own files but those of sweep varies anything
     told = Composer(groups).sweeping(given)
     set_ = {each.setting for each in given}
     left = [each for each in _axes_of_file(told, groups, given) if each.setting not in set_]
@@ -198,7 +206,7 @@ def left_open(overrides: Sequence[str], groups: Groups) -> str | None:
     named = " and ".join([", ".join(keys[:-1]), keys[-1]] if keys[1:] else keys)
     one = " ".join(f"{key}={value}" for key, value in zip(keys, values, strict=True))
     return (
-        f"sweep={told.choices.get('sweep')}: varies {named}, for which irnn-train needs -m (--multirun); "
+        f"{_file_of(told)}: varies {named}, for which irnn-train needs -m (--multirun); "
         f"one run has one value of each, as in {one}"
     )
 
