@@ -50,7 +50,7 @@ template <class T> struct Backward {
         }
         if (t > 0) {
             step.after = call.tanh ? After::tanh_backward : After::relu_backward;
-            if (!seen.narrow && Soon::pays<T>(call.time * rows * stride)) step.soon.put(0, states - rows * stride, rows * stride);
+            if (!seen.narrow && Soon::pays<T>(call.time * rows * stride)) step.soon.put(states - rows * stride, rows * stride);
         }
         multiply(step);
     }

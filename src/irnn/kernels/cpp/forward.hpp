@@ -63,7 +63,7 @@ template <class T> struct Forward : StateRows<T> {
             terms.find(now, stride, rows, step.depth);
             if (roster) roster->put(t, terms);
             step.left = now, step.out = next, step.terms = terms.all ? nullptr : &terms;
-            if (far && t + 1 < call.time) step.soon.put(0, next + rows * stride, rows * stride);
+            if (far && t + 1 < call.time) step.soon.put(next + rows * stride, rows * stride);
             multiply(step);
             if (output) this->get_states(next, output + (t * call.batch + first) * call.hidden, rows);
             now = next;

@@ -76,8 +76,10 @@ template <class T, class Cell> struct GatedBackward {
         step.rows = rows, step.columns = call.hidden, step.depth = layout.recurrent;
         step.left = drive, step.left_row = layout.stride, step.right = w_hh;
         step.out = dh, step.out_row = step.init_row = hidden_stride;
-        if (t > 0) step.soon.put(0, tapes + (t - 1) * rows * tape, rows * tape);
-        if (t > 0) step.soon.put(1, states + (t - 1) * rows * stride, rows * stride);
+        if (t > 0) {
+            step.soon.put(states + (t - 1) * rows * stride, rows * stride);
+            step.soon.put(tapes + (t - 1) * rows * tape, rows * tape);
+        }
         if (more || Cell::passes) step.init = dh;
         multiply(step);
     }

@@ -113,7 +113,7 @@ template <class T, class Cell> struct GatedForward : StateRows<T> {
         gates.rows = rows, gates.columns = layout.recurrent, gates.depth = call.hidden + call.features;
         gates.left = states, gates.left_row = stride, gates.right = packed.weights, gates.init = packed.bias;
         gates.out = drive, gates.out_row = layout.stride;
-        gates.soon.put(0, next_tape, rows * tape), gates.soon.put(1, next, rows * stride);
+        gates.soon.put(next, rows * stride), gates.soon.put(next_tape, rows * tape);
         multiply(gates);
         if (!Cell::drives) return;
         Product<T> inputs = {};

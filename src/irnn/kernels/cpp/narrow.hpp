@@ -136,8 +136,9 @@ template <class T> class Narrow {
                 gather(w_hh + unit_[p] * call_.hidden, row);
                 std::memset(row + count, 0, (Columns<T>(count).width() - count) * sizeof(T));
             }
-            Columns<T>(count).each(false, [&](Index column, int vectors) {
-                const Index width = vectors ? vectors * wide : Columns<T>::half;
+            const Columns<T> cut(count);
+            cut.each(false, [&](Index column, int vectors) {
+                const Index width = vectors ? vectors * wide : cut.tail;
                 std::memcpy(weights + column * count + p * width, row + column, width * sizeof(T));
             });
         }

@@ -4,18 +4,19 @@
 namespace irnn {
 namespace {
 
-// How columns are cut: panels of one to three wide vectors, then perhaps a tail of at most half a
-// vector. Writes and reads reach to `width()`, so a row must have room for that many.
+// How columns are cut: panels of one to three wide vectors, then perhaps a tail of half a vector or a quarter of one. Writes
+// and reads reach to `width()`, so a row must have room for that many.
 template <class T> struct Columns {
     static constexpr Index wide = sizeof(typename Vectors<T>::Wide) / sizeof(T), half = wide / 2;
-    Index wides;
-    bool tail;
-    explicit Columns(Index columns) : wides(columns / wide), tail(false) {
+    static constexpr Index quarter = sizeof(typename Vectors<T>::Quarter) / sizeof(T);  // or half, where there is none
+    Index wides, tail;  // vectors; columns of the tail, 0 where there is none
+    explicit Columns(Index columns) : wides(columns / wide), tail(0) {
         const Index rest = columns % wide;
         if (rest > half) ++wides;
-        else tail = rest;
+        else if (rest > quarter) tail = half;
+        else if (rest) tail = quarter;
     }
-    Index width() const { return wides * wide + tail * half; }
+    Index width() const { return wides * wide + (tail ? half : 0); }
 
     // Calls panel(first column, vectors) from left to right; the tail has 0 vectors. Threes first,
     // and no lonely vector where two pairs do; or pairs first, and at most one three.
@@ -37,7 +38,7 @@ template <class T> struct Columns {
 template <class T, class Row> void pack(T *to, Index depth, Index columns, const Row &row) {
     const Columns<T> cut(columns);
     cut.each(false, [&](Index column, int vectors) {
-        const Index width = vectors ? vectors * cut.wide : cut.half;
+        const Index width = vectors ? vectors * cut.wide : cut.tail;
         const Index filled = columns - column < width ? columns - column : width;
         T *const panel = to + column * depth;
         for (Index k = 0; k < depth; ++k) {
@@ -59,35 +60,25 @@ template <class T> struct Column {
 };
 
 // Memory that will be touched next, which a product asks for meanwhile: a history is larger than the caches, and a product
-// does not wait for memory. A little at every step of its depth: all at once would fill the queue that its own loads stand in.
+// does not wait for memory. A line at every step of its depth: all at once would fill the queue that its own loads stand in.
 struct Soon {
-    const char *at[2];
-    Index bytes[2];
+    static constexpr Index line = 64;
+    const char *at;
+    Index lines;
+    const char *then;  // and after these
+    Index then_lines;
 
-    template <class T> void put(int place, const T *from, Index elements) {
-        at[place] = reinterpret_cast<const char *>(from), bytes[place] = elements * static_cast<Index>(sizeof(T));
+    template <class T> void put(const T *from, Index elements) {
+        then = at, then_lines = lines;
+        at = reinterpret_cast<const char *>(from), lines = (elements * static_cast<Index>(sizeof(T)) + line - 1) / line;
     }
     // Whether a history of so many elements does not stay in a cache by itself.
     template <class T> static bool pays(Index elements) { return elements * static_cast<Index>(sizeof(T)) > 1 << 20; }
-};
 
-// What one panel of a product asks for of it.
-struct Asked {
-    const bool any;
-    const char *at[2];
-    Index step[2];  // bytes at every step of the depth
-
-    // The share of columns [begin, end) of `width`; `idle` is asked for again and again where there is nothing else.
-    Asked(const Soon &soon, Index begin, Index end, Index width, Index depth, const void *idle)
-        : any(soon.at[0] && width && depth) {
-        for (int place = 0; any && place < 2; ++place) {
-            const Index from = soon.bytes[place] * begin / width, share = soon.bytes[place] * end / width - from;
-            step[place] = (share + depth - 1) / depth;
-            at[place] = soon.at[place] ? soon.at[place] + from : static_cast<const char *>(idle);
-        }
-    }
-    IRNN_INLINE void next() {
-        for (int place = 0; place < 2; ++place) __builtin_prefetch(at[place], 0, 2), at[place] += step[place];
+    IRNN_INLINE void ask() {
+        __builtin_prefetch(at, 0, 2);
+        at += line;
+        if (--lines == 0) at = then, lines = then_lines, then_lines = 0;
     }
 };
 

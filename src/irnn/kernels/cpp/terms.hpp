@@ -27,7 +27,7 @@ template <class T> bool all_finite(const T *values, Index count) {
 // (2 n, 2 n + 1) as the tail takes them. `all`: nearly every one is, and telling them apart does not pay.
 struct Terms {
     static constexpr Index most = 2048, patience = 8;
-    typedef typename Vectors<float>::Pairs Bits;
+    typedef typename Integers8<typename Vectors<float>::Wide>::Vector Bits;
     static constexpr Index line = 64 / sizeof(Word), lanes = sizeof(Bits) / sizeof(Word);
     std::uint16_t single[most], pair[most / 2];
     Index singles = 0, pairs = 0;

@@ -8,6 +8,7 @@
 #include "terms.hpp"
 #include "panels.hpp"
 #include "transcendental.hpp"
+#include "tiles.hpp"
 #include "product.hpp"
 #include "narrow.hpp"
 #include "forward.hpp"

@@ -4,23 +4,29 @@
 #include <cstring>
 
 #define IRNN_INLINE inline __attribute__((always_inline))
+#define IRNN_INLINE_LAMBDA __attribute__((always_inline))
+#define IRNN_APART __attribute__((noinline))
 
 namespace irnn {
 namespace {
 
-// Wide<T>: the vector the bulk of the columns is computed in. Half<T>: the narrower one that a
-// remainder of at most half a vector is computed in (H = 100 is 6 wide vectors and one half).
+// Wide: the vector the bulk of the columns is computed in. Half: the narrower one that a remainder of at most half a vector
+// is computed in; Quarter, where it has 16 bytes, for one of at most a quarter (H = 100 is 6 wide vectors of 16 and a quarter).
 template <class T> struct Vectors;
 template <> struct Vectors<float> {
     typedef float Wide __attribute__((vector_size(IRNN_VECTOR_BYTES)));
     typedef float Half __attribute__((vector_size(IRNN_VECTOR_BYTES / 2)));
-    typedef std::int64_t Pairs __attribute__((vector_size(IRNN_VECTOR_BYTES)));
-    typedef std::int32_t Words __attribute__((vector_size(IRNN_VECTOR_BYTES / 2)));
+    typedef float Quarter __attribute__((vector_size(IRNN_VECTOR_BYTES > 32 ? IRNN_VECTOR_BYTES / 4 : IRNN_VECTOR_BYTES / 2)));
 };
 template <> struct Vectors<double> {
     typedef double Wide __attribute__((vector_size(IRNN_VECTOR_BYTES)));
     typedef double Half __attribute__((vector_size(IRNN_VECTOR_BYTES / 2)));
+    typedef double Quarter __attribute__((vector_size(IRNN_VECTOR_BYTES > 32 ? IRNN_VECTOR_BYTES / 4 : IRNN_VECTOR_BYTES / 2)));
 };
+
+// Integers of 8 and of 4 bytes, as many as fill a vector V.
+template <class V> struct Integers8 { typedef std::int64_t Vector __attribute__((vector_size(sizeof(V)))); };
+template <class V> struct Integers4 { typedef std::int32_t Vector __attribute__((vector_size(sizeof(V)))); };
 
 template <class V, class T> IRNN_INLINE V load(const T *from) {
     V value;
@@ -36,7 +42,7 @@ template <class V, class T> IRNN_INLINE void store(T *to, const V &value) {
 template <class V> IRNN_INLINE V broadcast_pair(const float *from) {
     std::int64_t both;
     std::memcpy(&both, from, sizeof(both));
-    return (V)(Vectors<float>::Pairs{} + both);
+    return (V)(typename Integers8<V>::Vector{} + both);
 }
 
 template <class V> IRNN_INLINE V broadcast_pair(const double *from) {
@@ -48,18 +54,17 @@ template <class V> IRNN_INLINE V broadcast_pair(const double *from) {
 
 // x[0], x[2], ... and x[1], x[3], ...
 template <class V, class Half> IRNN_INLINE void split_pairs(const V &x, Half &even, Half &odd) {
+    if constexpr (sizeof(x[0]) == sizeof(std::int32_t) && sizeof(V) > 16) {
+        // Compilers make a hundred instructions of the loop below, and two of this.
+        typedef typename Integers4<Half>::Vector Words;
+        const auto both = (typename Integers8<V>::Vector)x;
+        even = (Half)__builtin_convertvector(both, Words);
+        odd = (Half)__builtin_convertvector(both >> 32, Words);
+    } else {
 #pragma GCC unroll 8
-    for (unsigned lane = 0; lane < sizeof(Half) / sizeof(x[0]); ++lane) even[lane] = x[2 * lane], odd[lane] = x[2 * lane + 1];
+        for (unsigned lane = 0; lane < sizeof(Half) / sizeof(x[0]); ++lane) even[lane] = x[2 * lane], odd[lane] = x[2 * lane + 1];
+    }
 }
-
-#if IRNN_VECTOR_BYTES > 16
-// Compilers make a hundred instructions of the loop, and two of this.
-IRNN_INLINE void split_pairs(const Vectors<float>::Wide &x, Vectors<float>::Half &even, Vectors<float>::Half &odd) {
-    const auto both = (Vectors<float>::Pairs)x;
-    even = (Vectors<float>::Half)__builtin_convertvector(both, Vectors<float>::Words);
-    odd = (Vectors<float>::Half)__builtin_convertvector(both >> 32, Vectors<float>::Words);
-}
-#endif
 
 IRNN_INLINE float square_root(float x) { return __builtin_sqrtf(x); }
 IRNN_INLINE double square_root(double x) { return __builtin_sqrt(x); }
