@@ -1,7 +1,5 @@
 """The compiled LSTM and GRU equal the reference and PyTorch's layers in value and in every gradient."""
 
-import subprocess
-import sys
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -17,7 +15,6 @@ from irnn.kernels import gated, native, reference
 from irnn.kernels.compiled import Compiled
 from irnn.kernels.gated_calls import CELLS
 from irnn.kernels.loading import Library, load
-from irnn.models.recurrent import GRU, LSTM
 
 DTYPES = [torch.float32, torch.float64]
 VARIANTS = list(load().variants) if isinstance(load(), Library) else ["none built"]
@@ -250,58 +247,3 @@ def output_gate(x, w_ih, kernel):
     rest = torch.zeros(4, 1, dtype=x.dtype), bias, torch.zeros_like(bias), None, c0
     walk = gated.lstm(x.view(1, -1, 1), weights, *rest, last_only=True, kernel=kernel)
     return walk[0].squeeze(1)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("layer", ["LSTM", "GRU"])
-def test_an_update_through_ten_thousand_steps_stays_below_a_gibibyte(layer):
-    """The gates are kept, not computed again: docs/kernel.md says what that costs."""
-    program = f"""
-import resource, torch
-from irnn import {layer}
-x = torch.randn(10_000, 16, 2)
-{layer}(2, 100, kernel="native").last_state(x).sum().backward()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
-    ran = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    )
-    unit = 1024 if sys.platform != "darwin" else 1
-    assert int(ran.stdout) * unit < 2**30
-
-
-LAYERS = [
-    {},
-    {"num_layers": 2, "bidirectional": True},
-    {"bias": False, "batch_first": True},
-    {"num_layers": 3, "batch_first": True, "bidirectional": True},
-]
-
-
-@pytest.mark.parametrize("dtype", DTYPES, ids=["float32", "float64"])
-@pytest.mark.parametrize("options", LAYERS, ids=str)
-@pytest.mark.parametrize(("ours", "theirs"), [(LSTM, torch.nn.LSTM), (GRU, torch.nn.GRU)])
-def test_gated_layers_are_those_of_pytorch(ours, theirs, options, dtype):
-    torch.manual_seed(0)
-    layer = ours(3, 20, **options, dtype=dtype, kernel="native")
-    twin = theirs(3, 20, **options, dtype=dtype)
-    twin.load_state_dict(layer.state_dict())
-    layer.load_state_dict(twin.state_dict())
-    x = torch.randn(6, 5, 3, dtype=dtype)
-    rows = layer.num_layers * layer._directions
-    h, c = (torch.randn(rows, x.shape[not layer.batch_first], 20, dtype=dtype) for _ in range(2))
-    alone = x[0], h[:, 0] if ours is GRU else (h[:, 0], c[:, 0])
-    for arguments in ((x,), (x, h if ours is GRU else (h, c)), alone):
-        got, expected = [], []
-        for module, to in ((layer, got), (twin, expected)):
-            output, final = module(*arguments)
-            final = final if isinstance(final, tuple) else (final,)
-            loss = output.square().sum() + sum(each.sin().sum() for each in final)
-            to += [output, *final, *torch.autograd.grad(loss, list(module.parameters()))]
-        for value, true in zip(got, expected, strict=True):
-            assert value.shape == true.shape
-            torch.testing.assert_close(value, true)
-    last = layer.last_state(x.transpose(0, 1) if layer.batch_first else x)
-    final = twin(x)[1]
-    final = final[0] if isinstance(final, tuple) else final
-    torch.testing.assert_close(last, torch.cat(tuple(final[-layer._directions :]), dim=-1))

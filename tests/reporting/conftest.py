@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from synthetic_runs import write_sweep
+from served import server_of
+from synthetic_runs import config, write_run, write_sweep
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +59,19 @@ def plain_surroundings(monkeypatch):
     for name in ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE"):
         monkeypatch.delenv(name, raising=False)
     assert os.environ.get("IRNN_RUNS") is None
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Two finished runs and one that goes on."""
+    folder = tmp_path / "runs"
+    for seed in range(2):
+        write_run(folder, config(seed))
+    write_run(folder, config(2), finish=False)
+    return folder
+
+
+@pytest.fixture
+def served(root):
+    with server_of(root) as one:
+        yield one

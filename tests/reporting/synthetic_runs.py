@@ -8,6 +8,9 @@ from pathlib import Path
 
 import yaml
 
+from irnn.reporting.find import find_folders
+from irnn.reporting.load import load_runs
+
 THRESHOLDS = ("0.1", "0.05", "0.01", "0.001")
 BASELINE = 1 / 6
 METRICS = {
@@ -279,3 +282,8 @@ def write_sweep(root, seq_lens=(150, 200, 300, 400), optims=("sgd", "adam"), see
                 )
                 folders.append(run)
     return folders
+
+
+def loaded(root):
+    """Read runs as a report does."""
+    return load_runs(find_folders([str(root)]))

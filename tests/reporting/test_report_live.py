@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 from browser import browsing
+from served import going, server_of
 from synthetic_runs import config, write_run
-from test_report_serve import going, server_of
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None

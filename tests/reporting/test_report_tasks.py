@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from synthetic_runs import config, write_run
+from synthetic_runs import config, loaded, write_run
 from tests.forgetting import registrations_forgotten
 
 from irnn.report import main
@@ -14,7 +14,6 @@ from irnn.reporting.charts import chart_data, page_data
 from irnn.reporting.compare import compare
 from irnn.reporting.comparison_text import sentences
 from irnn.reporting.figures import write_figures
-from irnn.reporting.find import find_folders
 from irnn.reporting.load import load_runs
 from irnn.reporting.medians import median_curve
 from irnn.reporting.provenance import warnings
@@ -32,10 +31,6 @@ def several(tmp_path_factory):
             write_run(root, seed=seed, optim="adam", solve_at=5000 + 1000 * seed, task=task)
             write_run(root, seed=seed, optim="sgd", status="exhausted", updates=8000, task=task)
     return root
-
-
-def loaded(root):
-    return load_runs(find_folders([str(root)]))
 
 
 def runs_of(root, task):

@@ -6,15 +6,13 @@ import inspect
 import io
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from irnn.extend import Optimizer, optimizer, option
 from irnn.models.network import build
 from irnn.optimizers.signatures import NOT_SETTINGS, optimizers
 from irnn.optimizers.torch import REFUSED
@@ -24,21 +22,13 @@ from irnn.runs.metrics import read_records
 from irnn.seeding import generator
 from irnn.spec.composition import Composer
 from irnn.spec.config import Config, ConfigError
-from irnn.spec.errors import RegistrationError
 from irnn.training.session import run
-from irnn.training.step import Updater
 from irnn.training.trainer import Trainer
-from tests.forgetting import registrations_forgotten
+from tests.training.learning import batch, learn, updater
 
 Small = Callable[..., Config]
 USABLE = sorted({*(optimizers() or ())} - {*REFUSED, "Muon"})
 QUICK = Composer()
-
-
-@pytest.fixture(autouse=True)
-def forgotten() -> Iterator[None]:
-    with registrations_forgotten():
-        yield
 
 
 @pytest.fixture
@@ -47,23 +37,6 @@ def small(tmp_path: Path) -> Small:
     from tests.conftest import SMALL
 
     return lambda *words: QUICK.attempt([*SMALL, f"runs_dir={tmp_path}/runs", *words])
-
-
-def updater(config: Config) -> Updater:
-    network = build(config, generator(0, "init"), 2)
-    return Updater(network, config.optim, config.clip)
-
-
-def batch(seed: int, dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, torch.Tensor]:
-    draw = torch.Generator().manual_seed(seed)
-    inputs = torch.rand(12, 8, 2, generator=draw, dtype=torch.float64).to(dtype)
-    return inputs, inputs.sum(dim=(0, 2)) / 12
-
-
-def learn(made: Updater, first: int, count: int) -> None:
-    dtype = made.flat.vector.dtype
-    for n in range(first, first + count):
-        assert made(*batch(n, dtype)).applied
 
 
 def test_the_names_and_arguments_are_those_of_the_installed_pytorch() -> None:
@@ -243,81 +216,3 @@ def test_settings_are_part_of_the_identity_and_null_is_not(small: Small) -> None
     assert run_id(plain) != run_id(set_)
     assert "settings" not in scientific(plain)["optim"]
     assert scientific(set_)["optim"]["settings"] == {"eps": 1e-6}
-
-
-class Signs(torch.optim.Optimizer):
-    """Moves by the sign of the gradient, and by less the longer it goes: with a number as its state, and one
-    that comes with the second step.
-    """
-
-    def __init__(self, parameters: Any, lr: float, fading: float) -> None:
-        super().__init__(parameters, {"lr": lr, "fading": fading, "seen": 0})
-
-    @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        for group in self.param_groups:
-            group["seen"] += 1
-            for each in group["params"]:
-                self.state[each]["before"] = each.grad.clone()
-                if group["seen"] > 1:
-                    self.state[each].setdefault("later", torch.zeros(())).add_(1)
-                each -= group["lr"] * group["fading"] ** group["seen"] * each.grad.sign()
-
-
-def signs() -> type[Optimizer]:
-    @optimizer("signs")
-    class OfSigns(Optimizer):
-        """Signs of the gradient."""
-
-        fading: float = option(0.9, "factor after each step", above=0, at_most=1)
-
-        def make(self, parameters: Any) -> torch.optim.Optimizer:
-            return Signs(parameters, self.lr, self.fading)
-
-    return OfSigns
-
-
-def test_an_optimizer_of_ones_own_trains_and_is_resumed_with_all_that_it_keeps(
-    small: Small,
-) -> None:
-    config = replace(small(), optim=signs()(lr=0.01))
-    assert run(config)["status"] == "exhausted"
-    assert "-signs-" in RunDirectory.of(config).path.name
-    whole, part, again = (updater(config) for _ in range(3))
-    learn(whole, 0, 4)
-    learn(part, 0, 2)
-    again.model.load_state_dict(part.model.state_dict())
-    again.flat.adopt()
-    saved = part.optimizer.state_dict()
-    again.optimizer.check_fits(saved, "optimizer")
-    again.optimizer.load_state_dict(saved)
-    learn(again, 2, 2)
-    assert torch.equal(whole.flat.vector, again.flat.vector)
-    assert again.optimizer.state_dict()["state"][0]["later"] == 3
-    assert whole.optimizer.state_dict()["groups"] == [{"fading": 0.9, "seen": 4}]
-
-
-def test_an_optimizer_that_needs_a_closure_is_refused_with_its_line(small: Small) -> None:
-    class Asks(Signs):
-        def step(self, closure: Any) -> None:  # type: ignore[override]
-            closure()
-
-    @optimizer("asks")
-    class OfAsks(Optimizer):
-        """Asks."""
-
-        def make(self, parameters: Any) -> torch.optim.Optimizer:
-            return Asks(parameters, self.lr, 1.0)
-
-    config = replace(small(), optim=OfAsks())
-    with pytest.raises(ConfigError, match=r"^optim=asks: TypeError: .*closure.*\(.*:\d+\)"):
-        run(config)
-    assert not RunDirectory.of(config).path.exists()
-
-
-def test_an_optimizer_that_makes_nothing_is_none() -> None:
-    with pytest.raises(RegistrationError, match="the class lacks make"):
-
-        @optimizer("nothing")
-        class Nothing(Optimizer):
-            """Nothing."""
