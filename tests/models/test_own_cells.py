@@ -120,7 +120,7 @@ WRONG: dict[str, tuple[Callable[..., Any], str]] = {
     "a tensor": (lambda x, state, weights: state[0], "gave Tensor, not a tuple of 1"),
     "two states": (lambda x, state, weights: (*state, *state), "gave a tuple of 2, not"),
     "another size": (lambda x, state, weights: (x,), r"a state of shape \(3, 2\), not \(3, 8\)"),
-    "a fault": (lambda x, state, weights: (weights.nosuch,), r"nosuch.*test_stepped\.py:\d+"),
+    "a fault": (lambda x, state, weights: (weights.nosuch,), r"nosuch.*test_own_cells\.py:\d+"),
 }
 
 
