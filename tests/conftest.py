@@ -165,3 +165,25 @@ def here(
         return subprocess.CompletedProcess(arguments, status, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture
+def ulimit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Callable[..., None]":
+    """Let this process have taken so many megabytes, and a shell allow so many more or fewer."""
+    import resource
+
+    from irnn.system import machine
+
+    def limit(name: str, megabytes: int, taken: int = 0) -> None:
+        status = tmp_path / "status"
+        status.write_text(f"Name:\tx\nVmSize:\t{taken * 1000} kB\nVmData:\t{taken * 1000} kB\n")
+        monkeypatch.setattr(machine, "_OWN_STATUS", status)
+        number = getattr(resource, name)
+        before = resource.getrlimit
+
+        def now(asked: int) -> tuple[int, int]:
+            return (megabytes * 10**6, resource.RLIM_INFINITY) if asked == number else before(asked)
+
+        monkeypatch.setattr(resource, "getrlimit", now)
+
+    return limit
