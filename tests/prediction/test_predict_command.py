@@ -225,3 +225,25 @@ def test_the_answers_of_drawn_sequences_are_not_those_of_training(ask: Any) -> N
     )
     assert first != second
     assert torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["seq_len=30"], "unrecognized arguments: seq_len=30; did you mean --seq-len=30?"),
+        (["task.seq_len=30"], "did you mean --seq-len=30?"),
+        (["seed=3"], "did you mean --seed=3?"),
+        (["--seq_len", "30"], "did you mean --seq-len?"),
+        (["other_run"], "unrecognized arguments: other_run; see --help"),
+        (["--samples", "1e3"], "argument --samples: 1e3 is no whole number, as 10 is"),
+        (["--seq-len", "٣٠"], "argument --seq-len: ٣٠ is no whole number"),
+    ],
+)
+def test_a_word_as_irnn_train_has_it_is_answered_with_the_option(
+    capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    from irnn.prediction.command import parse
+
+    with pytest.raises(SystemExit):
+        parse(["run", *words])
+    assert said in capsys.readouterr().err

@@ -140,7 +140,11 @@ def test_a_run_that_is_still_going_is_named_with_its_loss(report, tmp_path):
     [
         (["{root}/nowhere"], "nowhere does not exist"),
         (["{root}/empty"], "no runs found"),
-        (["{sweep}", "--where", "optim=lion"], "no run in .* meets optim=lion"),
+        (["{sweep}", "--where", "optim=lion"], "meets optim=lion: optim.name is adam, sgd$"),
+        (["{sweep}", "--where", "optim=sgd", "optim=adam"], "; either value is optim=sgd,adam$"),
+        (["{sweep}", "--where", "optim=sgd", "seed=77"], "; leave a condition out$"),
+        (["optim=sgd"], "PATH=optim=sgd does not exist; .*; --where optim=sgd keeps the runs"),
+        ([""], "PATH is empty"),
         (["{sweep}", "--where", "optimm=adam"], "did you mean optim"),
         (["{sweep}", "--sweep", "nobody"], "--sweep nobody: no such sweep in .*; none is there"),
         (["{sweep}", "--compare", "optim=adam", "optim=adam"], "a run is on both sides"),
@@ -148,7 +152,8 @@ def test_a_run_that_is_still_going_is_named_with_its_loss(report, tmp_path):
         (["{sweep}", "--watch", "0"], "not between 0.1 and 86400"),
         (["{sweep}", "--watch", "soon"], "soon is not between 0.1 and 86400 seconds"),
         (["{sweep}", "--compare", "optim=adam"], "expected 2 arguments"),
-        (["{sweep}", "--nonsense"], "unrecognized arguments"),
+        (["{sweep}", "--nonsense"], "unrecognized arguments: --nonsense; see --help"),
+        (["{sweep}", "--wehre", "x"], r"unrecognized arguments: --wehre x; did you mean --where\?"),
     ],
 )
 def test_nonsense_is_refused_in_a_line_without_a_traceback(

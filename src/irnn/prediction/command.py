@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from irnn.spec import plugin_words
-from irnn.system.arguments import Parser, path
+from irnn.system.arguments import Parser, path, whole
 from irnn.version import ShowVersion
 
 DESCRIPTION = """\
@@ -63,11 +63,11 @@ def parser() -> argparse.ArgumentParser:
         nargs="?",
         help="a run folder, as made by irnn-train, or a run id in IRNN_RUNS",
     )
-    parser.add_argument("--samples", type=int, metavar="N", help="sequences to draw (default 10)")
+    parser.add_argument("--samples", type=whole, metavar="N", help="sequences to draw (default 10)")
     parser.add_argument(
-        "--seq-len", type=int, metavar="T", help="their length (default: as trained)"
+        "--seq-len", type=whole, metavar="T", help="their length (default: as trained)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="which sequences to draw (default 0)")
+    parser.add_argument("--seed", type=whole, default=0, help="which sequences to draw (default 0)")
     parser.add_argument(
         "--data",
         metavar="DIR",

@@ -29,6 +29,7 @@ from irnn.reporting.settings import (
     order,
     parse_condition,
     show,
+    told_values,
     varying_keys,
 )
 from irnn.reporting.statistics import (
@@ -103,7 +104,8 @@ def compare(
     side_a, side_b = ([run for run in finished if meets(run.settings, c)] for c in conditions)
     for name, side, condition in zip((name_a, name_b), (side_a, side_b), conditions, strict=True):
         if not side:
-            raise ValueError(f"--compare {name}: no finished run has it; {_found(runs, condition)}")
+            there = told_values([run.settings for run in runs], condition)
+            raise ValueError(f"--compare {name}: no finished run has it; {there}")
     if {run.run_id for run in side_a} & {run.run_id for run in side_b}:
         raise ValueError(
             f"--compare {name_a} {name_b}: a run is on both sides; make them exclusive"
@@ -261,14 +263,6 @@ def _apart(side_a: Sequence[Run], side_b: Sequence[Run], keys: Sequence[str]) ->
             a, b = (" or ".join(show(v) for v in sorted(each, key=order)) for each in values)
             told.append(f"{short[key]} ({a} against {b})")
     return ", ".join(told or short.values())
-
-
-def _found(runs: Sequence[Run], condition: dict[str, tuple[Value, ...]]) -> str:
-    found = []
-    for key in condition:
-        values = sorted({run.settings.get(key, ABSENT) for run in runs}, key=order)
-        found.append(f"{key} is {', '.join(show(value) for value in values)}")
-    return "; ".join(found)
 
 
 def _cautions(strata: Sequence[tuple[str, int, int]], a: Side, b: Side) -> list[str]:

@@ -2,6 +2,8 @@
 
 import glob
 import os
+import re
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -51,6 +53,8 @@ def expand(pattern: str) -> list[Path]:
 
     Raises ValueError when there is none.
     """
+    if not pattern:
+        raise ValueError("PATH is empty; give a runs root, or leave it out")
     if pattern.startswith(_LIST) and len(pattern) > 1 and not typed_path(pattern).exists():
         return [folder for line in _listed(pattern[1:]) for folder in expand(line)]
     path = typed_path(pattern)
@@ -78,9 +82,14 @@ def expand(pattern: str) -> list[Path]:
     if not folders:
         raise ValueError(
             f"PATH={pattern} does not exist; give a runs root, a run folder, a run id of "
-            f"{runs_root()} or a glob"
+            f"{runs_root()} or a glob{_setting(pattern)}"
         )
     return folders
+
+
+def _setting(pattern: str) -> str:
+    looks_so = re.fullmatch(r"[a-z_.]+=[^/]+", pattern)
+    return f"; --where {shlex.quote(pattern)} keeps the runs with a setting" if looks_so else ""
 
 
 def _listed(name: str) -> Sequence[str]:

@@ -109,7 +109,8 @@ class Loaded:
     """Everything found under the paths asked for; `notes` are defects that cost no run.
 
     `sweep` is the one asked for by name, if it has a file, and `left` those of its jobs that have
-    no readable run yet. `awaited` says what is not there yet, where that is waited for.
+    no readable run yet. `awaited` says what is not there yet, where that is waited for, and `others` which
+    values the runs have that were asked for with others, where none is left.
     """
 
     runs: tuple[Run, ...]
@@ -118,6 +119,7 @@ class Loaded:
     sweep: Sweep | None = None
     left: tuple[Job, ...] = ()
     awaited: str = ""
+    others: str = ""
 
 
 def make_run(

@@ -8,7 +8,7 @@ from pathlib import Path
 from irnn.reporting.find import NotYetError, find_folders
 from irnn.reporting.load import Cache, load_runs
 from irnn.reporting.run import Loaded, Skipped
-from irnn.reporting.settings import meets, parse_condition, show
+from irnn.reporting.settings import meets, parse_condition, show, told_values
 from irnn.reporting.sweeps import find_sweeps, read_sweep
 
 _GROUP = "tracker.group"
@@ -37,7 +37,9 @@ def select(
     known = list(dict.fromkeys(key for run in loaded.runs for key in run.settings))
     conditions = [parse_condition(text, known) for text in where]
     kept = [run for run in loaded.runs if all(meets(run.settings, c) for c in conditions)]
-    return replace(loaded, runs=tuple(kept))
+    settings = [] if kept else [run.settings for run in loaded.runs]
+    keys = dict.fromkeys(key for condition in conditions for key in condition)
+    return replace(loaded, runs=tuple(kept), others=told_values(settings, keys) if settings else "")
 
 
 def _of(
@@ -80,10 +82,22 @@ def check_found(loaded: Loaded, paths: Sequence[str], where: Sequence[str]) -> N
             f"--sweep {name}: none of its {jobs} runs is in {place} yet{_broken(loaded)}"
         )
     if where:
-        raise ValueError(f"no run in {place} meets {' '.join(where)}; leave a condition out")
+        raise ValueError(
+            f"no run in {place} meets {' '.join(where)}: {loaded.others}{_either(where)}"
+        )
     raise ValueError(
         f"no runs found in {place}; train one with python -m irnn.train{_broken(loaded)}"
     )
+
+
+def _either(where: Sequence[str]) -> str:
+    """Say how to accept either of two values of a setting: each condition is to be met."""
+    keys = [text.partition("=")[0] for text in where]
+    twice = next((key for key in keys if keys.count(key) > 1), None)
+    if twice is None:
+        return "; leave a condition out" if len(where) > 1 else ""
+    values = [text.partition("=")[2] for text in where if text.partition("=")[0] == twice]
+    return f"; either value is {twice}={','.join(values)}"
 
 
 def _broken(loaded: Loaded) -> str:

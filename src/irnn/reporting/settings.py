@@ -232,6 +232,15 @@ def parse_condition(text: str, known: Iterable[str]) -> dict[str, tuple[Value, .
     return conditions
 
 
+def told_values(settings: Sequence[Settings], keys: Iterable[str]) -> str:
+    """Say which values of some keys there are."""
+    found = []
+    for key in keys:
+        values = sorted({one.get(key, ABSENT) for one in settings}, key=order)
+        found.append(f"{key} is {', '.join(map(show, values))}")
+    return "; ".join(found)
+
+
 def meets(settings: Settings, conditions: Mapping[str, tuple[Value, ...]]) -> bool:
     """Whether the settings hold one of the accepted values of every key."""
     return all(
