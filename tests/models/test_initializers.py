@@ -87,7 +87,15 @@ def test_rotation_turns_planes_by_angles_up_to_half_a_turn(hidden: int) -> None:
         assert w_hh[-1, -1] == 1
 
 
-def test_the_angles_of_a_rotation_are_spread_evenly() -> None:
+def test_evenly_spaced_angles_of_a_rotation_are_equally_far_apart_and_need_no_chance() -> None:
+    w_hh = drawn("rotation", Shape(2, 9), evenly_spaced=True).w_hh
+    shares = w_hh.diagonal()[:8:2].acos() / torch.pi
+    assert torch.allclose(shares, torch.tensor([1, 3, 5, 7], dtype=torch.float64) / 8)
+    rotation = registry.get("init", "rotation")(evenly_spaced=True)
+    assert torch.equal(rotation.recurrent(Shape(2, 9), None), w_hh)
+
+
+def test_the_random_angles_of_a_rotation_are_uniform() -> None:
     cosines = drawn("rotation", Shape(2, 4_000)).w_hh.diagonal()[::2]
     shares = cosines.acos() / torch.pi
     assert shares.mean().item() == pytest.approx(0.5, abs=0.03)

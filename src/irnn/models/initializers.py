@@ -187,21 +187,28 @@ class Orthogonal(Initialization):
 
 @initialization("rotation")
 class Rotation(Initialization):
-    """Turn each plane of two units by an angle from U(0, pi) at every step. Henaff, Szlam & LeCun 2016.
+    """Turn each plane of two units by an angle of its own at every step. Henaff, Szlam & LeCun 2016.
 
-    Drawn as Lezcano-Casado & Martinez-Rubio 2019 (arXiv 1901.08428) do after them (arXiv 1602.06662). While
-    tanh units stay near zero nothing is lost, and what came k steps ago is turned k times, so that a linear
+    Angles are from U(0, pi), as Lezcano-Casado & Martinez-Rubio 2019 (arXiv 1901.08428) draw them after them
+    (arXiv 1602.06662), or evenly spaced between 0 and pi: then no two planes turn nearly alike. While tanh
+    units stay near zero nothing is lost, and what came k steps ago is turned k times, so that a linear
     read-out can tell when it came. An odd last unit keeps what it has.
     """
+
+    evenly_spaced: bool | None = option(None, "angles evenly spaced between 0 and pi, not random")
 
     needs_square = True
 
     def recurrent(self, shape: Shape, generator: Generator | None) -> Tensor:
-        """Draw the angles, and give the matrix (H, H)."""
+        """Choose the angles, and give the matrix (H, H)."""
         import torch
 
         planes = shape.hidden // 2
-        angles = math.pi * torch.rand(planes, generator=generator, dtype=torch.float64)
+        if self.evenly_spaced:
+            shares = (torch.arange(planes, dtype=torch.float64) + 0.5) / planes
+        else:
+            shares = torch.rand(planes, generator=generator, dtype=torch.float64)
+        angles = math.pi * shares
         matrix = torch.eye(shape.hidden, dtype=torch.float64)
         first = torch.arange(0, 2 * planes, 2)
         matrix[first, first] = matrix[first + 1, first + 1] = angles.cos()
