@@ -60,7 +60,7 @@ def caused(error: Exception, cause: Exception) -> Exception:
 def test_what_libraries_raise_without_memory_or_threads_is_told_in_one_line(
     error: Exception, said: str
 ) -> None:
-    told = exhausted.told(error)
+    told = exhausted.explain(error)
     assert told is not None
     assert said in told
     assert "\n" not in told
@@ -81,13 +81,13 @@ def test_what_libraries_raise_without_memory_or_threads_is_told_in_one_line(
     ids=repr,
 )
 def test_other_errors_are_not_about_memory(error: Exception) -> None:
-    assert exhausted.told(error) is None
+    assert exhausted.explain(error) is None
 
 
 def test_what_an_error_hides_is_not_told() -> None:
     hiding = caused(ValueError("no such file"), MemoryError())
     hiding.__suppress_context__ = True  # as `raise ... from None`
-    assert exhausted.told(hiding) is None
+    assert exhausted.explain(hiding) is None
 
 
 @pytest.mark.parametrize(
@@ -108,8 +108,8 @@ def test_a_full_gpu_is_not_explained_with_the_memory_of_its_host(
     ulimit: Callable[..., None], said: str
 ) -> None:
     ulimit("RLIMIT_AS", 3000)
-    assert exhausted.told(RuntimeError(said), "smaller") == f"memory ran out ({said}): smaller"
-    assert str(exhausted.told(MemoryError())).endswith(", or raise ulimit -v")
+    assert exhausted.explain(RuntimeError(said), "smaller") == f"memory ran out ({said}): smaller"
+    assert str(exhausted.explain(MemoryError())).endswith(", or raise ulimit -v")
 
 
 def test_what_a_gpu_s_libraries_say_of_the_host_s_memory_is_about_the_host(
@@ -117,7 +117,7 @@ def test_what_a_gpu_s_libraries_say_of_the_host_s_memory_is_about_the_host(
 ) -> None:
     ulimit("RLIMIT_AS", 3000)
     for said in ("NVRTC_ERROR_OUT_OF_MEMORY", "CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED"):
-        assert str(exhausted.told(RuntimeError(said))).endswith(", or raise ulimit -v")
+        assert str(exhausted.explain(RuntimeError(said))).endswith(", or raise ulimit -v")
 
 
 @pytest.mark.parametrize(
@@ -210,4 +210,4 @@ def test_saying_that_memory_ran_out_takes_none(monkeypatch: pytest.MonkeyPatch) 
         raise MemoryError
 
     monkeypatch.setattr(exhausted, "memory_room", starve)
-    assert exhausted.told(MemoryError()) == "memory ran out: make the run smaller"
+    assert exhausted.explain(MemoryError()) == "memory ran out: make the run smaller"

@@ -64,13 +64,13 @@ class NotebookDisplay(Display):
 
     def _drawing(self) -> dict[str, str]:
         """Draw as text, and as HTML with a bar; a run that has ended needs no bar."""
-        told = "\n".join(self._lines)
+        text = "\n".join(self._lines)
         if self._ended:
-            return {"text/plain": told, "text/html": f"<pre>{html.escape(told)}</pre>"}
+            return {"text/plain": text, "text/html": f"<pre>{html.escape(text)}</pre>"}
         line = "  ".join(part for part in map(str.strip, self._progress_parts()) if part)
         most = "" if self._total is None else f' max="{self._total}" value="{self._step}"'
         bar = f"<progress{most} style='width: 20em'></progress>"
         return {
-            "text/plain": f"{told}\n{line}".strip(),
-            "text/html": f"<pre>{html.escape(told)}\n{bar}  {html.escape(line)}</pre>",
+            "text/plain": f"{text}\n{line}".strip(),
+            "text/html": f"<pre>{html.escape(text)}\n{bar}  {html.escape(line)}</pre>",
         }

@@ -61,8 +61,8 @@ class Runs:
         for run in self.loaded.runs:
             columns = (run.curve.step, run.curve.value, run.curve.test_loss, run.curve.train_loss)
             for step, value, test, train in zip(*(c.tolist() for c in columns), strict=True):
-                told = {"run_id": run.run_id, "seed": run.seed, "step": int(step)}
-                found.append({**told, "value": value, "test_loss": test, "train_loss": train})
+                fields = {"run_id": run.run_id, "seed": run.seed, "step": int(step)}
+                found.append({**fields, "value": value, "test_loss": test, "train_loss": train})
         return found
 
     def __len__(self) -> int:
@@ -76,9 +76,9 @@ class Runs:
         counts: dict[str, int] = {}
         for run in self.loaded.runs:
             counts[run.status] = counts.get(run.status, 0) + 1
-        told = [f"{count} {status}" for status, count in counts.items()]
+        parts = [f"{count} {status}" for status, count in counts.items()]
         unread = f"; {len(self.skipped)} not readable" if self.skipped else ""
-        return f"<{len(self)} runs: {', '.join(told)}{unread}>"
+        return f"<{len(self)} runs: {', '.join(parts)}{unread}>"
 
 
 def load_runs(

@@ -64,7 +64,7 @@ def drawn_sequences(
 
     rows = max(1, CHUNK_STEPS // task.steps)
     at_once = max(1, _NUMBERS // (task.steps * task.input_size))
-    began = told = time.monotonic()
+    began = latest = time.monotonic()
     for start in range(0, samples, rows):
         numbers = range(start, min(start + rows, samples))
         drawn = task.draw(stream_key(seed, "predict"), torch.arange(start, numbers.stop))
@@ -74,8 +74,8 @@ def drawn_sequences(
             inputs, targets = task.encode(some, model.readout.weight.dtype)
             yield Sequences(places, [*map(str, places)], inputs, targets, some)
         done, now = numbers.stop, time.monotonic()
-        if now - told >= max(_TELL_SECONDS, (now - began) / 10) and done < samples:
-            told = now
+        if now - latest >= max(_TELL_SECONDS, (now - began) / 10) and done < samples:
+            latest = now
             left = timedelta(seconds=round((now - began) / done * (samples - done)))
             screen.complain(
                 f"irnn-predict: {done:,} of {samples:,} sequences answered, {left} left"

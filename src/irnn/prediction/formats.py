@@ -34,10 +34,10 @@ def help_lines() -> Iterator[str]:
     for kind, names in files():
         header, row = kind.example
         yield f"  {', '.join(names)}"
-        said = f"{header} as in {row}; or {kind.shape}"
-        said += f"; symbols {' '.join(kind.features)}" * kind.one_hot
+        message = f"{header} as in {row}; or {kind.shape}"
+        message += f"; symbols {' '.join(kind.features)}" * kind.one_hot
         indent = " " * 6
-        yield textwrap.fill(said, 98, initial_indent=indent, subsequent_indent=indent)
+        yield textwrap.fill(message, 98, initial_indent=indent, subsequent_indent=indent)
 
 
 def file_table() -> Iterator[tuple[str, ...]]:

@@ -98,13 +98,13 @@ class Tally:
 
     def _longer(self, beside: Score | None) -> str:
         longer, steps, metric = self.longer, self.trained.steps, self.trained.metric
-        told = (
+        text = (
             f"{longer.sequences:,} of them are longer than the {steps:,} steps of training, up to "
             f"{longer.longest:,} or {longer.longest / steps:.3g} times"
         )
         if not longer.answers:
-            return told
-        told += f": {metric.label} {longer.value(metric):.6g}"
-        return told + (
+            return text
+        text += f": {metric.label} {longer.value(metric):.6g}"
+        return text + (
             f", against {beside.value(metric):.6g} up to {steps:,} steps" if beside else ""
         )

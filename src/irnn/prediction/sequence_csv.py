@@ -68,10 +68,10 @@ class _Reader:
         self.name, self.largest, self.kind = name, largest, kind
         self.columns = (SEQUENCE, *kind.columns)
         first, _, rest = text.partition("\n")
-        told = re.fullmatch(r"\"?sep=(.)\"?", first.strip("\n "))
-        self.skipped = 1 if told else 0
-        self.text = rest if told else text
-        self.delimiter = told.group(1) if told else _delimiter(first, self.columns)
+        declared = re.fullmatch(r"\"?sep=(.)\"?", first.strip("\n "))
+        self.skipped = 1 if declared else 0
+        self.text = rest if declared else text
+        self.delimiter = declared.group(1) if declared else _delimiter(first, self.columns)
         self.decimal: tuple[str, int] | None = None
         """The decimal sign that was met first, and the row."""
 

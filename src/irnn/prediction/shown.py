@@ -30,9 +30,9 @@ def screen_lines(task: Task, rows: Sequence[Cells], count: int, *, known: bool) 
 
 def _line(task: Task, row: Cells, names: Sequence[str], described: Sequence[str]) -> dict[str, str]:
     """Write a row's cells by their headings: name and length, what describes a sequence, the answers."""
-    told = task.screen_cells({name: row[name] for name in described}) if described else {}
+    fields = task.screen_cells({name: row[name] for name in described}) if described else {}
     cells = {name: _cell(task, name, row[name]) for name in names if name not in described}
-    return {name: cells.pop(name) for name in ("sequence", "steps")} | told | cells
+    return {name: cells.pop(name) for name in ("sequence", "steps")} | fields | cells
 
 
 def _cell(task: Task, name: str, value: str | float | int | None) -> str:

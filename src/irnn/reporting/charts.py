@@ -41,8 +41,8 @@ def _one_or_several(each: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def chart_data(summary: Summary) -> dict[str, Any]:
     """Everything the page and the pictures draw of a task; None where a number is missing or not finite."""
     groups = _groups(summary, run_data)
-    for group, told in zip(summary.groups, groups, strict=True):
-        told["median"] = _median(group, summary.scoring)
+    for group, made in zip(summary.groups, groups, strict=True):
+        made["median"] = _median(group, summary.scoring)
     return {**_around(summary), "groups": groups}
 
 
@@ -147,7 +147,7 @@ def run_data(run: Run) -> dict[str, Any]:
         "t": _rounded(curve.train_loss),
         **lost,
         "x": _times(run),
-        **{name: _rounded(values) for name, values in curve.extras.items() if _is_told(values)},
+        **{name: _rounded(values) for name, values in curve.extras.items() if _is_known(values)},
         "e": [[event.step, event.reason] for event in run.divergences],
     }
 
@@ -168,7 +168,7 @@ def _times(run: Run) -> list[float | None]:
     return _rounded(known, 5)
 
 
-def _is_told(values: Array) -> bool:
+def _is_known(values: Array) -> bool:
     return bool(np.isfinite(values).any())
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from irnn.reporting.goals import common_goal, end_of, name_of, told_goals
+from irnn.reporting.goals import common_goal, end_of, goals_in_words, name_of
 from irnn.reporting.outcomes import (
     NO_CROSSING,
     Crossing,
@@ -198,7 +198,7 @@ def _threshold(runs: Sequence[Run], asked: float | None) -> str:
     goal = common_goal(settings, scoring)
     if goal is not None:
         return name_of(goal)
-    goals = told_goals(settings, scoring)
+    goals = goals_in_words(settings, scoring)
     first = scoring.easiest_first(run.goal for run in runs if run.goal is not None)[0]
     raise ValueError(
         f"--compare: the runs have different goals, {key} is {goals}; compare all of them at one "
@@ -227,7 +227,7 @@ def _sought(runs: Sequence[Run], level: str) -> str:
     nobody = "No run could have reached it: " if len(ended) == len(runs) else ""
     raise ValueError(
         f"--threshold {level}: {nobody}{who} ended at a goal {side} it, {scoring.goal_key} being "
-        f"{told_goals((run.settings for run in ended), scoring)}; compare at {first} or {or_beyond}, or "
+        f"{goals_in_words((run.settings for run in ended), scoring)}; compare at {first} or {or_beyond}, or "
         f"train with {scoring.goal_key}={level}"
     )
 
@@ -256,13 +256,13 @@ def _match(
 def _apart(side_a: Sequence[Run], side_b: Sequence[Run], keys: Sequence[str]) -> str:
     """Name the settings that keep the sides apart: those without a common value, or else all."""
     short = labels(keys)
-    told = []
+    parts = []
     for key in keys:
         values = [{run.settings.get(key, ABSENT) for run in side} for side in (side_a, side_b)]
         if not values[0] & values[1]:
             a, b = (" or ".join(show(v) for v in sorted(each, key=order)) for each in values)
-            told.append(f"{short[key]} ({a} against {b})")
-    return ", ".join(told or short.values())
+            parts.append(f"{short[key]} ({a} against {b})")
+    return ", ".join(parts or short.values())
 
 
 def _cautions(strata: Sequence[tuple[str, int, int]], a: Side, b: Side) -> list[str]:

@@ -42,12 +42,12 @@ def duel(comparison: Comparison, summary: Summary) -> str:
     ends = _ends(a, b, summary)
     if finding.by == "score":
         return f"{a.name} ends better than {b.name}: {ends}; {how_sure}."
-    told = counts
+    text = counts
     if not comparison.threshold:
-        told = f"{a.name} ends ahead of {b.name}: {ends}"
+        text = f"{a.name} ends ahead of {b.name}: {ends}"
     elif not a.solved and not b.solved:
-        told = f"Neither {a.name} nor {b.name} {solves(summary)}: {ends}"
-    return f"{told}; that may be chance ({wording.p_value(finding.p)}). {_needed(comparison)}"
+        text = f"Neither {a.name} nor {b.name} {solves(summary)}: {ends}"
+    return f"{text}; that may be chance ({wording.p_value(finding.p)}). {_needed(comparison)}"
 
 
 def _needed(comparison: Comparison, what: str = "") -> str:

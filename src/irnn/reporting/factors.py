@@ -30,17 +30,17 @@ def factors(best: Contender, summary: Summary) -> str:
     if len(keys) < 2:
         return ""
     known = [found for key in keys if (found := _factor(key, best, summary, len(keys)))]
-    told = [each for each in known if each.beaten]
-    if not told:
+    decided = [each for each in known if each.beaten]
+    if not decided:
         return ""
-    words = [_told(each) for each in told]
+    words = [_sentence(each) for each in decided]
     others = [each.label for each in known if not each.beaten]
     if others:
         words.append(f"which {' and which '.join(others)} is best cannot be told")
     return f"{'; '.join(words)}."
 
 
-def _told(factor: Factor) -> str:
+def _sentence(factor: Factor) -> str:
     number = len(factor.others)
     whom = f"every other {factor.label}" if number > 1 else factor.others[0]
     if factor.beaten < number:

@@ -90,8 +90,8 @@ def _json(loaded: Loaded, summaries: Sequence[Summary], comparison: Comparison |
             }
         )
     skipped = [{"folder": str(s.path), "reason": s.reason} for s in loaded.skipped]
-    told = {"runs": len(loaded.runs), "skipped": skipped, "tasks": tasks}
-    return json.dumps(told, indent=1, allow_nan=False, ensure_ascii=False)
+    fields = {"runs": len(loaded.runs), "skipped": skipped, "tasks": tasks}
+    return json.dumps(fields, indent=1, allow_nan=False, ensure_ascii=False)
 
 
 def _csv(summaries: Sequence[Summary]) -> str:
@@ -121,7 +121,7 @@ def _table(summary: Summary) -> tuple[list[str], list[list[str]]]:
 def _markdown(summary: Summary, several: bool) -> str:
     heads, rows = _table(summary)
     text = [len(summary.keys) > index for index in range(len(heads))]
-    lines = [f"**{_plain(summary.scoring.told())}**", ""] if several else []
+    lines = [f"**{_plain(summary.scoring.description())}**", ""] if several else []
     lines.append(_bars(heads))
     lines.append("|".join(["", *(" --- " if left else " ---: " for left in text), ""]))
     return "\n".join([*lines, *map(_bars, rows)])
@@ -139,7 +139,7 @@ def _plain(text: str) -> str:
 def _latex(summary: Summary, several: bool) -> str:
     heads, rows = _table(summary)
     columns = "l" * len(summary.keys) + "r" * (len(heads) - len(summary.keys))
-    lines = [f"% {summary.scoring.told()}"] * several
+    lines = [f"% {summary.scoring.description()}"] * several
     lines += [r"% needs \usepackage{booktabs} and \usepackage[T1]{fontenc}"]
     lines += [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", _ampersands(heads), r"\midrule"]
     return "\n".join([*lines, *map(_ampersands, rows), r"\bottomrule", r"\end{tabular}"])

@@ -84,7 +84,7 @@ def drawn_threshold(thresholds: Sequence[str], asked: float | None) -> str:
     return PLATEAU if PLATEAU in thresholds else "".join(thresholds[-1:])
 
 
-def told_goals(runs: Iterable[Settings], scoring: Scoring) -> str:
+def goals_in_words(runs: Iterable[Settings], scoring: Scoring) -> str:
     """Count the runs by their goal: `0.01 (9 runs), none (3 runs)`."""
     counts: dict[float | None, int] = {}
     for settings in runs:

@@ -28,14 +28,14 @@ def lengths(summary: Summary, threshold: str) -> list[dict[str, Any]]:
             continue
         series = summary.name(group, without=(SEQ_LEN,), nothing="these runs")
         if threshold == RATE:
-            of, told = group.tried, _rate(group, summary)
+            of, values = group.tried, _rate(group, summary)
         else:
-            of, told = (
+            of, values = (
                 sum(run.sought(threshold) for run in finished),
                 _crossing(finished, threshold),
             )
         if of:  # else all ended at their goal: they did not fail to get below it
-            points.append({"series": series, "T": int(finished[0].seq_len), "of": of, **told})
+            points.append({"series": series, "T": int(finished[0].seq_len), "of": of, **values})
     return sorted(points, key=lambda point: (point["series"], point["T"]))
 
 

@@ -41,9 +41,9 @@ class State:
 
     def since(self, version: int) -> str:
         """What is new after `version`, as JSON: everything but the runs that have not changed."""
-        told = {"version": self.version, "title": self.content.title}
-        told |= {"head": self.content.head, "main": self.content.main}
-        return f'{json.dumps(told)[:-1]},"data":{self._data(version)}}}'
+        fields = {"version": self.version, "title": self.content.title}
+        fields |= {"head": self.content.head, "main": self.content.main}
+        return f'{json.dumps(fields)[:-1]},"data":{self._data(version)}}}'
 
     def _data(self, version: int) -> str:
         new = [text for name, text in self.runs.items() if self.changed[name] > version]

@@ -66,14 +66,14 @@ class Reading(NamedTuple):
 
 def _state_of(folder: Path) -> object:
     """What tells whether a folder's files are as they were: inode, size and time of each."""
-    told = []
+    stamps = []
     for name in _READ_FROM:
         try:
             found = (folder / name).stat()
         except OSError:
             continue
-        told.append((name, found.st_ino, found.st_size, found.st_mtime_ns))
-    return told
+        stamps.append((name, found.st_ino, found.st_size, found.st_mtime_ns))
+    return stamps
 
 
 def load_runs(
@@ -158,8 +158,10 @@ def read_run(folder: Path, extent: Extent, notes: list[str]) -> Run:
     config = _config(folder, result)
     described = _provenance(folder, notes)
     provenance, *later = _sessions(described)
-    said = result or described
-    scoring = score_by(config, said.get("metric"), said.get("solved_at"), said.get("thresholds"))
+    source = result or described
+    scoring = score_by(
+        config, source.get("metric"), source.get("solved_at"), source.get("thresholds")
+    )
     curve = _curve(folder, extent.of(config, scoring), notes)
     if result is not None and curve.step.size == 0:
         notes.append(f"{folder.name}: no metrics.jsonl to draw its curve from")
@@ -174,9 +176,9 @@ def _check_result(result: dict[str, Any]) -> None:
         check_result(result, RESULT)
         check_seal(result, RESULT)
     except ValueError as error:
-        if said := newer(result, SCHEMA):
+        if reason := newer(result, SCHEMA):
             raise ValueError(
-                f"{RESULT} was written by a newer irnn ({said}): update irnn"
+                f"{RESULT} was written by a newer irnn ({reason}): update irnn"
             ) from error
         raise
 

@@ -58,7 +58,7 @@ class Part:
     summary: Summary
     name: str
     of: str
-    told: str
+    description: str
     verdict: str
     comparison: Comparison | None
 
@@ -105,10 +105,10 @@ def content(
     """Write what the page says; `link` gives the address of a run's folder."""
     summaries = () if loaded.awaited else summaries
     parts = [_part(summary, comparison, len(summaries) > 1) for summary in summaries]
-    told = headline(loaded)
-    title, _, more = (parts[0].verdict if len(parts) == 1 else told).partition(". ")
+    counts = headline(loaded)
+    title, _, more = (parts[0].verdict if len(parts) == 1 else counts).partition(". ")
     context = {
-        "headline": told,
+        "headline": counts,
         "title": f"{title}." if more else title,
         "more": more,
         "about": _about(summaries[0]) if len(summaries) == 1 else "",
@@ -126,7 +126,7 @@ def content(
         Markup(_environment().get_template(name).render(context))
         for name in ("head.html", "main.html")
     )
-    return Content(told, head, main)
+    return Content(counts, head, main)
 
 
 def around(parts: Content, data: str, live: bool = False) -> str:
@@ -174,16 +174,16 @@ def _files(written: Sequence[str]) -> list[tuple[str, list[tuple[str, str]]]]:
 def _about(summary: Summary) -> str:
     """Say of runs of one task which it is, how long its sequences are, and when a run has solved it."""
     scoring, length = summary.scoring, summary.constant.get("task.seq_len")
-    told = f"Task {scoring.task}" + (f", T = {show(length)}" if length is not None else "")
+    text = f"Task {scoring.task}" + (f", T = {show(length)}" if length is not None else "")
     level = summary.asked or summary.goal
-    return f"{told}; solved: held-out {scoring.label} {scoring.past} {level}" if level else told
+    return f"{text}; solved: held-out {scoring.label} {scoring.past} {level}" if level else text
 
 
 def _part(summary: Summary, comparison: Comparison | None, several: bool) -> Part:
     own = about(summary.runs, comparison)
     of = f" of {summary.scoring.task}" * several
-    told = summary.scoring.told() if several or summary.scoring.kind != UNKNOWN.kind else ""
-    return Part(summary, summary.mark, of, told, verdict(summary, own), own)
+    text = summary.scoring.description() if several or summary.scoring.kind != UNKNOWN.kind else ""
+    return Part(summary, summary.mark, of, text, verdict(summary, own), own)
 
 
 @cache

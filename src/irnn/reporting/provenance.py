@@ -95,8 +95,8 @@ def _facts_of_tasks(runs: Iterable[Run]) -> dict[str, Reader]:
         key
         for run in runs
         for session in (run.provenance, *run.later)
-        for key, said in session.items()
-        if key.startswith(_FACTS) and not _names_a_place(str(said), run)
+        for key, value in session.items()
+        if key.startswith(_FACTS) and not _names_a_place(str(value), run)
     )
     return {_unlike_others(key, key.removeprefix(_FACTS)): _from(key) for key in keys}
 

@@ -58,8 +58,8 @@ def _run(folder: Path, row: Any, extent: Extent) -> Run:
     return make_run(folder, row, config, _facts(row), curve, scoring, later=later, log=RECORD)
 
 
-def _facts(said: Mapping[str, Any]) -> Settings:
-    return flatten({name: said[key] for key, name in _FACTS.items() if key in said})
+def _facts(facts: Mapping[str, Any]) -> Settings:
+    return flatten({name: facts[key] for key, name in _FACTS.items() if key in facts})
 
 
 def _curve(row: Mapping[str, Any], extent: Extent, scoring: Scoring) -> Curve:

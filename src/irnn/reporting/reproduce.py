@@ -11,15 +11,15 @@ _SEED = re.compile(r"(?<=\s)seed=(\d+)(?=\s|$)")
 
 def commands(runs: Sequence[Run]) -> list[str]:
     """List what to type to get these runs again: one multirun line when only the seed differs."""
-    told = list(dict.fromkeys(run.command for run in runs if run.command))
+    lines = list(dict.fromkeys(run.command for run in runs if run.command))
     seeds: dict[str, list[str]] = {}
-    for command in told:
+    for command in lines:
         match = _SEED.search(command)
         if match is None or _MULTIRUN.search(command):
-            return told
+            return lines
         seeds.setdefault(_SEED.sub("seed={}", command), []).append(match.group(1))
-    if len(seeds) != 1 or len(told) < 2:
-        return told
+    if len(seeds) != 1 or len(lines) < 2:
+        return lines
     [(template, numbers)] = seeds.items()
     merged = template.replace("seed={}", f"seed={','.join(numbers)}")
     return [re.sub(r"(irnn[.-]train)\b", r"\1 -m", merged, count=1)]

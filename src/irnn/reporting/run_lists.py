@@ -69,13 +69,13 @@ class Asked:
 def typed(loaded: Loaded) -> Asked:
     """The command of the sweep, or else those that were typed, and what is left to start."""
     if loaded.sweep is not None:
-        told = loaded.sweep.command.splitlines()
+        lines = loaded.sweep.command.splitlines()
         what = f"Sweep {loaded.sweep.name}, {len(loaded.sweep.jobs)} runs"
     else:
-        told = asked(loaded.runs)
+        lines = asked(loaded.runs)
         what = "Asked for by"
     left = [" ".join(job.overrides) or job.run_id for job in loaded.left]
-    return Asked(what, told[:_MOST_COMMANDS], max(0, len(told) - _MOST_COMMANDS), left)
+    return Asked(what, lines[:_MOST_COMMANDS], max(0, len(lines) - _MOST_COMMANDS), left)
 
 
 def anchor(run: Run) -> str:

@@ -67,7 +67,7 @@ class Scoring(Measure):
         """Order levels as training passes them."""
         return sorted(levels, reverse=not self.higher)
 
-    def told(self) -> str:
+    def description(self) -> str:
         """Say in a line how the task is scored."""
         line = f"task={self.task}: held-out {self.label}, {self.better} is better"
         trivial = f"; {self.baseline_meaning} scores {self.baseline:.4g}"
@@ -152,9 +152,9 @@ def one_task(scorings: Iterable[Scoring], what: str) -> None:
     """
     kinds = {scoring.kind: scoring for scoring in scorings}
     if len(kinds) > 1:
-        told = " and ".join(f"task={each.task} ({each.label})" for each in kinds.values())
+        text = " and ".join(f"task={each.task} ({each.label})" for each in kinds.values())
         raise ValueError(
-            f"{what}: the runs are of {told}, whose scores cannot be held against each other; keep one "
+            f"{what}: the runs are of {text}, whose scores cannot be held against each other; keep one "
             f"task with --where task={next(iter(kinds))[0]}"
         )
 

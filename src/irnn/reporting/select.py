@@ -62,9 +62,9 @@ def _of(
     if kept:
         return replace(loaded, runs=kept)
     groups = {run.settings.get(_GROUP) for run in loaded.runs} - {None}
-    told = [f"sweeps there: {', '.join(sorted(sweeps))}"] if sweeps else []
-    told += [f"tracker groups: {', '.join(sorted(map(show, groups)))}"] if groups else []
-    place, there = ", ".join(paths), "; ".join(told) or "none is there"
+    parts = [f"sweeps there: {', '.join(sorted(sweeps))}"] if sweeps else []
+    parts += [f"tracker groups: {', '.join(sorted(map(show, groups)))}"] if groups else []
+    place, there = ", ".join(paths), "; ".join(parts) or "none is there"
     raise NotYetError(
         f"--sweep {name}: no such sweep in {place}; {there}",
         awaited=f"there is no sweep {name} in {place} yet ({there})",

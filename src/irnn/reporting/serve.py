@@ -171,8 +171,8 @@ class _Answer(BaseHTTPRequestHandler):
         )
 
     def _send_news(self, query: str) -> None:
-        told = parse_qs(query).get("since", ["0"])[0]
-        since = int(told) if told.isascii() and told.isdigit() and len(told) < 16 else 0
+        version = parse_qs(query).get("since", ["0"])[0]
+        since = int(version) if version.isascii() and version.isdigit() and len(version) < 16 else 0
         if since > self.server.live.state.version:
             since = 0  # of another server that was here before
         state = self.server.live.wait(since, _PATIENCE)

@@ -36,7 +36,7 @@ def side_by_side(summary: Summary) -> dict[str, Any]:
     pairs = {}
     if len(summary.groups) <= _MOST:
         for (i, a), (j, b) in itertools.combinations(enumerate(summary.groups), 2):
-            pairs[f"{i}-{j}"] = _told(a, b)
+            pairs[f"{i}-{j}"] = _sentences(a, b)
     return {
         "rows": rows,
         "groups": [_cells(group, summary) for group in summary.groups],
@@ -86,7 +86,7 @@ def _cells(group: Group, summary: Summary) -> list[dict[str, Any]]:
     return [*cells, {"w": wording.speed(speed), "n": _known(speed)}]
 
 
-def _told(a: Group, b: Group) -> list[str]:
+def _sentences(a: Group, b: Group) -> list[str]:
     """What the success rates of two groups tell: B minus A, and A minus B."""
     if not a.tried or not b.tried:
         return ["One of them has no finished run."] * 2

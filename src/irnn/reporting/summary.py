@@ -136,12 +136,12 @@ class Summary:
         if nothing is None:
             nothing = "this run" if len(self.groups[0].runs) == 1 else "all runs"
         columns = zip(self.keys, self.labels, group.values, strict=True)
-        told = [
+        parts = [
             f"{label}={show(value)}"
             for key, label, value in columns
             if key in self.naming and key not in without
         ]
-        return ", ".join(told) or nothing
+        return ", ".join(parts) or nothing
 
 
 def summarise_tasks(runs: Sequence[Run], threshold: float | None = None) -> tuple[Summary, ...]:
@@ -227,14 +227,14 @@ def _group(
 
 def _follows(dependent: Mapping[str, str], runs: Sequence[Run]) -> tuple[str, ...]:
     """Say per name what comes with it: `optim=sgd has lr=0.01, momentum=0`."""
-    told: dict[tuple[str, Value], dict[str, Value]] = {}
+    by_name: dict[tuple[str, Value], dict[str, Value]] = {}
     for key, name in dependent.items():
         for run in runs:
             if run.settings.get(key) is not None:
                 decider = (name, run.settings.get(name))
-                told.setdefault(decider, {})[key] = run.settings[key]
+                by_name.setdefault(decider, {})[key] = run.settings[key]
     lines = []
-    for (name, value), settings in told.items():
+    for (name, value), settings in by_name.items():
         pairs = ", ".join(f"{key.rsplit('.', 1)[1]}={show(v)}" for key, v in settings.items())
         lines.append(f"{name.rsplit('.', 1)[0]}={show(value)} has {pairs}")
     return tuple(lines)

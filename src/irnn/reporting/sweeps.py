@@ -86,9 +86,9 @@ def _read(file: Path) -> Sweep:
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror}") from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        if said := newer(data, SWEEP_SCHEMA):
+        if reason := newer(data, SWEEP_SCHEMA):
             raise ValueError(
-                f"{file} was written by a newer irnn ({said}): update irnn, or choose runs with --where"
+                f"{file} was written by a newer irnn ({reason}): update irnn, or choose runs with --where"
             ) from error
         raise ValueError(
             f"{file} is damaged; remove it and ask for the sweep again, which writes it anew, "

@@ -37,7 +37,9 @@ def render(
         parts += [Text(line, style="dim") for line in loaded.sweep.command.splitlines()]
     for summary in summaries:
         if len(summaries) > 1 or summary.scoring.kind != UNKNOWN.kind:
-            parts.append(Text(("\n" * (len(summaries) > 1)) + summary.scoring.told(), style="bold"))
+            parts.append(
+                Text(("\n" * (len(summaries) > 1)) + summary.scoring.description(), style="bold")
+            )
         parts += _task(summary, width)
         own = about(summary.runs, comparison)
         parts.append(Text(verdict(summary, own), style="bold"))

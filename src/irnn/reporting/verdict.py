@@ -27,11 +27,12 @@ def verdict(summary: Summary, comparison: Comparison | None = None) -> str:
     finished = [run for run in summary.runs if run.finished]
     if not finished:
         return _nothing_yet(summary)
-    said = _of_finished(finished, summary, comparison)
+    sentence = _of_finished(finished, summary, comparison)
     waiting = sum(run.awaited for run in summary.runs)
     if not waiting:
-        return said
-    begins = said if said.split(maxsplit=1)[0] not in _CAPITALS else said[:1].lower() + said[1:]
+        return sentence
+    is_name = sentence.split(maxsplit=1)[0] not in _CAPITALS
+    begins = sentence if is_name else sentence[:1].lower() + sentence[1:]
     return (
         f"So far {begins} {counted(waiting, 'run')} {'is' if waiting == 1 else 'are'} still going."
     )

@@ -42,7 +42,7 @@ def write_report(
         lines.append(export.PARQUET_REMEDY)
     data = page_data(summaries)
     pictures.load()
-    drawn, told = _figures(summaries, data, out / "figures")
+    drawn, line = _figures(summaries, data, out / "figures")
     written = [name for name in _TABLES if (out / name).is_file()]
     written += [path.relative_to(out).as_posix() for path in drawn]
     page = render_page(
@@ -50,7 +50,7 @@ def write_report(
     )
     with replacing(out / "report.html") as path:
         path.write_text(page, encoding="utf-8")
-    return [*lines, f"wrote {out / 'report.html'}", told]
+    return [*lines, f"wrote {out / 'report.html'}", line]
 
 
 def _figures(

@@ -84,28 +84,28 @@ class Mirrors:
         if self._process is not None:  # and has nobody to listen to, or to tell
             self._process.kill()
             self._process.wait()
-        told, tells = multiprocessing.Pipe(duplex=False)
-        hears, answers = multiprocessing.Pipe(duplex=False)
+        requests, to_mirror = multiprocessing.Pipe(duplex=False)
+        from_mirror, answers = multiprocessing.Pipe(duplex=False)
         try:
-            with told, answers:
-                given = (told.fileno(), answers.fileno())
+            with requests, answers:
+                given = (requests.fileno(), answers.fileno())
                 self._process = helpers.start(
                     "irnn.runs.wandb_mirror", [*map(str, given), *command_line()], self._errors,
                     stdin=subprocess.DEVNULL, pass_fds=given,
                     start_new_session=True,  # Ctrl-C is for the trainer
                 )  # fmt: skip
         except BaseException:
-            tells.close()
-            hears.close()
+            to_mirror.close()
+            from_mirror.close()
             raise
         self._alive, self._messages = True, queue.SimpleQueue()
-        for work in ((_pass_on, self._messages, tells), (self._listen, hears)):
+        for work in ((_pass_on, self._messages, to_mirror), (self._listen, from_mirror)):
             threading.Thread(target=work[0], args=work[1:], daemon=True).start()
 
-    def _listen(self, hears: "Connection[Any, Any]") -> None:
-        with hears, suppress(EOFError, OSError):
+    def _listen(self, from_mirror: "Connection[Any, Any]") -> None:
+        with from_mirror, suppress(EOFError, OSError):
             while True:
-                folder, well = hears.recv()
+                folder, well = from_mirror.recv()
                 with self._changed:
                     self._outcomes[Path(folder)] = well
                     self._changed.notify_all()
@@ -116,8 +116,8 @@ class Mirrors:
             self._changed.notify_all()
 
 
-def _pass_on(messages: Messages, tells: "Connection[Any, Any]") -> None:
+def _pass_on(messages: Messages, to_mirror: "Connection[Any, Any]") -> None:
     """Send messages, which waits where W&B does, until there are no more; then let the process know."""
-    with tells, suppress(OSError):
+    with to_mirror, suppress(OSError):
         while (message := messages.get()) is not None:
-            tells.send(message)
+            to_mirror.send(message)

@@ -81,8 +81,8 @@ def read_lines(path: Path, most: int, longest: int = 1 << 16) -> Iterator[bytes]
 
 def _check_size(path: Path, size: int, most: int) -> None:
     if size > most:
-        told = f"{size / MEGABYTE:,.0f} MB, and more than {most / MEGABYTE:,.0f} MB"
-        raise UnreadableError(f"{path.name} holds {told} are not read")
+        text = f"{size / MEGABYTE:,.0f} MB, and more than {most / MEGABYTE:,.0f} MB"
+        raise UnreadableError(f"{path.name} holds {text} are not read")
 
 
 def read_text(path: Path, most: int = MOST) -> str:

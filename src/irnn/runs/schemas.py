@@ -212,8 +212,8 @@ def read_as(
     """
     try:
         content: dict[str, Any] = read_json(path)
-        if known is not None and (said := newer(content, known)):
-            raise DamagedError(path, said, UPDATE, "was written by a newer irnn")
+        if known is not None and (reason := newer(content, known)):
+            raise DamagedError(path, reason, UPDATE, "was written by a newer irnn")
         held_to(content, schema)
     except FileNotFoundError:
         return None

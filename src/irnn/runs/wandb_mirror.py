@@ -104,11 +104,11 @@ class _Mirror:
         return True
 
 
-def mirror(told: "Connection[Any, Any]", answers: "Connection[Any, Any]") -> None:
+def mirror(requests: "Connection[Any, Any]", answers: "Connection[Any, Any]") -> None:
     """Mirror runs until no more come and all have ended.
 
     Args:
-        told: gives ("begin", folder, settings) and ("end", folder, None). Its end is that of every run.
+        requests: gives ("begin", folder, settings) and ("end", folder, None). Its end is that of every run.
         answers: is told of each folder, once it is done with, whether all went well.
     """
     mirrors: dict[str, _Mirror] = {}
@@ -120,7 +120,7 @@ def mirror(told: "Connection[Any, Any]", answers: "Connection[Any, Any]") -> Non
 
     listening = True
     while listening or mirrors:
-        for message in _received(told, listening, bool(mirrors)):
+        for message in _received(requests, listening, bool(mirrors)):
             if message is None:
                 listening = False
                 continue
@@ -140,16 +140,16 @@ def mirror(told: "Connection[Any, Any]", answers: "Connection[Any, Any]") -> Non
                 done(folder, well)
 
 
-def _received(told: "Connection[Any, Any]", listening: bool, busy: bool) -> Iterator[Any]:
+def _received(requests: "Connection[Any, Any]", listening: bool, busy: bool) -> Iterator[Any]:
     """Give the messages that there are, after a while; None is for the last."""
     if not listening:
         time.sleep(_HELD_SECONDS)
         return
     try:
-        if told.poll(_POLL_SECONDS if busy else None):
-            yield told.recv()
-            while told.poll():
-                yield told.recv()
+        if requests.poll(_POLL_SECONDS if busy else None):
+            yield requests.recv()
+            while requests.poll():
+                yield requests.recv()
     except (EOFError, OSError):
         yield None
 
@@ -166,13 +166,13 @@ def _passed_on(each: _Mirror) -> bool | None:
 
 def main() -> None:
     """Entry point: the descriptors of two connections, and the command that trains."""
-    told, answers, *command = sys.argv[1:]
+    requests, answers, *command = sys.argv[1:]
     program = command[:3] if command[:2] == ["python", "-m"] else command[:1]
     # W&B records this process's own command otherwise, which was not typed.
     os.environ["WANDB_PROGRAM"] = " ".join(program[-2:])
     sys.argv[1:] = command[len(program) :]
     os.nice(10)  # the trainer comes first
-    mirror(Connection(int(told)), Connection(int(answers)))
+    mirror(Connection(int(requests)), Connection(int(answers)))
 
 
 if __name__ == "__main__":

@@ -154,9 +154,9 @@ def _composed(chosen: Sequence[str], groups: Groups) -> Base | None:
 def _sweeping(found: DictConfig) -> Sweeping | None:
     hydra = found.hydra
     parts = (hydra.sweeper, hydra.launcher, hydra.runtime.choices)
-    told = Sweeping(*(OmegaConf.to_container(part, resolve=False) for part in parts))
-    is_open = any(_texts(vars(told), mark) for mark in ("${", "???"))
-    return None if is_open else told
+    settings = Sweeping(*(OmegaConf.to_container(part, resolve=False) for part in parts))
+    is_open = any(_texts(vars(settings), mark) for mark in ("${", "???"))
+    return None if is_open else settings
 
 
 def _texts(node: Any, mark: str, key: str = "") -> dict[str, str]:

@@ -133,8 +133,8 @@ def described(file: Path) -> str:
 
 
 def _setting_lines(setting: Setting) -> str:
-    told, shown = remarks(setting), default(setting)
-    body = f"{setting.doc}{f' ({told})' if told else ''}{'' if shown is None else f' [{shown}]'}"
+    notes, shown = remarks(setting), default(setting)
+    body = f"{setting.doc}{f' ({notes})' if notes else ''}{'' if shown is None else f' [{shown}]'}"
     return _wrapped(f"  {setting.key:<27}", body)
 
 

@@ -227,21 +227,21 @@ def _check_published(cls: type[Any], name: str) -> None:
 
 def _where(error: BaseException, plugin: Plugin) -> str:
     """Say in which line of a plug-in something went wrong, and what."""
-    said = _said(error)
+    message = _first_line(error)
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}, line {error.lineno}: {error.msg}"
-    if "null bytes" in said and (place := _null_byte(plugin)):
+    if "null bytes" in message and (place := _null_byte(plugin)):
         return f"{place}: a null byte, which no Python file has; save it as UTF-8"
     if not isinstance(error, ConfigError):
-        said = f"{type(error).__name__}{said and f': {said}'}"
+        message = f"{type(error).__name__}{message and f': {message}'}"
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(plugin.root)]
     if isinstance(error, ModuleNotFoundError) and (plugin.root / f"{error.name}.py").is_file():
-        said += f"; a file beside it is imported as `from .{error.name} import ...`"
-    return f"{own[-1].filename}, line {own[-1].lineno}: {said}" if own else said
+        message += f"; a file beside it is imported as `from .{error.name} import ...`"
+    return f"{own[-1].filename}, line {own[-1].lineno}: {message}" if own else message
 
 
-def _said(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     """Give the first line of what an exception of a user's own class says."""
     try:
         return next(iter(str(error).splitlines()), "")

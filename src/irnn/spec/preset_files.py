@@ -29,9 +29,9 @@ def check(choices: Mapping[str, Any], groups: Groups) -> None:
     """
     for group, option in choices.items():
         path = groups.file(group, str(option))
-        said = None if path is None or _is_ours(path) else fault_in(path, group, groups)
-        if said:
-            raise PresetError(said)
+        found = None if path is None or _is_ours(path) else fault_in(path, group, groups)
+        if found:
+            raise PresetError(found)
 
 
 def fault(overrides: Sequence[str], groups: Groups) -> str | None:
@@ -39,8 +39,8 @@ def fault(overrides: Sequence[str], groups: Groups) -> str | None:
     for word in overrides:
         group, _, option = word.partition("=")
         path = groups.file(group, option.strip("'\"[]"))
-        if path is not None and not _is_ours(path) and (said := fault_in(path, group, groups)):
-            return said
+        if path is not None and not _is_ours(path) and (found := fault_in(path, group, groups)):
+            return found
     return None
 
 
@@ -100,9 +100,9 @@ def _faults(
                 f"means {prefix}{globally[0]}"
             )
     for key, node in leaves:
-        said = _wrong_leaf(f"{prefix}{key}", node, groups, value_of)
-        if said:
-            yield f", line {node.start_mark.line + 1}: {prefix}{key}: {said}"
+        wrong = _wrong_leaf(f"{prefix}{key}", node, groups, value_of)
+        if wrong:
+            yield f", line {node.start_mark.line + 1}: {prefix}{key}: {wrong}"
 
 
 def _wrong_leaf(key: str, node: Any, groups: Groups, value_of: Callable[..., Any]) -> str | None:

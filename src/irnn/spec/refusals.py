@@ -67,10 +67,10 @@ def _sentence(error: Exception, guilty: Sequence[str], groups: Groups) -> str:
         if setters:
             beside = f" (with {' '.join(map(shown, others))})" if others else ""
             return f"{shown(setters[-1])}{beside}: {error.remedy}"
-        said = str(error)
+        message = str(error)
     else:
-        said = preset_files.fault(guilty, groups) or _library(error)
-    return f"{' '.join(map(shown, guilty))}: {said}" if guilty else said
+        message = preset_files.fault(guilty, groups) or _library(error)
+    return f"{' '.join(map(shown, guilty))}: {message}" if guilty else message
 
 
 def _library(error: Exception) -> str:
@@ -82,23 +82,24 @@ def _library(error: Exception) -> str:
         return "needs submitit: pip install 'irnn[slurm]'"
     innermost = _innermost(error)
     key = getattr(innermost, "full_key", None)
-    said = _first_line(innermost)
+    message = _first_line(innermost)
     missing = re.search(r"Could not find '([^']+)'", text)
     if missing:
         return f"there is no option {missing[1]}; see --help"
-    if re.match(r"hydra\.(sweeper|launcher)\.", str(key or said)) or (
+    if re.match(r"hydra\.(sweeper|launcher)\.", str(key or message)) or (
         key and key.startswith("hydra.")
     ):
-        said = said.replace("is not in struct", "is no setting of what was chosen")
-        return f"{said}; irnn-train --cfg hydra --package hydra.sweeper shows what there is"
-    if variable := re.search(r"\$\{oc\.env:(\w+)[^}]*\}': (.*)", said):
+        message = message.replace("is not in struct", "is no setting of what was chosen")
+        return f"{message}; irnn-train --cfg hydra --package hydra.sweeper shows what there is"
+    if variable := re.search(r"\$\{oc\.env:(\w+)[^}]*\}': (.*)", message):
         name, reason = variable.groups()
         value = os.environ.get(name, "")
         wrong = wrong_as(key, value) if key in known_settings() else None
         return f"the variable {name}={shown(value)}: {wrong[0] if wrong else reason} (for {key})"
     if isinstance(innermost, RecursionError):
         return "refers to itself; give it a value"
-    return f"{f'{key}: ' if key and key not in said else ''}{said}; give it a value that can be worked out"
+    named = message if not key or key in message else f"{key}: {message}"
+    return f"{named}; give it a value that can be worked out"
 
 
 def _sets(word: str, key: str) -> bool:

@@ -71,8 +71,8 @@ def unreadable(typed: str, error: Exception, *, is_text: bool, wanted: str | Non
 
 def _innermost(error: Exception) -> str:
     """Give what Hydra says of a value, on one line, without where it was when it found it."""
-    said = " ".join(str(error).split()) or type(error).__name__
-    return shown(re.sub(r"^\w+ while evaluating '.*?': ", "", said))
+    line = " ".join(str(error).split()) or type(error).__name__
+    return shown(re.sub(r"^\w+ while evaluating '.*?': ", "", line))
 
 
 def _in_quotes(key: str, value: str) -> str:

@@ -136,9 +136,9 @@ class _Server:
         with suppress(Exception):
             self._process.wait(5)
         status = self._process.returncode
-        said = helpers.last_words(self._errors)
+        line = helpers.last_words(self._errors)
         died = "does not answer" if status is None else how_it_died(status)
-        return f"the process that jobs are forked from {died}{f': {said}' if said else ''}"
+        return f"the process that jobs are forked from {died}{f': {line}' if line else ''}"
 
     def close(self) -> None:
         """End it; its jobs end with a checkpoint."""

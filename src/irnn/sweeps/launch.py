@@ -98,16 +98,16 @@ class Here:
         others = [
             (job, at) for job, at in zip(to_do, places, strict=True) if job.run_id not in packed
         ]
-        said = [packs.described(self._packs)] if self._packs else []
+        parts = [packs.described(self._packs)] if self._packs else []
         if others:
             left, where = zip(*others, strict=True)
             on_gpu = any(place.device != "cpu" for place in where)
             self._at_once = fit(left, self._wanted, on_gpu, view)
             threads = left[0].config.runtime.threads
             each = f"{self._at_once} at a time, {threads} thread{'s' if threads != 1 else ''} each"
-            said.append(f"then {len(left)} others, {each}" if said else each)
+            parts.append(f"then {len(left)} others, {each}" if parts else each)
         self._at_once = max(1, self._at_once)  # also for jobs that another process leaves
-        return "; ".join(said)
+        return "; ".join(parts)
 
     def run(self, jobs: Sequence[Job], watcher: pool.Watcher) -> int | None:
         """Train them."""

@@ -71,13 +71,13 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
 
     for_all = [each.word for each in fixed]
     with explaining([*by_text], at_once, groups):
-        told = composer.sweeping(fixed)
-    sweeper = told.sweeper
+        settings = composer.sweeping(fixed)
+    sweeper = settings.sweeper
     _check_numbers("hydra.sweeper", sweeper)
-    _check_numbers("hydra.launcher", told.launcher)
-    _check_folder(told.launcher)
+    _check_numbers("hydra.launcher", settings.launcher)
+    _check_folder(settings.launcher)
     by_command = {each.setting for each in given}
-    of_file = _axes_of_file(told, groups, given)
+    of_file = _axes_of_file(settings, groups, given)
     from_file = [each for each in of_file if each.setting not in by_command]
     asked = of_file_and_command([each.parsed for each in of_file], [each.parsed for each in given])
     grid = str(sweeper.get("_target_")).rpartition(".")[2] in _GRIDS
@@ -85,9 +85,9 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
         batch = combinations(axes(asked)) if grid else each_value_once(asked)
         configs = compose_all(batch, composer)
     except ConfigError as error:
-        said = _as_typed(str(error), given) + _of_file(str(error), told, from_file)
-        blamed = [each for each in given if said.startswith(each.typed.partition("=")[0] + "=")]
-        raise ConfigError(f"{said}{''.join(map(meant_by_a_comma, blamed))}") from error
+        message = _as_typed(str(error), given) + _of_file(str(error), settings, from_file)
+        blamed = [each for each in given if message.startswith(each.typed.partition("=")[0] + "=")]
+        raise ConfigError(f"{message}{''.join(map(meant_by_a_comma, blamed))}") from error
     name = sweep_name(configs[0], [each.parsed for each in given])
     folder = sweep_folder(configs[0], name)
     record.read(folder)
@@ -98,29 +98,31 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
     return Request(name, folder, tuple(shared), tuple(words), tuple(batch))
 
 
-def _of_file(said: str, told: Sweeping, from_file: Sequence[Given]) -> str:
+def _of_file(message: str, settings: Sweeping, from_file: Sequence[Given]) -> str:
     """Say which settings that a refusal names nobody typed: the sweep's file varies them."""
-    named = [each.key for each in from_file if re.search(rf"(^|[ (]){re.escape(each.key)}=", said)]
-    return f"; {_file_of(told)} varies {' and '.join(named)}" if named else ""
+    named = [
+        each.key for each in from_file if re.search(rf"(^|[ (]){re.escape(each.key)}=", message)
+    ]
+    return f"; {_file_of(settings)} varies {' and '.join(named)}" if named else ""
 
 
-def _file_of(told: Sweeping) -> str:
+def _file_of(settings: Sweeping) -> str:
     """Name the file that says what a sweep varies: a preset may, as well as one of conf/sweep."""
     for group in ("sweep", "experiment"):
-        if (chosen := told.choices.get(group)) not in (None, "none", "null"):
+        if (chosen := settings.choices.get(group)) not in (None, "none", "null"):
             return f"{group}={chosen}"
     return "this configuration"
 
 
-def _as_typed(said: str, given: Sequence[Given]) -> str:
+def _as_typed(message: str, given: Sequence[Given]) -> str:
     """Name a setting as it was typed: text as it was, and by its group, as init_scale=2 sets init.gain."""
     for each in given:
-        said = said.replace(shown(each.word), shown(each.typed))
+        message = message.replace(shown(each.word), shown(each.typed))
     keys = {each.typed.partition("=")[0] for each in given}
     for key in keys & NUMERIC_GROUPS.keys():
         if NUMERIC_GROUPS[key] not in keys:
-            said = said.replace(f"{NUMERIC_GROUPS[key]}=", f"{key}=")
-    return said
+            message = message.replace(f"{NUMERIC_GROUPS[key]}=", f"{key}=")
+    return message
 
 
 def compose_all(batch: Sequence[Sequence[str]], composer: Composer) -> list[Config]:
@@ -136,19 +138,19 @@ def compose_all(batch: Sequence[Sequence[str]], composer: Composer) -> list[Conf
     return [composer.compose(job) for job in telling(batch, "checked")]
 
 
-def _axes_of_file(told: Sweeping, groups: Groups, given: Sequence[Given]) -> list[Given]:
+def _axes_of_file(settings: Sweeping, groups: Groups, given: Sequence[Given]) -> list[Given]:
     """Read what the file of a sweep varies.
 
     Raises:
         ConfigError: It is no setting with values.
     """
-    params = told.sweeper.get("params")
+    params = settings.sweeper.get("params")
     if params is None:
         return []
     typed = next(
         (each.typed for each in given if each.key.startswith("hydra.sweeper.params")), None
     )
-    source = typed or _file_of(told)
+    source = typed or _file_of(settings)
     if not isinstance(params, Mapping | DictConfig):
         raise ConfigError(
             f"{source}: must be settings with values; write them without it, as in seed=0,1,2"
@@ -196,9 +198,9 @@ def left_open(overrides: Sequence[str], groups: Groups) -> str | None:
     given = read(overrides, groups)
     if not groups.added and not any(each.key == "sweep" for each in given):
         return None  # none of irnn's own files but those of sweep varies anything
-    told = Composer(groups).sweeping(given)
+    settings = Composer(groups).sweeping(given)
     set_ = {each.setting for each in given}
-    left = [each for each in _axes_of_file(told, groups, given) if each.setting not in set_]
+    left = [each for each in _axes_of_file(settings, groups, given) if each.setting not in set_]
     if not left:
         return None
     keys = [each.typed.partition("=")[0] for each in left]
@@ -206,7 +208,7 @@ def left_open(overrides: Sequence[str], groups: Groups) -> str | None:
     named = " and ".join([", ".join(keys[:-1]), keys[-1]] if keys[1:] else keys)
     one = " ".join(f"{key}={value}" for key, value in zip(keys, values, strict=True))
     return (
-        f"{_file_of(told)}: varies {named}, for which irnn-train needs -m (--multirun); "
+        f"{_file_of(settings)}: varies {named}, for which irnn-train needs -m (--multirun); "
         f"one run has one value of each, as in {one}"
     )
 

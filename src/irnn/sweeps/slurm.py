@@ -127,8 +127,8 @@ class Slurm:
         except (RuntimeError, ValueError, TypeError) as error:
             shutil.rmtree(folder if made else folder.parent, ignore_errors=True)
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-            said = [line for line in lines if line.startswith("sbatch:")] or lines[:2]
-            raise ConfigError(f"hydra/launcher=slurm: {' '.join(said)}") from error
+            kept = [line for line in lines if line.startswith("sbatch:")] or lines[:2]
+            raise ConfigError(f"hydra/launcher=slurm: {' '.join(kept)}") from error
         self._submissions += [
             Submission(group, each) for group, each in zip(groups, submitted, strict=True)
         ]
@@ -179,10 +179,10 @@ class Slurm:
             submission.ended = time.monotonic()
         elif time.monotonic() > submission.ended + _LAG_SECONDS:
             stderr = submission.submitted.paths.stderr
-            said = (
+            message = (
                 f"Slurm ended job {submission.submitted.job_id}: {submission.state}; see {stderr}"
             )
-            self._end(submission, [("failed", said)] * len(submission.jobs), watcher)
+            self._end(submission, [("failed", message)] * len(submission.jobs), watcher)
 
     def _end(self, submission: Submission, outcomes: Sequence[Outcome], watcher: Watcher) -> None:
         self._submissions.remove(submission)

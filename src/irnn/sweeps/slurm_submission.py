@@ -91,9 +91,9 @@ def progress(job: Job) -> dict[str, Any]:
     if not records:
         return {}
     train, test = losses(records[-1])
-    told = {"step": records[-1].get("step"), "train_loss": train, "test_loss": test}
+    fields = {"step": records[-1].get("step"), "train_loss": train, "test_loss": test}
     rate = records[-1].get("steps_per_second")
-    return {**told, "rate": rate, "total": total_updates(job.config)}
+    return {**fields, "rate": rate, "total": total_updates(job.config)}
 
 
 def refresh(folder: Path) -> None:

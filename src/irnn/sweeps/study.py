@@ -169,24 +169,24 @@ def _explained(database: Path, error: BaseException) -> Exception:
     """Say what kind of trouble the file has, and what helps against it."""
     while error.__cause__ is not None:
         error = error.__cause__
-    told = in_words(error)
-    if isinstance(error, RuntimeError) and "version" in told:
+    reason = in_words(error)
+    if isinstance(error, RuntimeError) and "version" in reason:
         return ConfigError(
             f"{database} was written by another version of Optuna than the one here, {_version()}: install "
             "that version, or give this search another sweep.name"
         )
-    if "is locked" in told or "is busy" in told:
+    if "is locked" in reason or "is busy" in reason:
         return ConfigError(
-            f"{database} is held by another program ({told}): close what has it open, and run the same "
+            f"{database} is held by another program ({reason}): close what has it open, and run the same "
             "command again; it continues from the trials that are told"
         )
     for trouble, remedy in _TROUBLES.items():
-        if isinstance(error, sqlite3.OperationalError) and trouble in told:
+        if isinstance(error, sqlite3.OperationalError) and trouble in reason:
             return StorageError(
-                f"cannot read or write {database}: {told}; {remedy}; run the same command again: it "
+                f"cannot read or write {database}: {reason}; {remedy}; run the same command again: it "
                 "continues from the trials that are told"
             )
-    return DamagedError(database, told, _ANEW)
+    return DamagedError(database, reason, _ANEW)
 
 
 def _version() -> str:

@@ -12,9 +12,9 @@ _TELL_SECONDS = 5.0
 
 def telling(items: Sequence[T], done: str) -> Iterator[T]:
     """Walk over jobs, and say now and then how many are done."""
-    told = time.monotonic()
+    latest = time.monotonic()
     for number, item in enumerate(items):
         yield item
-        if time.monotonic() - told >= _TELL_SECONDS:
-            told = time.monotonic()
+        if time.monotonic() - latest >= _TELL_SECONDS:
+            latest = time.monotonic()
             screen.complain(f"irnn-train: {number + 1:,} of {len(items):,} jobs {done}")

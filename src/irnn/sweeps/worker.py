@@ -102,8 +102,8 @@ class ToldDisplay(Display):
         """Log an evaluation and tell its numbers."""
         super().evaluated(record)
         train, test = losses(record)
-        told = {"step": record["step"], "train_loss": train, "test_loss": test}
-        self._tell(("progress", {**told, "total": self._total_updates}))
+        fields = {"step": record["step"], "train_loss": train, "test_loss": test}
+        self._tell(("progress", {**fields, "total": self._total_updates}))
 
 
 class JobDisplay(ToldDisplay):

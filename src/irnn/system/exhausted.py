@@ -28,7 +28,7 @@ class ExhaustedError(RuntimeError):
     """Memory or threads ran out; the message says which, and what helps."""
 
 
-def told(error: BaseException, smaller: str = "make the run smaller") -> str | None:
+def explain(error: BaseException, smaller: str = "make the run smaller") -> str | None:
     """Say in one line what ran out and what helps; None for an exception about anything else.
 
     Args:
@@ -38,19 +38,17 @@ def told(error: BaseException, smaller: str = "make the run smaller") -> str | N
     for each in _chain(error):
         if isinstance(each, ExhaustedError):
             return str(each)
-        text = next(filter(_is_told, str(each).splitlines()), "").strip()
-        said = f" ({text[:200]})" if text else ""
+        text = next(filter(_is_exhaustion, str(each).splitlines()), "").strip()
+        quoted = f" ({text[:200]})" if text else ""
         if _THREADS.search(text):
-            return (
-                f"no more threads could be had{said}; see `ulimit -u` and `ulimit -v`, or use fewer"
-            )
+            return f"no more threads could be had{quoted}; see `ulimit -u` and `ulimit -v`, or use fewer"
         lacks_memory = isinstance(each, MemoryError) or getattr(each, "errno", None) == errno.ENOMEM
         if lacks_memory or _MEMORY.search(text):
             on_gpu = _GPU.search(text) and not _HOST.search(text)
             room = None if on_gpu else _room()  # which is about the host's memory
             raised = f", or raise {room.ulimit}" if room is not None and room.ulimit else ""
             left = f"; {room}" if room is not None else ""
-            return f"memory ran out{said}{left}: {smaller}{raised}"
+            return f"memory ran out{quoted}{left}: {smaller}{raised}"
     return None
 
 
@@ -61,12 +59,12 @@ def _room() -> Room | None:
 
 
 def in_words(error: BaseException) -> str:
-    """Say an exception in one line: memory as `told` does, a sentence as it is, else what it is and is about.
+    """Say an exception in one line: memory as `explain` does, a sentence as it is, else its class and text.
 
     For people who asked for something; the class of an exception says nothing to them.
     """
-    if (said := told(error)) is not None:
-        return said
+    if (reason := explain(error)) is not None:
+        return reason
     line = next(filter(None, map(str.strip, str(error).splitlines())), "")
     if isinstance(error, KeyError):
         return f"it lacks {line}"
@@ -96,13 +94,13 @@ def caught(
         screen.complain(f"{name}: {f'{place}: ' if place else ''}{reason}")
         return 2
     except Exception as error:
-        if (said := told(error, smaller)) is None:
+        if (reason := explain(error, smaller)) is None:
             raise
-    screen.complain(f"{name}: {said}")
+    screen.complain(f"{name}: {reason}")
     return 1
 
 
-def _is_told(line: str) -> bool:
+def _is_exhaustion(line: str) -> bool:
     return bool(_THREADS.search(line) or _MEMORY.search(line))
 
 

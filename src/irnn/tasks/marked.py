@@ -52,8 +52,8 @@ def screen_cells(row: Cells, kind: InputFile) -> dict[str, str]:
     shown = {}
     for which in _ORDINALS[: kind.marked]:
         step, values = row[f"{which}_step"], [row[f"{which}_{name}"] for name in kind.values]
-        told = ", ".join(f"{value:.4f}" for value in values if value is not None)
-        shown[f"{which} marked"] = "" if step is None else f"{told} @ {step}"
+        text = ", ".join(f"{value:.4f}" for value in values if value is not None)
+        shown[f"{which} marked"] = "" if step is None else f"{text} @ {step}"
     return shown
 
 

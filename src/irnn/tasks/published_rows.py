@@ -69,10 +69,10 @@ class PublishedRow:
             words.append(f"{self.solved} of {self.runs} runs")
         sign = ">" if self.metric == "accuracy" else "<"
         goal = f"to {LABELS[self.metric]} {sign} {self.threshold}"
-        told = [f"{', '.join(words) or 'never'} {goal}"] if self.threshold else []
+        parts = [f"{', '.join(words) or 'never'} {goal}"] if self.threshold else []
         if self.value is not None:
-            told.append(f"{LABELS[self.metric]} {self.value:.4g}")
-        return "; ".join(told)
+            parts.append(f"{LABELS[self.metric]} {self.value:.4g}")
+        return "; ".join(parts)
 
 
 COLUMNS = tuple(item.name for item in fields(PublishedRow))

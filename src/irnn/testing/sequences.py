@@ -76,9 +76,9 @@ def check_trivial_score(task: Task) -> None:
         f"task={task.name}: its head is trained by the {loss}, its metric says {task.metric.loss}"
     )
     each = [_entropy(c) if is_class else c.var().item() for c in columns]
-    measured, said = sum(each) / len(each), task.metric.loss_baseline
-    assert abs(measured - said) <= 0.15 * max(said, measured), (
-        f"task={task.name}: metric says that the best answer which ignores the input loses {said:.4g}; over "
+    measured, stated = sum(each) / len(each), task.metric.loss_baseline
+    assert abs(measured - stated) <= 0.15 * max(stated, measured), (
+        f"task={task.name}: metric says that the best answer that ignores the input loses {stated:.4g}; over "
         f"{count:,} sequences it loses {measured:.4g}"
     )
 

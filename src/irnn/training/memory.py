@@ -98,9 +98,9 @@ def check_memory(config: Config, limit: int | None = None, *, native: bool = Tru
     total = sum(part.size for part in found)
     if room is None or total <= room.size:
         return
-    told = ", ".join(f"{part.name} {shown_bytes(part.size)}" for part in found[:3])
+    text = ", ".join(f"{part.name} {shown_bytes(part.size)}" for part in found[:3])
     raise ConfigError(
-        f"{_setter(config, found[0])}: this run needs about {shown_bytes(total)} of memory ({told}), and "
+        f"{_setter(config, found[0])}: this run needs about {shown_bytes(total)} of memory ({text}), and "
         f"{room}; make it smaller{f', or raise {room.ulimit}' if room.ulimit else ''}"
     )
 

@@ -118,10 +118,10 @@ def _described(
 
 def _say_exhausted(error: Exception, config: Config, kernel: str) -> None:
     """Raise what a user can use in the place of an error about memory or threads."""
-    said = exhausted.told(error, memory.remedy(config, kernel == "native"))
-    if said is not None:
+    reason = exhausted.explain(error, memory.remedy(config, kernel == "native"))
+    if reason is not None:
         raise exhausted.ExhaustedError(
-            f"{said}; the same command then continues from its last checkpoint"
+            f"{reason}; the same command then continues from its last checkpoint"
         ) from error
 
 

@@ -43,8 +43,8 @@ def try_out(config: Config) -> None:
         try:
             attempt(config)
         except Exception as error:  # anything at all may be raised by what a user wrote
-            said = _said(error, type(choice))
-            raise ConfigError(f"{choice.group}={choice.name}: {said}") from error
+            reason = _explained(error, type(choice))
+            raise ConfigError(f"{choice.group}={choice.name}: {reason}") from error
 
 
 def _try_task(config: Config) -> None:
@@ -144,7 +144,7 @@ def _first(error: Exception) -> str:
     return next(iter(str(error).splitlines()), "")
 
 
-def _said(error: Exception, cls: type) -> str:
+def _explained(error: Exception, cls: type) -> str:
     """Say what was raised, and in which line of the class's own file, or of which class."""
     try:
         file = inspect.getfile(cls)
