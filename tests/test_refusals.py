@@ -318,7 +318,7 @@ def test_a_large_sweep_says_how_large_it_is_and_how_far_its_check_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(request, "_MANY", 3)
-    monkeypatch.setattr("irnn.sweeps.telling._TELL_SECONDS", 0.0)
+    monkeypatch.setattr("irnn.sweeps.progress_lines._LINE_SECONDS", 0.0)
     read_request(["seed=0,1,2"], Composer())
     said = capsys.readouterr().err
     assert "a sweep of 3 jobs; each is checked before the first starts" in said

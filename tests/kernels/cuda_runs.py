@@ -21,10 +21,10 @@ from irnn.runs.metrics import read_records
 from irnn.spec.config import Config
 from irnn.tasks.data import Batch, TaskData
 from irnn.training import session, stretch
-from irnn.training.company import Company
 from irnn.training.display import Display
 from irnn.training.fused import FusedStretch
-from irnn.training.together import Together
+from irnn.training.pack_context import PackContext
+from irnn.training.pack_trainer import PackTrainer
 
 CPU = torch.device("cpu")
 CLOCKS = ("seconds", "steps_per_second", "config", "digest")  # the digest is of all others, too
@@ -71,18 +71,18 @@ def by_the_kernels(machines: Machines) -> Iterator[None]:
 
 
 def together(
-    configs: Sequence[Config], seats: int, machines: Machines, signals: list[int] | None = None
+    configs: Sequence[Config], at_once: int, machines: Machines, signals: list[int] | None = None
 ) -> list[Any]:
     """Train a pack, and give what each run returned or raised; None for one that was not begun."""
     became: list[Any] = [None] * len(configs)
 
-    def one(place: int, company: Company) -> None:
+    def one(place: int, pack_context: PackContext) -> None:
         try:
-            became[place] = session.run(configs[place], (), Quiet, company=company)
+            became[place] = session.run(configs[place], (), Quiet, pack=pack_context)
         except BaseException as error:
             became[place] = error
 
-    pack = Together(configs[0], seats, CPU, machines)
+    pack = PackTrainer(configs[0], at_once, CPU, machines)
     pack.train(range(len(configs)), one, [] if signals is None else signals)
     return became
 

@@ -22,8 +22,8 @@ from irnn.spec.composition import Composer
 from irnn.sweeps import forking, launch, pack_worker, pool
 from irnn.sweeps.places import Place
 from irnn.system.helpers import HelperError
+from irnn.training.pack_trainer import PackTrainer
 from irnn.training.session import run
-from irnn.training.together import Together
 
 pytestmark = [
     pytest.mark.skipif(COMPILER is None, reason="there is no C++ compiler"),
@@ -37,7 +37,7 @@ class Child:
 
     made: ClassVar[list["Child"]] = []
 
-    def __init__(self, jobs: Any, seats: int, machines: Machines) -> None:
+    def __init__(self, jobs: Any, at_once: int, machines: Machines) -> None:
         self.connection, theirs = multiprocessing.Pipe(duplex=False)
         self.signals: list[int] = []
         self.jobs = jobs
@@ -46,8 +46,8 @@ class Child:
             with theirs:
                 pack_worker.serve(theirs, jobs, opened, self.signals)
 
-        def opened(first: Any, count: int) -> Together:
-            return Together(first, min(seats, count), CPU, machines)
+        def opened(first: Any, count: int) -> PackTrainer:
+            return PackTrainer(first, min(at_once, count), CPU, machines)
 
         self._thread = threading.Thread(target=work)
         self._thread.start()
@@ -80,8 +80,8 @@ def gpu(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatc
         if function is not pack_worker.work:
             assert all(child.join(0) for child in Child.made), "a pack has the GPU for itself"
             raise HelperError(f"a process of its own, after {len(Child.made)} pack")
-        jobs, _, _, seats, _ = arguments
-        return Child(jobs, seats or 3, machines)
+        jobs, _, _, at_once, _ = arguments
+        return Child(jobs, at_once or 3, machines)
 
     def places(configs: Any) -> Any:
         return [ON_CPU if "lstm" in c.model.name else ON_GPU for c in configs], 1
@@ -163,7 +163,7 @@ def test_one_process_mirrors_all_runs_of_a_pack_and_one_that_fails_is_told_in_it
 def test_a_process_of_a_pack_that_dies_fails_what_it_had_begun_and_the_rest_is_packed_again(
     tmp_path: Path, gpu: Asked, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train_all = Together.train
+    train_all = PackTrainer.train
 
     outcome = pack_worker.outcome
     calls: list[int] = []
@@ -176,7 +176,7 @@ def test_a_process_of_a_pack_that_dies_fails_what_it_had_begun_and_the_rest_is_p
         train_all(self, jobs[:2] if len(jobs) == 5 else jobs, *more)
 
     monkeypatch.setattr(pack_worker, "outcome", half)
-    monkeypatch.setattr(Together, "train", two)
+    monkeypatch.setattr(PackTrainer, "train", two)
     assert sweep(tmp_path, "seed=range(5)", "budget.updates=20") == 1
     said = capsys.readouterr()
     assert "5 jobs: 3 done (0 solved), 0 running, 2 failed, 0 left" in said.out
@@ -190,7 +190,7 @@ def test_a_pack_that_cannot_be_made_says_what_trains_without(
     def out_of_memory(self: Any, *arguments: Any) -> None:
         raise RuntimeError("CUDA out of memory")
 
-    monkeypatch.setattr(Together, "__init__", out_of_memory)
+    monkeypatch.setattr(PackTrainer, "__init__", out_of_memory)
     assert sweep(tmp_path, "seed=0,1") == 1
     said = (
         "memory ran out (CUDA out of memory): make the run smaller); sweep.pack=off trains without"
@@ -223,8 +223,8 @@ def in_a_process(connection: Any, alive: int, jobs: Any, log: Path, folder: Path
     """Do what a pack's process does, with the shim for its GPU."""
     machines = Machines(folder)
 
-    def opened(first: Any, count: int, seats: int | None) -> Together:
-        return Together(first, 2, CPU, machines)
+    def opened(first: Any, count: int, at_once: int | None) -> PackTrainer:
+        return PackTrainer(first, 2, CPU, machines)
 
     pack_worker.open_here = opened
     with by_the_kernels(machines):

@@ -192,14 +192,14 @@ def test_a_pack_that_breaks_ends_all_its_runs_with_the_reason_and_begins_no_more
     configs = [small(f"seed={seed}") for seed in range(3)]
     became: list[Any] = []
 
-    def one(place: int, company: Any) -> None:
+    def one(place: int, pack_context: Any) -> None:
         with pytest.raises(PackError, match="CUDA_ERROR_LAUNCH_FAILED") as caught:
-            session.run(configs[place], (), Quiet, company=company)
+            session.run(configs[place], (), Quiet, pack=pack_context)
         became.append(caught.value)
 
-    from irnn.training.together import Together
+    from irnn.training.pack_trainer import PackTrainer
 
-    pack = Together(configs[0], 2, CPU, machines)
+    pack = PackTrainer(configs[0], 2, CPU, machines)
     with pytest.raises(RuntimeError, match="CUDA's driver failed"):
         pack.train(range(3), one, [])
     assert len(became) == 2

@@ -19,8 +19,8 @@ from irnn.runs.directory import RunDirectory
 from irnn.spec.config import Config
 from irnn.sweeps import pack_worker, slurm, slurm_job
 from irnn.sweeps.slurm_job import SlurmPack
+from irnn.training.pack_trainer import PackTrainer
 from irnn.training.session import run
-from irnn.training.together import Together
 from irnn.training.trainer import Trainer
 
 pytestmark = [
@@ -34,27 +34,27 @@ Small = Callable[..., Config]
 def node(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[list[int]]:
-    """Be on a node with a GPU, in the first job of a submission; gives how many seats each pack had."""
+    """Be on a node with a GPU, in the first job of a submission; gives how many each pack trained at once."""
     import submitit
 
     machines = Machines(tmp_path_factory.getbasetemp().parent / "cuda_on_cpu")
-    seats: list[int] = []
+    at_once: list[int] = []
 
-    def opened(first: Config, jobs: int, asked: int | None = None, **given: Any) -> Together:
-        seats.append(min(given.get("seats") or asked or 2, jobs))
-        return Together(first, seats[-1], CPU, machines)
+    def opened(first: Config, jobs: int, asked: int | None = None, **given: Any) -> PackTrainer:
+        at_once.append(min(given.get("at_once") or asked or 2, jobs))
+        return PackTrainer(first, at_once[-1], CPU, machines)
 
     paths = SimpleNamespace(folder=tmp_path, job_id="1_0")
     monkeypatch.setattr(submitit, "JobEnvironment", lambda: SimpleNamespace(paths=paths))
     monkeypatch.setattr(pack_worker, "open_here", opened)
     monkeypatch.setattr(sys, "argv", ["python"])
     with by_the_kernels(machines):
-        yield seats
+        yield at_once
 
 
-def pack_of(small: Small, *words: str, seats: int | None = None, count: int = 3) -> SlurmPack:
+def pack_of(small: Small, *words: str, at_once: int | None = None, count: int = 3) -> SlurmPack:
     members = [(small(f"seed={seed}", *words), [f"seed={seed}"]) for seed in range(count)]
-    return SlurmPack(members, ["-m"], seats)
+    return SlurmPack(members, ["-m"], at_once)
 
 
 def on_a_node(pack: SlurmPack) -> Any:
@@ -65,7 +65,7 @@ def test_a_job_trains_its_runs_together_and_tells_what_became_of_each(
     node: list[int], small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill_the_disk_of(1, monkeypatch)
-    told = on_a_node(pack_of(small, seats=3))
+    told = on_a_node(pack_of(small, at_once=3))
     assert node == [3]
     assert [kind for kind, _ in told] == ["result", "failed", "result"]
     assert "cannot write" in told[1][1]
@@ -85,7 +85,7 @@ def test_a_signal_writes_every_run_s_checkpoint_and_the_requeued_job_goes_on(
 
     def evaluate(self: Trainer, *arguments: Any) -> Any:
         evaluated.append(self)
-        if len(evaluated) == 5:  # two runs are under way, one waits for a seat
+        if len(evaluated) == 5:  # two runs are under way, one waits for a place
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
         return stepped(self, *arguments)
 
@@ -113,7 +113,7 @@ def test_a_pack_that_cannot_be_made_fails_all_its_runs_and_one_that_breaks_those
         raise RuntimeError("an illegal memory access")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Together, "train", broken)
+        patch.setattr(PackTrainer, "train", broken)
         told = on_a_node(pack_of(small))
     assert told == [("failed", "RuntimeError: an illegal memory access")] * 3
     monkeypatch.setattr(pack_worker, "open_here", broken)

@@ -125,7 +125,7 @@ def test_what_shares_a_shape_shares_a_pack_whatever_else_differs(
     on_cpu = packs.deal(jobs, [ON_CPU] * len(jobs), 2)
     off = packs.deal([job("sweep.pack=off")] * 2, [ON_GPU] * 2, 1)
     assert (on_cpu, off) == ([], [])
-    assert packs.deal([job("sweep.pack=1")], [ON_GPU], 1)[0].seats == 1
+    assert packs.deal([job("sweep.pack=1")], [ON_GPU], 1)[0].at_once == 1
 
 
 def test_what_does_not_fit_into_a_gpu_is_refused_before_the_sweep_begins(
@@ -150,13 +150,13 @@ def test_what_does_not_fit_into_a_gpu_is_refused_before_the_sweep_begins(
         return packs.deal(jobs, found, gpus)
 
     (small,), _ = probed([job()])
-    assert small.seats > 20
-    size[0] = size[0] * 3 // small.seats
-    assert probed([job()])[0][0].seats in (2, 3)
-    assert deal("2")[0].seats == 2
+    assert small.capacity > 20
+    size[0] = size[0] * 3 // small.capacity
+    assert probed([job()])[0][0].capacity in (2, 3)
+    assert deal("2")[0].at_once == 2
     with pytest.raises(ConfigError, match=r"sweep\.pack=4: of runs such as .* about [23] fit into"):
         deal("4")
-    assert len(deal("auto")[0].jobs) == 5, "they stream through as many seats as fit"
+    assert len(deal("auto")[0].jobs) == 5, "they stream through as many places as fit"
     assert len(deal("off")) == 0
     size[0] = 1000
     refused = probed([job()])

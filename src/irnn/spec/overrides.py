@@ -157,10 +157,10 @@ def _wrong_by_itself(given: Given, groups: Groups, names: set[str], multirun: bo
 
 def _needs_multirun(given: Given) -> str:
     remedy = "several values are a sweep, which needs -m (--multirun)"
-    return f"{remedy}{meant_by_a_comma(given)}"
+    return f"{remedy}{decimal_comma_hint(given)}"
 
 
-def meant_by_a_comma(given: Given) -> str:
+def decimal_comma_hint(given: Given) -> str:
     """Say how to write what a comma stands in and is no list of values; empty where it may be one."""
     key, _, value = given.typed.partition("=")
     setting = known_settings().get(given.setting)

@@ -19,7 +19,7 @@ from irnn.sweeps.job import FAILED, LEFT, Job
 from irnn.sweeps.naming import in_sweep, sweep_folder
 from irnn.sweeps.packs import Pack
 from irnn.sweeps.places import Place, find_places
-from irnn.sweeps.telling import telling
+from irnn.sweeps.progress_lines import with_progress_lines
 from irnn.sweeps.view import View, tally
 from irnn.system.machine import (
     asked_threads,
@@ -51,7 +51,7 @@ def make_jobs(
         shared = shared.union(frozenset.intersection(*(frozenset(words) for words in batch)))
     jobs = []
     flags = flags_of(composer.groups)
-    for words in telling(batch, "named"):
+    for words in with_progress_lines(batch, "named"):
         config = in_sweep(composer.compose(words))
         name = run_id(config)
         own = [word for word in without_bookkeeping(words) if word not in shared]

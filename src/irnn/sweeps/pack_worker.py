@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from irnn.runs.mirrors import Mirrors
 from irnn.runs.trackers import INTERRUPTED_SECONDS, finish_shared
 from irnn.spec.config import Config, ConfigError
-from irnn.sweeps.worker import Message, ToldDisplay, follow_parent, outcome, redirect
+from irnn.sweeps.worker import ForwardingDisplay, Message, follow_parent, outcome, redirect
 from irnn.system.exhausted import in_words
 
 if TYPE_CHECKING:
-    from irnn.training.company import Company
-    from irnn.training.together import Together
+    from irnn.training.pack_context import PackContext
+    from irnn.training.pack_trainer import PackTrainer
 
 FILES_EACH = 12
 """Descriptors that a run has open at most: its lock, its log, the file that it writes, and pipes to git."""
@@ -34,7 +34,7 @@ FILES_EACH = 12
 _SWITCH_SECONDS = 0.0002
 """That a thread keeps Python's one lock while others want it: the GPU idles while its driver waits."""
 
-Open = Callable[[Config, int], "Together"]
+Open = Callable[[Config, int], "PackTrainer"]
 """Makes a pack for runs like this one, of which there are so many."""
 
 
@@ -44,7 +44,7 @@ def work(
     jobs: Sequence[tuple[bytes, Sequence[str]]],
     command: Sequence[str],
     gpu: int,
-    seats: int | None,
+    at_once: int | None,
     log: Path,
 ) -> None:
     """Train jobs together, given as pickled configurations and overrides; entry point of a process."""
@@ -56,7 +56,7 @@ def work(
     with log.open("a", encoding="utf-8", errors="backslashreplace") as errors:
         redirect(errors.fileno())
         faulthandler.enable(errors)
-        serve(connection, jobs, partial(open_here, seats=seats), signals)
+        serve(connection, jobs, partial(open_here, at_once=at_once), signals)
 
 
 class Listener(Protocol):
@@ -80,11 +80,11 @@ def serve(
         with lock, contextlib.suppress(OSError):
             connection.send((*message, place))
 
-    def one(place: int, company: "Company") -> None:
+    def one(place: int, context: "PackContext") -> None:
         packed, overrides = jobs[place]
         own = partial(tell, place)
         own(("begun", None))
-        own(outcome(packed, overrides, partial(ToldDisplay, tell=own), company))
+        own(outcome(packed, overrides, partial(ForwardingDisplay, tell=own), context))
 
     try:
         first = _first(jobs)
@@ -104,19 +104,19 @@ def serve(
             finish_shared(mirrors, patience, "the log of its pack")
 
 
-def open_here(first: Config, jobs: int, seats: int | None) -> "Together":
-    """Make a pack on the first GPU that this process sees, for `seats` jobs at a time."""
+def open_here(first: Config, jobs: int, at_once: int | None) -> "PackTrainer":
+    """Make a pack on the first GPU that this process sees, for `at_once` jobs at a time."""
     import torch
 
     from irnn.kernels.cuda import gpu
     from irnn.training import hardware
-    from irnn.training.together import Together, seats_on
+    from irnn.training.pack_trainer import PackTrainer, runs_at_once
 
     sys.setswitchinterval(_SWITCH_SECONDS)
     device = torch.device("cuda", 0)
     hardware.set_up(first.runtime, device)
-    most = min(seats or seats_on(first, device), jobs, _allowed_files() // FILES_EACH)
-    return Together(first, max(1, most), device, partial(gpu.machine, device=device))
+    most = min(at_once or runs_at_once(first, device), jobs, _allowed_files() // FILES_EACH)
+    return PackTrainer(first, max(1, most), device, partial(gpu.machine, device=device))
 
 
 def _first(jobs: Sequence[tuple[bytes, Sequence[str]]]) -> Config:

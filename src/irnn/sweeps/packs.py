@@ -20,14 +20,14 @@ class Pack:
     """Jobs that one process trains together.
 
     Args:
-        jobs: of one shape; any number, of which `seats` train at a time.
+        jobs: of one shape; any number, of which `at_once` train at a time.
         gpu: the number of their GPU among those that may be used.
-        seats: None: as many as are good for that GPU.
+        at_once: None: as many as are good for that GPU.
     """
 
     jobs: Sequence[Job]
     gpu: int
-    seats: int | None
+    at_once: int | None
 
 
 def log_of(pack: Pack) -> Path:
@@ -64,34 +64,34 @@ def deal(jobs: Sequence[Job], places: Sequence[Place], gpus: int) -> list[Pack]:
     Raises:
         ConfigError: `sweep.pack` is a number, and there is no pack here, or not of so many.
     """
-    seats = pack_size(jobs[0].config)
-    if seats == 0:
+    at_once = pack_size(jobs[0].config)
+    if at_once == 0:
         return []
-    if seats is not None:
-        _check_possible(seats, gpus)
+    if at_once is not None:
+        _check_possible(at_once, gpus)
     shapes: dict[str, list[Job]] = {}
     for job, place in zip(jobs, places, strict=True):
         key = key_of(job.config) if (place.device, place.kernel) == ("cuda", "cuda") else None
-        if key is None or (place.seats == 0 and seats is None):  # alone it needs less
+        if key is None or (place.capacity == 0 and at_once is None):  # alone it needs less
             continue
-        if place.seats == 0:
+        if place.capacity == 0:
             raise ConfigError(
-                f"sweep.pack={seats}: runs such as {job.label} fit into the memory of a GPU only alone, "
+                f"sweep.pack={at_once}: runs such as {job.label} fit into the memory of a GPU only alone, "
                 "without a pack; use sweep.pack=off"
             )
         shapes.setdefault(key, []).append(job)
-        together = min(seats or 1, -(-len(shapes[key]) // gpus))
-        if place.seats is not None and together > place.seats:
+        together = min(at_once or 1, -(-len(shapes[key]) // gpus))
+        if place.capacity is not None and together > place.capacity:
             raise ConfigError(
-                f"sweep.pack={seats}: of runs such as {job.label} about {place.seats} fit into the memory "
-                f"of a GPU together; use sweep.pack={place.seats}, or auto"
+                f"sweep.pack={at_once}: of runs such as {job.label} about {place.capacity} fit into the "
+                f"memory of a GPU together; use sweep.pack={place.capacity}, or auto"
             )
-    least = 1 if seats else 2  # alone in a pack a run is no faster than alone
+    least = 1 if at_once else 2  # alone in a pack a run is no faster than alone
     packs = []
     for alike in (jobs for jobs in shapes.values() if len(jobs) >= least):
         for gpu in range(gpus):
             if share := alike[gpu::gpus]:
-                packs.append(Pack(share, gpu, seats))
+                packs.append(Pack(share, gpu, at_once))
     return packs
 
 
@@ -109,13 +109,13 @@ def deal_to_cluster(jobs: Sequence[Job], gpus: int | None) -> list[list[Job]]:
     Raises:
         ConfigError: `sweep.pack` is a number, and there are no packs; or a job would leave GPUs idle.
     """
-    seats = pack_size(jobs[0].config)
+    at_once = pack_size(jobs[0].config)
     asking = [job for job in jobs if job.config.runtime.device is Device.cuda]
     lacking = plan.why_unavailable()
-    if seats and (lacking or not asking):
+    if at_once and (lacking or not asking):
         why = lacking or "runs train together on a GPU, and none asks for one: runtime.device=cuda"
-        raise ConfigError(f"sweep.pack={seats}: {why}")
-    if seats == 0 or lacking:
+        raise ConfigError(f"sweep.pack={at_once}: {why}")
+    if at_once == 0 or lacking:
         return [[job] for job in jobs]
     alike: dict[str, list[Job]] = {}
     for job in asking:
@@ -124,7 +124,7 @@ def deal_to_cluster(jobs: Sequence[Job], gpus: int | None) -> list[list[Job]]:
     shares = {
         job.run_id: share
         for each in alike.values()
-        for share in _shares(each, seats)
+        for share in _shares(each, at_once)
         for job in share
     }
     if gpus is not None and gpus > 1 and any(len(share) > 1 for share in shares.values()):
@@ -136,9 +136,9 @@ def deal_to_cluster(jobs: Sequence[Job], gpus: int | None) -> list[list[Job]]:
     return [group for job, group in zip(jobs, groups, strict=True) if group[0] is job]
 
 
-def _shares(alike: list[Job], seats: int | None) -> list[list[Job]]:
+def _shares(alike: list[Job], at_once: int | None) -> list[list[Job]]:
     """Spread runs of one shape over as few Slurm jobs as take them, each of about as many."""
-    count = -(-len(alike) // (seats or MOST_IN_A_JOB))
+    count = -(-len(alike) // (at_once or MOST_IN_A_JOB))
     return [alike[place::count] for place in range(count)]
 
 
@@ -158,15 +158,15 @@ def refuse_number(config: Config) -> None:
 def described(packs: Sequence[Pack]) -> str:
     """Say in a few words what trains together."""
     jobs, gpus = sum(len(pack.jobs) for pack in packs), len({pack.gpu for pack in packs})
-    many = f", up to {packs[0].seats:,} at a time" if packs[0].seats else ""
+    many = f", up to {packs[0].at_once:,} at a time" if packs[0].at_once else ""
     return f"{jobs:,} jobs in packs on {gpus} GPU{'s' if gpus > 1 else ''}{many}"
 
 
-def _check_possible(seats: int, gpus: int) -> None:
+def _check_possible(at_once: int, gpus: int) -> None:
     if not gpus:
         raise ConfigError(
-            f"sweep.pack={seats}: runs train together on a GPU, and PyTorch sees no CUDA device here; "
+            f"sweep.pack={at_once}: runs train together on a GPU, and PyTorch sees no CUDA device here; "
             "use sweep.pack=auto, or install a PyTorch build with CUDA"
         )
     if lacking := plan.why_unavailable():
-        raise ConfigError(f"sweep.pack={seats}: {lacking}")
+        raise ConfigError(f"sweep.pack={at_once}: {lacking}")

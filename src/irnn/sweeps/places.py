@@ -16,12 +16,12 @@ _END_SECONDS = 5.0  # for a process to end that has answered
 class Place:
     """Where a run would train: the kind of device, the kernel, and how many like it fit onto a GPU in a pack.
 
-    `seats` is None where it is not known, as off CUDA.
+    `capacity` is None where it is not known, as off CUDA.
     """
 
     device: str
     kernel: str
-    seats: int | None = None
+    capacity: int | None = None
 
 
 def probe(connection: "Connection[Any, Any]", _: int, configs: Sequence[Config]) -> None:
@@ -41,8 +41,8 @@ def _place_of(config: Config) -> Place:
 
     from irnn.sweeps.packs import key_of
     from irnn.training import hardware
+    from irnn.training.pack_trainer import runs_that_fit
     from irnn.training.session import kernel_name
-    from irnn.training.together import seats_in
 
     device = hardware.choose_device(config)
     kernel = kernel_name(config, device)
@@ -52,7 +52,7 @@ def _place_of(config: Config) -> Place:
     if kernel != "cuda" or key_of(config) is None:
         return Place(device.type, kernel)
     size = torch.cuda.get_device_properties(device).total_memory
-    return Place(device.type, kernel, seats_in(config, size))
+    return Place(device.type, kernel, runs_that_fit(config, size))
 
 
 def find_places(configs: Sequence[Config]) -> tuple[list[Place], int]:

@@ -132,7 +132,7 @@ class Pool:
             ]
             log = packs.log_of(pack)
             try:
-                words = (given, self._command, pack.gpu, pack.seats, log)
+                words = (given, self._command, pack.gpu, pack.at_once, log)
                 child = forking.fork(pack_worker.work, *words)
             except HelperError as error:
                 for job in pack.jobs:

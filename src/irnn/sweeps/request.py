@@ -14,13 +14,13 @@ from irnn.spec.composition import Composer, explaining
 from irnn.spec.config import Config, ConfigError
 from irnn.spec.groups import NUMERIC_GROUPS, Groups
 from irnn.spec.hydra_composition import composed
-from irnn.spec.overrides import Given, meant_by_a_comma, read
+from irnn.spec.overrides import Given, decimal_comma_hint, read
 from irnn.spec.rewriting import quoted
 from irnn.spec.wording import shown
 from irnn.sweeps import record
 from irnn.sweeps.grid import axes, combinations, each_value_once, of_file_and_command
 from irnn.sweeps.naming import sweep_folder, sweep_name
-from irnn.sweeps.telling import telling
+from irnn.sweeps.progress_lines import with_progress_lines
 from irnn.system import screen
 from irnn.system.paths import expanded
 
@@ -87,7 +87,7 @@ def read_request(overrides: Sequence[str], composer: Composer) -> Request:
     except ConfigError as error:
         message = _as_typed(str(error), given) + _of_file(str(error), settings, from_file)
         blamed = [each for each in given if message.startswith(each.typed.partition("=")[0] + "=")]
-        raise ConfigError(f"{message}{''.join(map(meant_by_a_comma, blamed))}") from error
+        raise ConfigError(f"{message}{''.join(map(decimal_comma_hint, blamed))}") from error
     name = sweep_name(configs[0], [each.parsed for each in given])
     folder = sweep_folder(configs[0], name)
     record.read(folder)
@@ -135,7 +135,7 @@ def compose_all(batch: Sequence[Sequence[str]], composer: Composer) -> list[Conf
         screen.complain(
             f"irnn-train: a sweep of {len(batch):,} jobs; each is checked before the first starts"
         )
-    return [composer.compose(job) for job in telling(batch, "checked")]
+    return [composer.compose(job) for job in with_progress_lines(batch, "checked")]
 
 
 def _axes_of_file(settings: Sweeping, groups: Groups, given: Sequence[Given]) -> list[Given]:

@@ -72,17 +72,17 @@ class SlurmPack:
     Args:
         members: each run, and what makes it, for its provenance.
         command: the words of the command that asked for them.
-        seats: how many train at a time; None for as many as are good for the GPU.
+        at_once: how many train at a time; None for as many as are good for the GPU.
     """
 
     def __init__(
         self,
         members: Sequence[tuple[Config, Sequence[str]]],
         command: Sequence[str],
-        seats: int | None,
+        at_once: int | None,
     ) -> None:
         self.members = [(config, list(overrides)) for config, overrides in members]
-        self.command, self.seats = list(command), seats
+        self.command, self.at_once = list(command), at_once
 
     def __call__(self) -> list[Outcome]:
         """Train all runs to their ends, from wherever they stand; give what became of each."""
@@ -95,7 +95,7 @@ class SlurmPack:
         left = [place for place, config in enumerate(begun) if config is not None]
         results.places = left
         jobs = [(pickle.dumps(begun[place]), self.members[place][1]) for place in left]
-        opened = partial(pack_worker.open_here, seats=self.seats)
+        opened = partial(pack_worker.open_here, at_once=self.at_once)
         with ending_signals() as signals:
             try:
                 pack_worker.serve(results, jobs, opened, signals)

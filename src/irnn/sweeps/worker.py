@@ -28,7 +28,7 @@ from irnn.training.display import Display
 
 if TYPE_CHECKING:
     from irnn.tasks.base import Task
-    from irnn.training.company import Company
+    from irnn.training.pack_context import PackContext
 
 RESEND_SECONDS = 5.0
 """Between the signals to a job that is to end: one may fall into the moment before it listens."""
@@ -57,7 +57,7 @@ def work(
 
 
 def outcome(
-    packed: bytes, overrides: Sequence[str], display: Any, company: "Company | None" = None
+    packed: bytes, overrides: Sequence[str], display: Any, pack: "PackContext | None" = None
 ) -> Message:
     """Train one run, whose configuration is pickled, and give what is told last; nothing is raised."""
     from irnn.training.loop import Interrupted
@@ -68,7 +68,7 @@ def outcome(
     except ConfigError as error:
         return "failed", str(error)
     try:
-        return "result", run(config, overrides, display, company=company)
+        return "result", run(config, overrides, display, pack=pack)
     except BusyError as error:
         return "busy", str(error)
     except Interrupted:
@@ -80,7 +80,7 @@ def outcome(
         return "failed", f"{type(error).__name__}: {error}"
 
 
-class ToldDisplay(Display):
+class ForwardingDisplay(Display):
     """Show a run in its log only, and tell its numbers."""
 
     def __init__(self, log: Path, total: int | None, task: "Task", *, tell: Any) -> None:
@@ -106,7 +106,7 @@ class ToldDisplay(Display):
         self._tell(("progress", {**fields, "total": self._total_updates}))
 
 
-class JobDisplay(ToldDisplay):
+class JobDisplay(ForwardingDisplay):
     """Log whatever else the process prints, too."""
 
     def __init__(self, log: Path, total: int | None, task: "Task", *, tell: Any) -> None:

@@ -1,9 +1,9 @@
-"""Stretches of many runs in one program: each run sits in a pack and learns beside the others.
+"""Stretches of many runs in one program: each run has a place in a pack and learns beside the others.
 
 Every run is trained by a thread of its own, as it is alone. Where it would tell a GPU what to learn, it puts
-that into its seat and waits; one thread, the driver, lets the runs that wait learn together. A run begins and
-ends its stretch between any two launches, whatever the others do: while it scores its held-out set or writes
-its files, its seat is halted and costs nothing.
+that into its place and waits; one thread, the driver, lets the runs that wait learn together. A run begins
+and ends its stretch between any two launches, whatever the others do: while it scores its held-out set or
+writes its files, its place is halted and costs nothing.
 """
 
 import math
@@ -30,7 +30,7 @@ _ASK_SECONDS = 0.005  # of updates, after which is asked who has learned all
 _LEAST, _MOST = 8, 64  # of these updates
 _STRETCH_SECONDS = 1.0  # after which a run looks at signals; its waits for others do not count
 _LOOK_SECONDS = 0.1  # between looks of an idle driver at signals and at who is left
-_SEAT_BYTES = 1 << 24  # of the inputs of a seat
+_INPUT_BYTES = 1 << 24  # of the inputs of a run
 _MOST_SLOTS = 256
 
 
@@ -40,13 +40,13 @@ class PackError(RuntimeError):
 
 @dataclass
 class _Request:
-    """What waits in a seat: updates to be made, and in the end how many were."""
+    """What waits in a place: updates to be made, and in the end how many were."""
 
     run: int
     count: int
     updates: int
     done: threading.Event = field(default_factory=threading.Event)
-    since: int = 0  # updates of the pack that were launched before it stood in its seat
+    since: int = 0  # updates of the pack that were launched before it stood in its place
     made: int = 0
     error: BaseException | None = None
 
@@ -64,7 +64,7 @@ class Driver:
     """Lets the runs of a pack learn together.
 
     Args:
-        pack: has a seat for each.
+        pack: has a place for each.
         device: of the pack.
         busy: threads that may work at once beside the driver, which holds up the GPU if it has to wait for
             Python's one lock.
@@ -87,7 +87,7 @@ class Driver:
         """Make the updates that are in the first slots of a run; wait, and say how many were made.
 
         Args:
-            run: whose seat is filled.
+            run: whose place is filled.
             count: steps that its optimizer made before.
             updates: at least 1; after one that is not applied no more are made.
 
@@ -187,14 +187,14 @@ class Driver:
 
 
 class PackedStretch(FusedStretch):
-    """A `Stretch` of one run in a seat of a pack.
+    """A `Stretch` of one run in a place of a pack.
 
     Args:
         updater: of a network that `Updater.cuda_plan` has a plan for.
         machine: runs the kernels of `plan`.
         plan: of the pack.
         driver: of the pack, whose shape is this run's.
-        run: the seat.
+        run: the place.
     """
 
     within = math.inf  # `Driver.slots` sees to it
@@ -220,7 +220,7 @@ class PackedStretch(FusedStretch):
         bring(pack, run, pieces, rates)
         kept = [(pack.parameters[run], updater.flat.vector)]
         kept += [
-            (seat[run], x) for seat, x in zip(pack.state, state, strict=False) if x is not None
+            (place[run], x) for place, x in zip(pack.state, state, strict=False) if x is not None
         ]
         for there, here in kept:
             there.copy_(here)
@@ -231,6 +231,6 @@ class PackedStretch(FusedStretch):
 
 
 def slots_of(inputs: Tensor) -> int:
-    """Say how many updates with inputs of this size are brought into a seat at once."""
+    """Say how many updates with inputs of this size are brought into a place at once."""
     size = inputs.numel() * inputs.element_size()
-    return max(1, min(_MOST_SLOTS, _SEAT_BYTES // size))
+    return max(1, min(_MOST_SLOTS, _INPUT_BYTES // size))

@@ -24,10 +24,10 @@ from irnn.spec.options import plain
 from irnn.system import exhausted, screen
 from irnn.tasks.base import Task
 from irnn.training import hardware, memory
-from irnn.training.company import Company
 from irnn.training.display import Display, summary
 from irnn.training.divergence import Event
 from irnn.training.loop import Interrupted, fit
+from irnn.training.pack_context import PackContext
 from irnn.training.result import result_of
 from irnn.training.trainer import Trainer
 from irnn.training.trying import try_out
@@ -46,7 +46,7 @@ def run(
     *,
     say: Callable[[str], None] = screen.say,
     ending: Sequence[signal.Signals] = ENDING,
-    company: Company | None = None,
+    pack: PackContext | None = None,
 ) -> dict[str, Any]:
     """Train a run to its end, continuing where it stands; a finished one is answered from its folder.
 
@@ -56,7 +56,7 @@ def run(
         display: shows the run.
         say: shows the summary of a run that is finished already.
         ending: signals after which the run writes a checkpoint and ends.
-        company: the runs that it is trained with, in a pack; its signals count then instead.
+        pack: what it shares with the runs that it is trained with, in a pack; its signals count then instead.
 
     Returns:
         What is in `result.json`.
@@ -82,13 +82,13 @@ def run(
             return finished  # by another process, since the look above
         if config.force:
             directory.clear()
-        signals = nullcontext(company.signals) if company else ending_signals(ending)
+        signals = nullcontext(pack.signals) if pack else ending_signals(ending)
         try:
-            trainer = Trainer(config, run_id(config), directory, device, company)
+            trainer = Trainer(config, run_id(config), directory, device, pack)
             described = _described(trainer, overrides, slow_because)
-            seats = {"pack": company.seats} if company else {}
-            directory.describe(config, described | seats)
-            return _train(trainer, slow_because, display, signals, company)
+            at_once = {"pack": pack.at_once} if pack else {}
+            directory.describe(config, described | at_once)
+            return _train(trainer, slow_because, display, signals, pack)
         except Exception as error:  # of PyTorch, the kernel, Python: memory ends anywhere
             _say_exhausted(error, config, kernel)
             raise
@@ -164,7 +164,7 @@ def _train(
     slow_because: Sequence[str],
     show: MakeDisplay,
     received: AbstractContextManager[list[int]],
-    company: Company | None,
+    pack: PackContext | None,
 ) -> dict[str, Any]:
     config, name, directory = trainer.config, trainer.name, trainer.directory
     device = trainer.device
@@ -181,8 +181,8 @@ def _train(
         display.say(
             f"  {device}{threads}, kernel {trainer.updater.kernel}, {config.runtime.dtype.value}"
         )
-        if company is not None:
-            display.say(f"  in a pack of {company.seats}")
+        if pack is not None:
+            display.say(f"  in a pack of {pack.at_once}")
         for what, fact in trainer.task.facts().items():
             display.say(f"  {what} {fact}")
         for reason in (hardware.why_device(config, device), *slow_because):
@@ -191,7 +191,7 @@ def _train(
         begun = [f"from update {trainer.progress.step:,}"] if resumed else []
         for note in trainer.notes or begun:
             display.say(f"  {note}")
-        mirrors = company.mirrors if company else None
+        mirrors = pack.mirrors if pack else None
         with tracked(config, name, directory, display.say, mirrors):
             observer = _Observer(display, signals)
             try:
@@ -205,7 +205,7 @@ def _train(
             head = {"run_id": name, "schema": SCHEMA}
             result = {**head, **result_of(trainer, status), "config": plain(config)}
             try:
-                draw = curve.draw if company is None else company.draw
+                draw = curve.draw if pack is None else pack.draw
                 draw(directory.metrics, result, config, trainer.task, directory.curve)
             except StorageError:
                 raise

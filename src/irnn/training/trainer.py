@@ -18,7 +18,6 @@ from irnn.spec.config import Config, total_updates
 from irnn.system.exhausted import in_words
 from irnn.tasks.data import TaskData
 from irnn.training import longer
-from irnn.training.company import Company
 from irnn.training.divergence import (
     Event,
     Reference,
@@ -27,6 +26,7 @@ from irnn.training.divergence import (
     judge_update,
 )
 from irnn.training.evaluate import Scores, held_out_scores, recurrence_of
+from irnn.training.pack_context import PackContext
 from irnn.training.progress import Interval, Progress
 from irnn.training.rates import schedule_factor
 from irnn.training.saving import Saver, copied
@@ -43,10 +43,10 @@ class Trainer:
         name: str,
         directory: RunDirectory,
         device: torch.device,
-        company: Company | None = None,
+        pack: PackContext | None = None,
     ) -> None:
-        self._company = company
-        self._saver = Saver(directory, company.save_seconds if company else 0.0)
+        self._pack = pack
+        self._saver = Saver(directory, pack.save_seconds if pack else 0.0)
         self.config, self.name, self.directory, self.device = config, name, directory, device
         self.total_updates = total_updates(config)
         self.task = config.task
@@ -75,7 +75,7 @@ class Trainer:
         if count := config.init.calibration_sequences:
             config.init.calibrate(self.model.recurrent, self.data.calibration(count, restarts))
         integrators = config.init.integrators(config.model.hidden_size)
-        in_stretches = self._company.in_stretches if self._company else None
+        in_stretches = self._pack.in_stretches if self._pack else None
         self.updater = Updater(self.model, config.optim, config.clip, integrators, in_stretches)
 
     def _weights(self) -> dict[str, Any]:

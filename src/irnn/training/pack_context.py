@@ -12,13 +12,13 @@ SAVE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Company:
-    """The others that a run is trained with.
+class PackContext:
+    """What a run in a pack shares with the others.
 
     Args:
         in_stretches: makes what makes the run's updates together with theirs.
         signals: that came to the process; the first ends every run of it with a checkpoint.
-        seats: runs that are trained at once.
+        at_once: runs that are trained at once.
         draw: draws a curve without holding them up.
         mirrors: the process that mirrors all of them to W&B.
         save_seconds: between two checkpoints of the run at least, but where one is needed.
@@ -26,7 +26,7 @@ class Company:
 
     in_stretches: stretch.Maker
     signals: list[int]
-    seats: int
+    at_once: int
     draw: Callable[..., None] = curve.draw
     mirrors: Mirrors | None = None
     save_seconds: float = SAVE_SECONDS

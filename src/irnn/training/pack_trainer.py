@@ -1,6 +1,6 @@
-"""Train runs of one shape together on one GPU: each by a thread of its own, which has a seat of a pack.
+"""Train runs of one shape together on one GPU: each by a thread of its own, which has a place in a pack.
 
-A run that ends gives its seat to the next one that waits, so that any number of runs streams through.
+A run that ends gives its place to the next one that waits, so that any number of runs streams through.
 """
 
 import threading
@@ -22,7 +22,7 @@ from irnn.spec.config import Config
 from irnn.system.helpers import HelperError
 from irnn.system.machine import available_cores
 from irnn.training import hardware, memory, stretch
-from irnn.training.company import Company
+from irnn.training.pack_context import PackContext
 from irnn.training.packed import Driver, PackedStretch, slots_of
 from irnn.training.step import Updater
 
@@ -31,15 +31,15 @@ MachineOf = Callable[[Plan], Machine]
 
 _MOST_BUSY = 8  # threads beside the driver that work at once; they share one interpreter
 _GPU_SHARE = 0.8  # of its free memory
-_SEATS_EACH = 2  # for a multiprocessor: while some runs score and save, others fill the GPU
+_RUNS_EACH = 2  # for a multiprocessor: while some runs score and save, others fill the GPU
 
 
-class Together:
+class PackTrainer:
     """Trains runs that have the shape of the first.
 
     Args:
         first: one of them.
-        seats: runs at once.
+        at_once: runs at once.
         device: of all.
         machine_of: makes what runs the kernels of a plan.
 
@@ -48,7 +48,7 @@ class Together:
     """
 
     def __init__(
-        self, first: Config, seats: int, device: torch.device, machine_of: MachineOf
+        self, first: Config, at_once: int, device: torch.device, machine_of: MachineOf
     ) -> None:
         self._alone = plan_of(first)
         self._plan = choose(
@@ -57,25 +57,25 @@ class Together:
         self._machine, self._device = machine_of(self._plan), device
         inputs = stretch.batch_like(first)
         pack = Pack(
-            self._plan, self._machine, runs=seats, steps=inputs.shape[0], batch=inputs.shape[1],
+            self._plan, self._machine, runs=at_once, steps=inputs.shape[0], batch=inputs.shape[1],
             slots=slots_of(inputs), device=device,
         )  # fmt: skip
-        self.seats = seats
+        self.at_once = at_once
         busy = min(_MOST_BUSY, available_cores())
         self.driver, self._drawers = Driver(pack, device, busy), Drawers(busy)
 
     def train(
         self,
         jobs: Sequence[T],
-        train_one: Callable[[T, Company], None],
+        train_one: Callable[[T, PackContext], None],
         signals: list[int],
         mirrors: Mirrors | None = None,
     ) -> None:
         """Train runs until none is left, or a signal came.
 
         Args:
-            jobs: as many as there are, of which a seat takes one after the other.
-            train_one: trains one in the company of others; it raises nothing.
+            jobs: as many as there are, of which a place takes one after the other.
+            train_one: trains one beside the others; it raises nothing.
             signals: what came to the process, filled meanwhile.
             mirrors: mirrors all runs to W&B; by default, each run has a process for that.
 
@@ -85,23 +85,27 @@ class Together:
         """
         waiting, broken = deque(jobs), threading.Event()
 
-        def sit(run: int) -> None:
-            company = Company(partial(self._stretch, run), signals, self.seats, self._draw, mirrors)
+        def train_in_turn(run: int) -> None:
+            context = PackContext(
+                partial(self._stretch, run), signals, self.at_once, self._draw, mirrors
+            )
             with self._stream(), self.driver.working:
                 while not (signals or broken.is_set()):
                     try:
                         job = waiting.popleft()
                     except IndexError:
                         break
-                    train_one(job, company)
+                    train_one(job, context)
 
         threads: list[threading.Thread] = []
         try:
-            for run in range(min(self.seats, len(jobs))):
-                thread = threading.Thread(target=sit, args=(run,), name=f"run {run}", daemon=True)
+            for run in range(min(self.at_once, len(jobs))):
+                thread = threading.Thread(
+                    target=train_in_turn, args=(run,), name=f"run {run}", daemon=True
+                )
                 thread.start()
                 threads.append(thread)
-        except RuntimeError as error:  # this user may have no more: fewer seats are used
+        except RuntimeError as error:  # this user may have no more: fewer places are used
             if not threads:
                 raise HelperError(f"{error}; see `ulimit -u`") from error
         try:
@@ -122,7 +126,7 @@ class Together:
             self.driver.working.acquire()
 
     def _stretch(self, run: int, updater: Updater) -> stretch.Stretch | None:
-        """Seat a run; one that turns out to be of another shape is trained beside the others."""
+        """Give a run its place; one that turns out to be of another shape is trained beside the others."""
         if updater.cuda_plan() != self._alone:
             return stretch.of(updater)
         return PackedStretch(updater, self._machine, self._plan, self.driver, run)
@@ -151,20 +155,20 @@ def plan_of(config: Config) -> Plan:
     return found
 
 
-def seats_on(config: Config, device: torch.device) -> int:
+def runs_at_once(config: Config, device: torch.device) -> int:
     """Say how many runs like this a GPU should train at once: enough to fill it, that fit into its memory."""
     free, _ = torch.cuda.mem_get_info(device)
-    fill = _SEATS_EACH * torch.cuda.get_device_properties(device).multi_processor_count
-    return max(1, min(fill, seats_in(config, free)))
+    fill = _RUNS_EACH * torch.cuda.get_device_properties(device).multi_processor_count
+    return max(1, min(fill, runs_that_fit(config, free)))
 
 
-def seats_in(config: Config, size: int) -> int:
+def runs_that_fit(config: Config, size: int) -> int:
     """Say how many runs like this fit together into so many bytes of a GPU."""
-    return int(_GPU_SHARE * size) // seat_bytes(config)
+    return int(_GPU_SHARE * size) // bytes_of_run(config)
 
 
-def seat_bytes(config: Config) -> int:
-    """Estimate the bytes of a run in a pack on its GPU: its own, and those of its seat."""
+def bytes_of_run(config: Config) -> int:
+    """Estimate the bytes of a run in a pack on its GPU: its own, and those of its place."""
     inputs = stretch.batch_like(config)
     T, B, F = inputs.shape
     padded = config.model.hidden_size + F + 8

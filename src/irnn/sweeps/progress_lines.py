@@ -7,14 +7,14 @@ from typing import TypeVar
 from irnn.system import screen
 
 T = TypeVar("T")
-_TELL_SECONDS = 5.0
+_LINE_SECONDS = 5.0
 
 
-def telling(items: Sequence[T], done: str) -> Iterator[T]:
+def with_progress_lines(items: Sequence[T], done: str) -> Iterator[T]:
     """Walk over jobs, and say now and then how many are done."""
     latest = time.monotonic()
     for number, item in enumerate(items):
         yield item
-        if time.monotonic() - latest >= _TELL_SECONDS:
+        if time.monotonic() - latest >= _LINE_SECONDS:
             latest = time.monotonic()
             screen.complain(f"irnn-train: {number + 1:,} of {len(items):,} jobs {done}")
