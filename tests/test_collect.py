@@ -72,7 +72,7 @@ def test_a_run_that_has_not_measured_anything_yet_is_collected(folder: Path) -> 
 def test_a_record_of_a_classification_says_what_its_folder_says(
     tmp_path: Path, finished: bool
 ) -> None:
-    from irnn.reporting.find import find_folders
+    from irnn.reporting.folders import find_folders
     from irnn.reporting.load import load_runs
 
     runs, record = tmp_path / "runs", tmp_path / "record"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from irnn.reporting.find import find_folders
+from irnn.reporting.folders import find_folders
 from irnn.reporting.load import load_runs
 
 THRESHOLDS = ("0.1", "0.05", "0.01", "0.001")

@@ -5,7 +5,7 @@ import os
 import pytest
 from synthetic_runs import write_run
 
-from irnn.reporting.find import expand, find_folders
+from irnn.reporting.folders import expand, find_folders
 from irnn.reporting.select import select
 
 

@@ -8,7 +8,7 @@ import pytest
 from synthetic_runs import config, write_run, write_sweep
 
 from irnn.reporting.curve import Extent, read_curve
-from irnn.reporting.find import find_folders
+from irnn.reporting.folders import find_folders
 from irnn.reporting.load import Cache, load_runs
 from irnn.reporting.summary import summarise
 

@@ -262,7 +262,7 @@ def test_nothing_is_wider_than_the_window(found):
 
 def test_every_task_of_a_page_is_drawn_and_reads_its_own_metric(tmp_path):
     from irnn.reporting.charts import page_data
-    from irnn.reporting.find import find_folders
+    from irnn.reporting.folders import find_folders
     from irnn.reporting.load import load_runs
     from irnn.reporting.page import render_page
     from irnn.reporting.summary import summarise_tasks

@@ -5,7 +5,7 @@ from synthetic_runs import write_run
 
 from irnn.reporting.compare import compare
 from irnn.reporting.comparison_text import sentences
-from irnn.reporting.find import find_folders
+from irnn.reporting.folders import find_folders
 from irnn.reporting.load import load_runs
 
 

@@ -11,7 +11,7 @@ from irnn.report import main
 from irnn.reporting.charts import chart_data
 from irnn.reporting.compare import compare
 from irnn.reporting.comparison_text import sentences
-from irnn.reporting.find import find_folders
+from irnn.reporting.folders import find_folders
 from irnn.reporting.load import load_runs
 from irnn.reporting.summary import summarise
 

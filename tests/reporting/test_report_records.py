@@ -8,7 +8,7 @@ from synthetic_runs import write_run
 from tests.record_scripts import script
 
 from irnn.report import main
-from irnn.reporting.find import find_folders
+from irnn.reporting.folders import find_folders
 from irnn.reporting.load import load_runs
 from irnn.reporting.summary import summarise
 

@@ -10,7 +10,7 @@ from irnn.reporting import sections
 from irnn.reporting.charts import page_data
 from irnn.reporting.compare import compare
 from irnn.reporting.comparison_text import sentences
-from irnn.reporting.find import find_folders
+from irnn.reporting.folders import find_folders
 from irnn.reporting.load import load_runs
 from irnn.reporting.outcomes import final_score
 from irnn.reporting.sides import opened, side_by_side

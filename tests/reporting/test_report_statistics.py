@@ -14,8 +14,8 @@ from irnn.reporting.statistics import (
     fisher_exact,
     logrank_scores,
     newcombe,
+    pairs_won,
     permutation_p,
-    sooner_share,
     stratified_exact,
     wilson,
 )
@@ -166,7 +166,7 @@ def test_observed_quartiles_equal_numpys():
 def test_pairs_cannot_be_decided_after_both_were_given_up():
     a = [(10.0, True), (100.0, False)]
     b = [(50.0, True), (60.0, False)]
-    assert sooner_share(a, b) == (2, 1, 1)
+    assert pairs_won(a, b) == (2, 1, 1)
 
 
 def test_stratified_exact_equals_the_permutation_of_labels_within_strata():

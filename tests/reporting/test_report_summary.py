@@ -7,7 +7,7 @@ from synthetic_runs import config, write_run
 
 from irnn.reporting import wording
 from irnn.reporting.charts import median_curve
-from irnn.reporting.find import find_folders
+from irnn.reporting.folders import find_folders
 from irnn.reporting.load import load_runs
 from irnn.reporting.statistics import Interval, Quantile
 from irnn.reporting.summary import summarise

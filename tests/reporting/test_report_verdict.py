@@ -9,7 +9,7 @@ import pytest
 from synthetic_runs import config, write_run
 
 from irnn.reporting.compare import compare
-from irnn.reporting.find import find_folders
+from irnn.reporting.folders import find_folders
 from irnn.reporting.load import load_runs
 from irnn.reporting.statistics import against_the_best, runs_to_tell_order, runs_to_tell_rates
 from irnn.reporting.summary import summarise

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from irnn.reporting.find import find_folders
+from irnn.reporting.folders import find_folders
 from irnn.reporting.load import load_runs
 from irnn.reporting.sweeps import read_sweep
 from irnn.runs.directory import RunDirectory

@@ -9,7 +9,7 @@ import pytest
 
 import irnn
 from irnn.predict import main as predict
-from irnn.reporting.find import find_folders
+from irnn.reporting.folders import find_folders
 from irnn.reporting.load import load_runs
 from irnn.reporting.provenance import census
 from irnn.runs.directory import RunDirectory

@@ -111,13 +111,13 @@ def compare(
             f"--compare {name_a} {name_b}: a run is on both sides; make them exclusive"
         )
     chosen = {key for condition in conditions for key in condition}
-    comparison = hold((name_a, side_a), (name_b, side_b), chosen, threshold)
+    comparison = compare_sides((name_a, side_a), (name_b, side_b), chosen, threshold)
     if not comparison.threshold:
         raise ValueError(_goalless(side_a[0].scoring))
     return comparison
 
 
-def hold(
+def compare_sides(
     one: tuple[str, Sequence[Run]],
     other: tuple[str, Sequence[Run]],
     chosen: set[str],

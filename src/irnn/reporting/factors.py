@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 from irnn.reporting import wording
-from irnn.reporting.compare import SIGNIFICANT, hold
+from irnn.reporting.compare import SIGNIFICANT, compare_sides
 from irnn.reporting.contenders import Contender, contenders, contending_keys
-from irnn.reporting.finding import MOST_CONTENDERS, lead
+from irnn.reporting.evidence import MOST_CONTENDERS, p_of_lead
 from irnn.reporting.statistics import against_the_best
 from irnn.reporting.summary import Summary
 
@@ -61,11 +61,12 @@ def _factor(key: str, best: Contender, summary: Summary, tests: int) -> Factor |
     level = None if summary.asked is None else float(summary.asked)
     try:
         held = [
-            hold((first.name, first.runs), (each.name, each.runs), {key}, level) for each in others
+            compare_sides((first.name, first.runs), (each.name, each.runs), {key}, level)
+            for each in others
         ]
     except ValueError:
         return None
-    leads = against_the_best([lead(each) for each in held], len(values))
+    leads = against_the_best([p_of_lead(each) for each in held], len(values))
     adjusted = [min(1.0, tests * p) for p in leads]
     of_best = first.runs[0].settings.get(key) == best.runs[0].settings.get(key)
     beyond = [p for p in adjusted if p < SIGNIFICANT] if of_best else []

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from irnn.reporting.curve import Curve, Extent, make_curve, read_curve
-from irnn.reporting.find import is_record
+from irnn.reporting.folders import is_record
 from irnn.reporting.record import read_record
 from irnn.reporting.run import Loaded, Run, Skipped, check_result, make_run
 from irnn.reporting.scoring import score_by

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from irnn.reporting.statistics import logrank_scores, permutation_p, sooner_share
+from irnn.reporting.statistics import logrank_scores, pairs_won, permutation_p
 
 
 @dataclass(frozen=True)
@@ -37,5 +37,5 @@ class Ranks:
         counts = np.zeros(3, dtype=int)
         for part in self._parts:
             a, b = ([self.times[i] for i in part if self.in_a[i] == side] for side in (True, False))
-            counts += np.array(sooner_share(a, b))
+            counts += np.array(pairs_won(a, b))
         return int(counts[0]), int(counts[1]), int(counts[2])

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from irnn.reporting.find import NotYetError, find_folders
+from irnn.reporting.folders import NotYetError, find_folders
 from irnn.reporting.load import Cache, load_runs
 from irnn.reporting.run import Loaded, Skipped
 from irnn.reporting.settings import meets, parse_condition, show, told_values

@@ -176,7 +176,7 @@ def stratified_exact(tables: Sequence[tuple[int, int, int, int]]) -> float:
     return far / sum(ways)
 
 
-def sooner_share(
+def pairs_won(
     a: Sequence[tuple[float, bool]], b: Sequence[tuple[float, bool]]
 ) -> tuple[int, int, int]:
     """Count pairs (one run of A, one of B) where A solves first, B solves first, or neither is known.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from irnn.reporting.find import absolute, expand, is_run_folder
+from irnn.reporting.folders import absolute, expand, is_run_folder
 from irnn.reporting.text import one_line, printable
 from irnn.runs.layout import SWEEP, SWEEP_SCHEMA, SWEEPS
 from irnn.runs.reading import read_json

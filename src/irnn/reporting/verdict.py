@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from irnn.reporting import wording
 from irnn.reporting.compare import Comparison
 from irnn.reporting.contenders import contenders
-from irnn.reporting.contest import among, duel, solve, unit_of
 from irnn.reporting.outcomes import median
 from irnn.reporting.run import Run
+from irnn.reporting.setting_verdicts import solve, unit_of, verdict_of_several, verdict_of_two
 from irnn.reporting.settings import SEQ_LEN
 from irnn.reporting.statistics import wilson
 from irnn.reporting.summary import Group, Summary
@@ -40,10 +40,10 @@ def verdict(summary: Summary, comparison: Comparison | None = None) -> str:
 
 def _of_finished(finished: Sequence[Run], summary: Summary, comparison: Comparison | None) -> str:
     if comparison is not None:
-        return duel(comparison, summary)
+        return verdict_of_two(comparison, summary)
     rivals = contenders(summary)
     if len(rivals) > 1:
-        return among(rivals, summary)
+        return verdict_of_several(rivals, summary)
     if len(finished) == 1:
         return _single(finished[0], summary)
     if len(summary.groups) > 1:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from irnn.reporting.find import NotYetError
+from irnn.reporting.folders import NotYetError
 from irnn.reporting.load import Cache
 from irnn.reporting.run import Loaded
 

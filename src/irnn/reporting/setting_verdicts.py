@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 
 from irnn.reporting import wording
-from irnn.reporting.compare import SIGNIFICANT, Comparison, Side, hold
+from irnn.reporting.compare import SIGNIFICANT, Comparison, Side, compare_sides
 from irnn.reporting.contenders import Contender, contending_keys
+from irnn.reporting.evidence import MOST_CONTENDERS, evidence_of, is_worse, p_of_lead
 from irnn.reporting.factors import factors
-from irnn.reporting.finding import MOST_CONTENDERS, find, is_worse, lead
 from irnn.reporting.run import Run
 from irnn.reporting.statistics import (
     FEWEST,
@@ -19,35 +19,35 @@ from irnn.reporting.summary import Summary
 from irnn.reporting.text import counted
 
 
-def duel(comparison: Comparison, summary: Summary) -> str:
+def verdict_of_two(comparison: Comparison, summary: Summary) -> str:
     """Two sides: who is better by what and how sure that is, or what would tell."""
-    finding = find(comparison)
+    evidence = evidence_of(comparison)
     a, b = comparison.a, comparison.b
-    if is_worse(comparison, finding.by):
+    if is_worse(comparison, evidence.by):
         a, b = b, a
-    how_sure = f"the difference is beyond chance ({wording.p_value(finding.p)})"
+    how_sure = f"the difference is beyond chance ({wording.p_value(evidence.p)})"
     inside = "" if summary.asked is None else "in "
     counts = (
         f"{a.name} {solves(summary)} {inside}{a.solved} of {_many(a)}, {b.name} {inside}{b.solved} of "
         f"{len(b.runs)}"
     )
-    if finding.by == "rate":
+    if evidence.by == "rate":
         return f"{counts}; {how_sure}."
-    if finding.by == "time":
+    if evidence.by == "time":
         first, second = (wording.quantile(side.crossing.median) for side in (a, b))
         updates = f"after {first} updates against {second}"
         sooner = f"{solves(summary)} sooner than"
         both = f"{a.solved} of {len(a.runs)} and {b.solved} of {len(b.runs)} {solve(summary)}"
         return f"{a.name} {sooner} {b.name}: {updates} (medians; {both}); {how_sure}."
     ends = _ends(a, b, summary)
-    if finding.by == "score":
+    if evidence.by == "score":
         return f"{a.name} ends better than {b.name}: {ends}; {how_sure}."
     text = counts
     if not comparison.threshold:
         text = f"{a.name} ends ahead of {b.name}: {ends}"
     elif not a.solved and not b.solved:
         text = f"Neither {a.name} nor {b.name} {solves(summary)}: {ends}"
-    return f"{text}; that may be chance ({wording.p_value(finding.p)}). {_needed(comparison)}"
+    return f"{text}; that may be chance ({wording.p_value(evidence.p)}). {_needed(comparison)}"
 
 
 def _needed(comparison: Comparison, what: str = "") -> str:
@@ -69,19 +69,20 @@ def _needed(comparison: Comparison, what: str = "") -> str:
     return f"About {wanted} {unit_of(a.runs)}s each would tell{what}, if it goes on like this."
 
 
-def among(rivals: Sequence[Contender], summary: Summary) -> str:
+def verdict_of_several(rivals: Sequence[Contender], summary: Summary) -> str:
     """The best of several settings, and which of the others it is told from."""
     keys = set(contending_keys(summary))
     threshold = None if summary.asked is None else float(summary.asked)
     best, *others = rivals[:MOST_CONTENDERS]
     try:
         held = [
-            hold((best.name, best.runs), (each.name, each.runs), keys, threshold) for each in others
+            compare_sides((best.name, best.runs), (each.name, each.runs), keys, threshold)
+            for each in others
         ]
     except ValueError:
         return _untested(best, rivals, summary)
     if len(held) == 1:
-        return duel(held[0], summary)
+        return verdict_of_two(held[0], summary)
     tests, head = _standing(best, rivals, held, summary)
     adjusted = against_the_best(tests, len(rivals))
     unsure = [each for each, p in zip(held, adjusted, strict=True) if p >= SIGNIFICANT]
@@ -112,13 +113,13 @@ def _standing(
     nearest = held[0]
     if not best.solved:
         ends = f"is ahead, {_ends(nearest.a, nearest.b, summary)}, and none {solves(summary)}"
-        return [lead(each) for each in held], ends
+        return [p_of_lead(each) for each in held], ends
     leads = best.solved * rivals[1].tried > rivals[1].solved * best.tried
     times = math.isfinite(best.median)
     after = f", the median after {wording.count(best.median)} updates" if times else ""
     how = "most often" if leads else "soonest" if times else "as often as any"
     won = f"{solves(summary)} {how}, {best.solved} of {_many(nearest.a)}{after}"
-    return [lead(each) for each in held], won
+    return [p_of_lead(each) for each in held], won
 
 
 def _untested(best: Contender, rivals: Sequence[Contender], summary: Summary) -> str:

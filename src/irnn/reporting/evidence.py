@@ -8,14 +8,14 @@ MOST_CONTENDERS = 40
 """Settings of which the best is held against each other one; of more, against the best of them."""
 
 
-class Finding(NamedTuple):
+class Evidence(NamedTuple):
     """What tells two sides apart beyond chance ("rate", "time", "score", or "" for nothing), and its p."""
 
     by: str
     p: float
 
 
-def find(comparison: Comparison) -> Finding:
+def evidence_of(comparison: Comparison) -> Evidence:
     """Find what tells the sides apart: success rates first, then times; scores where nobody solves."""
     nobody = not comparison.a.solved and not comparison.b.solved
     tests = [] if nobody else [("rate", comparison.rate_p)]
@@ -27,9 +27,9 @@ def find(comparison: Comparison) -> Finding:
         tests.append(("score", comparison.better.p))
     for by, p in tests:
         if p < SIGNIFICANT:
-            return Finding(by, p)
+            return Evidence(by, p)
     differs = comparison.difference.estimate != 0  # then it is of the rates that the reader asks
-    return Finding("", tests[0][1] if differs else min(p for _, p in tests))
+    return Evidence("", tests[0][1] if differs else min(p for _, p in tests))
 
 
 def is_worse(comparison: Comparison, by: str) -> bool:
@@ -43,7 +43,7 @@ def is_worse(comparison: Comparison, by: str) -> bool:
     return first < second
 
 
-def lead(comparison: Comparison) -> float:
+def p_of_lead(comparison: Comparison) -> float:
     """The p-value of A's lead; one where it is B that is ahead."""
-    finding = find(comparison)
-    return 1.0 if is_worse(comparison, finding.by) else finding.p
+    evidence = evidence_of(comparison)
+    return 1.0 if is_worse(comparison, evidence.by) else evidence.p
