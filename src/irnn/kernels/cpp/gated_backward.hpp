@@ -130,12 +130,15 @@ template <class T, class Cell> struct GatedBackward {
             const Index start = end > most ? end - most : 0, steps = end - start;
             for (Index t = end - 1; t >= start; --t) {
                 T *const drive = room.drive + (t - start) * rows * layout.stride;
-                for (Index r = 0; r < rows; ++r) {
-                    T *const tape_row = tapes + (t * rows + r) * tape;
-                    Cell::backward(StepRow<T>{drive + r * layout.stride, tape_row, tape_row + rows * tape,
-                                              history + (t * rows + r) * stride, call.hidden},
-                                   room.dh + r * hidden_stride, room.dc + r * hidden_stride);
-                }
+                T *const tape_now = tapes + t * rows * tape;
+                const StepRows<T> step{drive, tape_now, tape_now + rows * tape, history + t * rows * stride,
+                                       call.hidden, layout.stride, tape, stride};
+                each_vector<T>(call.hidden, [&](Index unit, auto vector) {
+                    by_rows<IRNN_ROWS_OF_GATES>(rows, [&](Index r, auto together) IRNN_INLINE_LAMBDA {
+                        Cell::template backward<decltype(vector), together()>(
+                            step.from(r), unit, room.dh + r * hidden_stride, room.dc + r * hidden_stride, hidden_stride);
+                    });
+                });
                 if (t > 0 || call.grad_h0) step_back(drive, tapes, history, room.dh, outputs, t, first, rows);
             }
             add_weight_gradient(room.drive, history + start * rows * stride, sum, steps * rows);

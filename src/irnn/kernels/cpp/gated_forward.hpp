@@ -40,7 +40,7 @@ template <class At> Listed<At> listed(const At &at) { return {at}; }
 template <class T, class Cell> struct PackedGates {
     const GateLayout<T, Cell> &layout;
     Buffer buffer;
-    T *weights, *bias, *drive_weights, *drive_bias;
+    T *weights, *bias, *drive_weights, *drive_bias;  // the last two as FromInputs reads them
 
     PackedGates(const Call &call, const GateLayout<T, Cell> &layout)
         : layout(layout), buffer(elements(layout) * sizeof(T), call.poison), weights(buffer.as<T>()) {
@@ -58,8 +58,10 @@ template <class T, class Cell> struct PackedGates {
         put_bias(bias, R, [=](Index j) { return (of_x[j] < 0 ? T(0) : b_ih[of_x[j]]) + b_hh[of_h[j]]; }, b_ih);
         drive_weights = bias + Columns<T>(R).width();
         if (!Cell::drives) return;
-        pack(drive_weights, F, H, [=](Index k) { return listed([=](Index j) { return w_ih[of_x[R + j] * F + k]; }); });
-        drive_bias = drive_weights + F * Columns<T>(H).width();
+        const Index width = Columns<T>(H).width();
+        for (Index k = 0; k < F; ++k)
+            for (Index j = 0; j < width; ++j) drive_weights[k * width + j] = j < H ? w_ih[of_x[R + j] * F + k] : T(0);
+        drive_bias = drive_weights + F * width;
         put_bias(drive_bias, H, [=](Index j) { return b_ih[of_x[R + j]]; }, b_ih);
     }
 
@@ -115,12 +117,6 @@ template <class T, class Cell> struct GatedForward : StateRows<T> {
         gates.out = drive, gates.out_row = layout.stride;
         gates.soon.put(next, rows * stride), gates.soon.put(next_tape, rows * tape);
         multiply(gates);
-        if (!Cell::drives) return;
-        Product<T> inputs = {};
-        inputs.rows = rows, inputs.columns = call.hidden, inputs.depth = call.features;
-        inputs.left = states + call.hidden, inputs.left_row = stride, inputs.right = packed.drive_weights;
-        inputs.init = packed.drive_bias, inputs.out = drive + layout.recurrent, inputs.out_row = layout.stride;
-        multiply(inputs);
     }
 
     // All T steps of `rows` rows from `first`; returns where their last states are.
@@ -131,8 +127,9 @@ template <class T, class Cell> struct GatedForward : StateRows<T> {
         const auto slot = [=](T *base, Index t, Index row) { return base + (keep ? t : t & 1) * rows * row; };
         T *const states = now, *const tapes = tape_now;
         // The last vector of gates reads beyond them, and what it makes of that ends up in the history's padding.
-        const Index columns = packed.layout.columns, padding = packed.layout.stride - columns;
-        for (Index r = 0; r < rows; ++r) std::memset(drive + r * packed.layout.stride + columns, 0, padding * sizeof(T));
+        const Index drive_row = packed.layout.stride, columns = packed.layout.recurrent;
+        for (Index r = 0; r < rows; ++r) std::memset(drive + r * drive_row + columns, 0, (drive_row - columns) * sizeof(T));
+        const FromInputs<T> from_inputs{packed.drive_weights, packed.drive_bias, call.features, Columns<T>(call.hidden).width()};
         this->put_start(now, first, rows);
         for (Index r = 0; Cell::carries && r < rows; ++r)
             put_carry(c0 ? c0 + (first + r) * call.hidden : nullptr, tape_now + r * tape);
@@ -141,12 +138,11 @@ template <class T, class Cell> struct GatedForward : StateRows<T> {
             T *const next = slot(states, t + 1, stride), *const next_tape = slot(tapes, t + 1, tape);
             make_drive(now, rows, drive, next, next_tape);
             // Units from left to right: the next product takes their states in that order, and does not wait for the last.
+            const StepRows<T> step{drive, tape_now, next_tape, now, call.hidden, drive_row, tape, stride};
             each_vector_in_order<T>(call.hidden, [&](Index unit, auto vector) {
-                for (Index r = 0; r < rows; ++r)
-                    Cell::template forward<decltype(vector)>(
-                        StepRow<T>{drive + r * packed.layout.stride, tape_now + r * tape, next_tape + r * tape,
-                                   now + r * stride, call.hidden},
-                        unit, next + r * stride);
+                by_rows<IRNN_ROWS_OF_GATES>(rows, [&](Index r, auto together) IRNN_INLINE_LAMBDA {
+                    Cell::template forward<decltype(vector), together()>(step.from(r), from_inputs, unit, next + r * stride);
+                });
             });
             if (output) this->get_states(next, output + (t * call.batch + first) * call.hidden, rows);
             now = next, tape_now = next_tape;

@@ -101,7 +101,8 @@ template <class T> struct CrossEntropy {
         for (Index k = 1; k < outputs; ++k) largest = row[k] > largest ? row[k] : largest;
         loss -= static_cast<double>(row[target]) - static_cast<double>(largest);
         each_vector<T>(outputs, [=](Index column, auto vector) {
-            store(row + column, SplitExponential<decltype(vector)>(load<decltype(vector)>(row + column) - largest).value());
+            decltype(vector) y[] = {load<decltype(vector)>(row + column) - largest};
+            store(row + column, SplitExponential<decltype(vector), 1>(y).value(0));
         });
         double sum = 0;
         for (Index k = 0; k < outputs; ++k) sum += static_cast<double>(row[k]);

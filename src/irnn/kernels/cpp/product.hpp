@@ -24,11 +24,15 @@ IRNN_INLINE void packed_panel(const Product<T> &p, Index column, const T *right,
 
 // The tanh of a panel that has just been made: the next one's product, which does not wait for it, begins meanwhile.
 template <class V, class T> void tanh_of_panel(const Product<T> &p, Index column, int vectors) {
-    for (Index r = 0; r < p.rows; ++r)
-        for (int v = 0; v < vectors; ++v) {
-            T *const at = p.out + r * p.out_row + column + v * Tile<V, 1, 1, T>::lanes;
-            store(at, tanh(load<V>(at)));
+    by_rows<IRNN_ROWS_OF_GATES>(p.rows, [&](Index row, auto rows) IRNN_INLINE_LAMBDA {
+        T *at = p.out + row * p.out_row + column;
+        for (int v = 0; v < vectors; ++v, at += sizeof(V) / sizeof(T)) {
+            V value[rows()];
+            each_of<rows()>([&](int r) IRNN_INLINE_LAMBDA { value[r] = load<V>(at + r * p.out_row); });
+            tanh_of(value);
+            each_of<rows()>([&](int r) IRNN_INLINE_LAMBDA { store(at + r * p.out_row, value[r]); });
         }
+    });
 }
 
 template <class Pairs, class V, class T> IRNN_INLINE void tail_panel(const Product<T> &p, Index column, const T *right) {

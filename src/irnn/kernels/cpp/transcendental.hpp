@@ -45,43 +45,56 @@ template <class V> IRNN_INLINE V with_sign_of(const V &x, const V &size) {
 
 // exp(y) = power + power * rest for y <= 0: a power of two, and expm1 of what remains. Below the normal range the power
 // is 0; of NaN the rest is NaN.
-template <class V> struct SplitExponential {
-    V power, rest;
-    IRNN_INLINE explicit SplitExponential(V y) {
+template <class V, int N> struct SplitExponential {
+    V power[N], rest[N];
+    IRNN_INLINE explicit SplitExponential(V (&y)[N]) {
         typedef Element<V> T;
         typedef Exponential<T> E;
         constexpr T lowest = -E::bias * T(0.69314718055994530942);
-        y = y < lowest ? V{} + lowest : y;
-        const V shifted = y * T(1.44269504088896340736) + E::shifter;
-        const V n = shifted - E::shifter;
-        const V r = (y - n * E::ln2_high) - n * E::ln2_low;
+        V shifted[N], n[N], r[N], q[N];
+        each_of<N>([&](int i) IRNN_INLINE_LAMBDA { y[i] = y[i] < lowest ? V{} + lowest : y[i]; });
+        each_of<N>([&](int i) IRNN_INLINE_LAMBDA { shifted[i] = y[i] * T(1.44269504088896340736) + E::shifter; });
+        each_of<N>([&](int i) IRNN_INLINE_LAMBDA { n[i] = shifted[i] - E::shifter; });
+        each_of<N>([&](int i) IRNN_INLINE_LAMBDA { r[i] = y[i] - n[i] * E::ln2_high; });
+        each_of<N>([&](int i) IRNN_INLINE_LAMBDA { r[i] = r[i] - n[i] * E::ln2_low; });
         constexpr int terms = sizeof(E::q) / sizeof(T);
-        V q = V{} + E::q[terms - 1];
+        each_of<N>([&](int i) IRNN_INLINE_LAMBDA { q[i] = V{} + E::q[terms - 1]; });
 #pragma GCC unroll 16
-        for (int term = terms - 2; term >= 0; --term) q = q * r + E::q[term];
-        rest = r * r * q + r;
+        for (int term = terms - 2; term >= 0; --term)
+            each_of<N>([&](int i) IRNN_INLINE_LAMBDA { q[i] = q[i] * r[i] + E::q[term]; });
+        each_of<N>([&](int i) IRNN_INLINE_LAMBDA { rest[i] = r[i] * r[i] * q[i] + r[i]; });
         // The low bits of `shifted` are n: they become the exponent.
-        power = (V)(((Integers<V>)shifted + E::bias) << E::mantissa);
+        each_of<N>([&](int i) IRNN_INLINE_LAMBDA {
+            power[i] = (V)(((Integers<V>)shifted[i] + E::bias) << E::mantissa);
+        });
     }
-    IRNN_INLINE V value() const { return power * rest + power; }
-    IRNN_INLINE V one_minus() const { return (1 - power) - power * rest; }  // accurate near y = 0
+    IRNN_INLINE V value(int i) const { return power[i] * rest[i] + power[i]; }
+    IRNN_INLINE V one_minus(int i) const { return (1 - power[i]) - power[i] * rest[i]; }  // accurate near y = 0
 };
 
 // tanh |x| = (1 - e) / (1 + e) with e = exp(-2 |x|), and near saturation 1 - 2 e / (1 + e), which keeps 1 - tanh^2
 // accurate. tests/kernels/test_kernel_transcendental.py holds the error bound.
-template <class V> IRNN_INLINE V tanh(const V &x) {
-    const V y = negative(x) + negative(x);
-    const SplitExponential<V> e(y);
-    const V part = e.one_minus();
-    const Integers<V> saturated = y < Element<V>(-1.1);
-    const V value = e.value(), quotient = (saturated ? value + value : part) / (2 - part);
-    return with_sign_of(x, saturated ? 1 - quotient : quotient);
+template <class V, int N> IRNN_INLINE void tanh_of(V (&x)[N]) {
+    V y[N], value[N], part[N];
+    Integers<V> saturated[N];
+    each_of<N>([&](int i) IRNN_INLINE_LAMBDA { y[i] = negative(x[i]) + negative(x[i]); });
+    each_of<N>([&](int i) IRNN_INLINE_LAMBDA { saturated[i] = y[i] < Element<V>(-1.1); });
+    const SplitExponential<V, N> e(y);
+    each_of<N>([&](int i) IRNN_INLINE_LAMBDA { part[i] = e.one_minus(i); });
+    each_of<N>([&](int i) IRNN_INLINE_LAMBDA { value[i] = e.value(i); });
+    each_of<N>([&](int i) IRNN_INLINE_LAMBDA {
+        const V quotient = (saturated[i] ? value[i] + value[i] : part[i]) / (2 - part[i]);
+        x[i] = with_sign_of(x[i], saturated[i] ? 1 - quotient : quotient);
+    });
 }
 
 // 1 / (1 + exp(-x)), as e / (1 + e) with e = exp(x) where x is negative. What is below the normal range may be 0.
-template <class V> IRNN_INLINE V sigmoid(const V &x) {
-    const V e = SplitExponential<V>(negative(x)).value();
-    return (x < 0 ? e : V{} + 1) / (1 + e);
+template <class V, int N> IRNN_INLINE void sigmoid_of(V (&x)[N]) {
+    V y[N], e[N];
+    each_of<N>([&](int i) IRNN_INLINE_LAMBDA { y[i] = negative(x[i]); });
+    const SplitExponential<V, N> split(y);
+    each_of<N>([&](int i) IRNN_INLINE_LAMBDA { e[i] = split.value(i); });
+    each_of<N>([&](int i) IRNN_INLINE_LAMBDA { x[i] = (x[i] < 0 ? e[i] : V{} + 1) / (1 + e[i]); });
 }
 
 template <class V> IRNN_INLINE V sigmoid_slope(const V &value) { return value * (1 - value); }

@@ -66,6 +66,12 @@ template <class V, class Half> IRNN_INLINE void split_pairs(const V &x, Half &ev
     }
 }
 
+// Calls work(0) ... work(N - 1). Several vectors go through every operation together: one alone would wait for itself.
+template <int N, class Work> IRNN_INLINE void each_of(const Work &work) {
+#pragma GCC unroll 8
+    for (int i = 0; i < N; ++i) work(i);
+}
+
 IRNN_INLINE float square_root(float x) { return __builtin_sqrtf(x); }
 IRNN_INLINE double square_root(double x) { return __builtin_sqrt(x); }
 
