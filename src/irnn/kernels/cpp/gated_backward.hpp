@@ -15,6 +15,7 @@ template <class T, class Cell> struct GatedBackward {
     const Call &call;
     const GateLayout<T, Cell> &layout;
     Index stride, tape, partials, workers, hidden_stride, input_stride, scratch_elements;
+    OuterSum<T> of_all, of_inputs;  // of what h and the inputs drive, and of what they do alone
     Buffer packed, sums, scratch;
     T *w_hh, *w_ih;
 
@@ -24,6 +25,8 @@ template <class T, class Cell> struct GatedBackward {
           hidden_stride(whole_lines(call.hidden, sizeof(T))),
           input_stride(call.grad_inputs ? Columns<T>(call.features).width() : 0),
           scratch_elements(gated_chunk_depth * (layout.stride + input_stride) + 2 * block_rows * hidden_stride),
+          of_all(OuterSum<T>::mixed(layout.recurrent, call.hidden + call.features + 1)),
+          of_inputs(OuterSum<T>::turned(layout.columns - layout.recurrent, call.features + 1)),
           packed((layout.recurrent * Columns<T>(call.hidden).width() + layout.columns * input_stride) * sizeof(T),
                  call.poison),
           sums(partials * sum_elements() * sizeof(T), call.poison),
@@ -39,9 +42,8 @@ template <class T, class Cell> struct GatedBackward {
         });
     }
 
-    // Per partial (columns of the drive, stride), each row like one of states. Rows of a drive from x alone use only the
-    // columns of x and 1; the last one's padding reaches up to H beyond its end.
-    Index sum_elements() const { return layout.columns * stride + call.hidden; }
+    // Of a partial sum.
+    Index sum_elements() const { return of_all.elements() + of_inputs.elements(); }
     T *sum_of(Index partial) const { return sums.template as<T>() + partial * sum_elements(); }
 
     // A worker's memory: the gradients of a chunk's drives, of h and c at the step at hand, and room for those of inputs.
@@ -85,16 +87,9 @@ template <class T, class Cell> struct GatedBackward {
     }
 
     void add_weight_gradient(const T *drive, const T *states, T *sum, Index depth) const {
-        Product<T> outer = {};
-        outer.rows = layout.recurrent, outer.columns = call.hidden + call.features + 1, outer.depth = depth;
-        outer.left = drive, outer.left_depth = layout.stride, outer.right = states, outer.right_depth = stride;
-        outer.init = outer.out = sum, outer.init_row = outer.out_row = stride;
-        multiply_transposed(outer);
-        if (!Cell::drives) return;
-        outer.rows = call.hidden, outer.columns = call.features + 1;
-        outer.left += layout.recurrent, outer.right += call.hidden;
-        outer.out += layout.recurrent * stride + call.hidden, outer.init = outer.out;
-        multiply_transposed(outer);
+        of_all.add(sum, drive, layout.stride, states, stride, depth);
+        if (Cell::drives)
+            of_inputs.add(sum + of_all.elements(), drive + layout.recurrent, layout.stride, states + call.hidden, stride, depth);
     }
 
     void put_grad_inputs(const T *drive, T *room, Index t, Index steps, Index first, Index rows) const {
@@ -168,15 +163,22 @@ template <class T, class Cell> struct GatedBackward {
         const Index H = call.hidden, F = call.features;
         T *to_hh = static_cast<T *>(call.grad_w_hh), *to_ih = static_cast<T *>(call.grad_w_ih);
         T *b_ih = static_cast<T *>(call.grad_bias), *b_hh = static_cast<T *>(call.grad_second_bias);
+        T *const sum = sum_of(0), *const inputs = sum + of_all.elements();
+        for (Index p = 1; p < partials; ++p) {
+            const T *const other = sum_of(p);
+            for (Index j = 0; j < sum_elements(); ++j) sum[j] += other[j];
+        }
+        for (Index k = 0; k < layout.recurrent; ++k) {
+            of_all.get(sum, k, 0, H, to_hh + layout.w_hh[k] * H);
+            if (b_hh) of_all.get(sum, k, H + F, H + F + 1, b_hh + layout.w_hh[k]);
+        }
         for (Index k = 0; k < layout.columns; ++k) {
-            T *const row = sum_of(0) + k * stride;
-            for (Index p = 1; p < partials; ++p)
-                for (Index j = k < layout.recurrent ? 0 : H; j < H + F + 1; ++j) row[j] += row[p * sum_elements() + j];
-            const Index of_h = k < layout.recurrent ? layout.w_hh[k] : -1, of_x = layout.w_ih[k];
-            if (of_h >= 0) std::memcpy(to_hh + of_h * H, row, H * sizeof(T));
-            if (of_h >= 0 && b_hh) b_hh[of_h] = row[H + F];
-            if (of_x >= 0) std::memcpy(to_ih + of_x * F, row + H, F * sizeof(T));
-            if (of_x >= 0 && b_ih) b_ih[of_x] = row[H + F];
+            const Index row = layout.w_ih[k], alone = k - layout.recurrent;
+            if (row < 0) continue;
+            if (alone < 0) of_all.get(sum, k, H, H + F, to_ih + row * F);
+            else of_inputs.get(inputs, alone, 0, F, to_ih + row * F);
+            if (b_ih && alone < 0) of_all.get(sum, k, H + F, H + F + 1, b_ih + row);
+            else if (b_ih) of_inputs.get(inputs, alone, F, F + 1, b_ih + row);
         }
     }
 };

@@ -13,6 +13,19 @@ template <int ROWS, class Work> IRNN_INLINE void by_rows(Index rows, const Work 
     if (rows - row >= 1) work(row, std::integral_constant<int, 1>());
 }
 
+// The same, and the rest at once.
+template <int ROWS, class Work> IRNN_INLINE void by_rows_and_rest(Index rows, const Work &work) {
+    Index row = 0;
+    for (; row + ROWS <= rows; row += ROWS) work(row, std::integral_constant<int, ROWS>());
+    if (ROWS > 7 && rows - row == 7) return work(row, std::integral_constant<int, 7>());
+    if (ROWS > 6 && rows - row == 6) return work(row, std::integral_constant<int, 6>());
+    if (ROWS > 5 && rows - row == 5) return work(row, std::integral_constant<int, 5>());
+    if (ROWS > 4 && rows - row == 4) return work(row, std::integral_constant<int, 4>());
+    if (rows - row == 3) return work(row, std::integral_constant<int, 3>());
+    if (rows - row == 2) return work(row, std::integral_constant<int, 2>());
+    if (rows - row == 1) return work(row, std::integral_constant<int, 1>());
+}
+
 // The order of additions into one element is a function of its column and the depth, whatever tile
 // it falls in: a row's result does not depend on which rows it is computed with.
 template <int ROWS, int VECTORS, class T>
@@ -62,9 +75,12 @@ template <class T> void multiply(const Product<T> &p) {
 }
 
 template <int ROWS, class V, int VECTORS, class T> IRNN_INLINE void transposed_panel(const Product<T> &p, Index column) {
-    by_rows<ROWS>(p.rows, [&](Index row, auto rows) IRNN_INLINE_LAMBDA {
-        if (p.list) listed_tile<V, rows(), VECTORS>(p, row, column);
-        else transposed_tile<V, rows(), VECTORS>(p, row, column);
+    if (p.list)
+        return by_rows<ROWS>(p.rows, [&](Index row, auto rows) IRNN_INLINE_LAMBDA {
+            listed_tile<V, rows(), VECTORS>(p, row, column);
+        });
+    by_rows_and_rest<ROWS>(p.rows, [&](Index row, auto rows) IRNN_INLINE_LAMBDA {
+        transposed_tile<V, rows(), VECTORS>(p, row, column);
     });
 }
 

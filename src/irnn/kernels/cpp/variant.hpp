@@ -10,6 +10,7 @@
 #include "transcendental.hpp"
 #include "tiles.hpp"
 #include "product.hpp"
+#include "outer_sum.hpp"
 #include "narrow.hpp"
 #include "forward.hpp"
 #include "outputs.hpp"
