@@ -13,7 +13,7 @@ from kernel_problems import Problem, assert_solves, distance_from_kink, evaluate
 from irnn import kernels
 from irnn.kernels import Kernel, choose, native, reference, slow
 from irnn.kernels.cuda import layer, plan
-from irnn.kernels.cuda.layer import OnGpu
+from irnn.kernels.cuda.layer import CudaKernel
 from irnn.models.recurrent import IRNN, RNN
 from irnn.runs.directory import RunDirectory
 from irnn.runs.metrics import read_records
@@ -34,7 +34,7 @@ def walk(machines):
     """Give a recurrence by the kernels on the CPU, with memory that is NaN wherever it was never written."""
 
     def given(*tensors, nonlinearity, last_only, **how):
-        kernel = OnGpu(lambda of, _: machines(of), poison=True, **how)
+        kernel = CudaKernel(lambda of, _: machines(of), poison=True, **how)
         return native.walk(tensors, nonlinearity, last_only, lambda: kernel)
 
     return given
@@ -251,7 +251,7 @@ def test_the_operator_s_benchmark_measures_what_trains(by_the_kernels, walk, mac
     monkeypatch.setattr(benchmark, "median_ms", lambda work: work() or 1.0)
     monkeypatch.setattr(benchmark.contenders, "captured", lambda work: work)
     monkeypatch.setattr(layer, "recurrence", walk)
-    monkeypatch.setattr(layer, "default", lambda: OnGpu(lambda of, _: machines(of)))
+    monkeypatch.setattr(layer, "default", lambda: CudaKernel(lambda of, _: machines(of)))
     monkeypatch.setattr(stretch, "of", CapturedStretch)
     own, by_pytorch = benchmark._errors((9, 4, 2, 20), False, True)
     assert max(own) < 1e-6

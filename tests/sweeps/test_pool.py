@@ -10,8 +10,8 @@ import pytest
 from irnn.spec.config import Config
 from irnn.sweeps import pool
 from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, STOPPED, Job
-from irnn.sweeps.signals import received_signals
 from irnn.system.helpers import HelperError
+from irnn.system.signals import collected
 
 
 class Watching:
@@ -82,7 +82,7 @@ def test_a_job_that_told_its_end_but_does_not_end_is_killed(tmp_path: Path) -> N
 
 @pytest.mark.usefixtures("hangups_count")
 def test_the_second_notice_that_the_terminal_has_gone_kills_nothing() -> None:
-    with received_signals() as received:
+    with collected() as received:
         signal.raise_signal(signal.SIGHUP)
         signal.raise_signal(signal.SIGHUP)
         assert received == [signal.SIGHUP]

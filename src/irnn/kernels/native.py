@@ -15,7 +15,7 @@ from irnn.kernels.compiled import Compiled, default, history_bytes
 from irnn.kernels.loading import Library, load
 
 if TYPE_CHECKING:
-    from irnn.kernels.cuda.layer import OnGpu
+    from irnn.kernels.cuda.layer import CudaKernel
 
 DTYPES = (torch.float32, torch.float64)
 
@@ -66,7 +66,7 @@ def walk(
     tensors: tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None],
     nonlinearity: Nonlinearity,
     last_only: bool,
-    kernel: Callable[[], "Compiled | OnGpu"],
+    kernel: Callable[[], "Compiled | CudaKernel"],
 ) -> Tensor:
     """Run one layer by a compiled kernel, on the CPU or on a GPU, and take part in autograd and compilation.
 
@@ -127,7 +127,7 @@ class _Recurrence(torch.autograd.Function):
         h0: Tensor | None,
         tanh: bool,
         last_only: bool,
-        kernel: "Compiled | OnGpu",
+        kernel: "Compiled | CudaKernel",
     ) -> Tensor:
         output, history = kernel.forward(inputs, w_ih, w_hh, bias, h0, tanh, last_only, True)
         ctx.save_for_backward(inputs, w_ih, w_hh, bias, h0, history)
@@ -197,11 +197,11 @@ def recurrence_operator(
 def _history_bytes(inputs: Tensor, H: int) -> int:
     (T, B, F), size = inputs.shape, inputs.element_size()
     if inputs.device.type == "cuda":
-        return (T + 1) * B * H * size  # all states, see `OnGpu`
+        return (T + 1) * B * H * size  # all states, see `CudaKernel`
     return history_bytes("recurrence", T, B, F, H, size)
 
 
-def _kernel_on(inputs: Tensor) -> "Compiled | OnGpu":
+def _kernel_on(inputs: Tensor) -> "Compiled | CudaKernel":
     if inputs.is_cuda:
         from irnn.kernels.cuda import layer
 

@@ -12,7 +12,7 @@ from irnn.sweeps import forking, pack_worker, packs, worker
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, STOPPED, Job
 from irnn.sweeps.packs import Pack
-from irnn.sweeps.signals import received_signals
+from irnn.system import signals
 from irnn.system.helpers import HelperError
 
 _LOOK_SECONDS = 0.25
@@ -85,7 +85,7 @@ class Pool:
 
     def run(self) -> int | None:
         """Train until nothing is left to do; give the signal that ended it, if one did."""
-        with received_signals() as self._signals:
+        with signals.collected() as self._signals:
             try:
                 while True:
                     self._fill_places()

@@ -18,11 +18,11 @@ from irnn.sweeps import packs
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import ELSEWHERE, FAILED, LEFT, RUNNING, STOPPED, Job
 from irnn.sweeps.pool import Watcher
-from irnn.sweeps.signals import received_signals
 from irnn.sweeps.slurm_job import Outcome, SlurmJob, SlurmPack
 from irnn.sweeps.slurm_submission import GOING, WAITING, Submission, progress, queue_states
 from irnn.sweeps.view import View
 from irnn.system.paths import expanded
+from irnn.system.signals import collected
 
 _LOOK_SECONDS = 1.0  # between looks at folders
 _ASK_SECONDS = 5.0  # between questions to Slurm
@@ -88,7 +88,7 @@ class Slurm:
 
     def run(self, jobs: Sequence[Job], watcher: Watcher) -> int | None:
         """Follow the jobs to their ends; give the signal that ended it, if one did."""
-        with received_signals() as signals:
+        with collected() as signals:
             while self._is_open(jobs):
                 time.sleep(_LOOK_SECONDS)
                 self._ask()

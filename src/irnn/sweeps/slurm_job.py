@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,7 +24,21 @@ Outcome = tuple[str, Any]
 """("result", result), ("busy", why) or ("failed", why); of a pack also ("stopped", None)."""
 
 
-class SlurmJob:
+class Requeued(ABC):
+    """What submitit puts into the queue again when its place on a node is taken away."""
+
+    @abstractmethod
+    def __call__(self) -> Any:
+        """Train, from wherever the runs stand."""
+
+    def checkpoint(self) -> Any:
+        """Give submitit what it puts into the queue again."""
+        import submitit
+
+        return submitit.helpers.DelayedSubmission(self)
+
+
+class SlurmJob(Requeued):
     """One run, as submitit carries it to a node: pickled when it is submitted, and again when requeued.
 
     Slurm announces the end of a job's time with the signal that submitit asks for, SIGUSR2, and
@@ -59,14 +74,8 @@ class SlurmJob:
             return "failed", f"{type(error).__name__}: {error}"
         raise AssertionError("end() returned")
 
-    def checkpoint(self) -> Any:
-        """Give submitit what it puts into the queue again."""
-        import submitit
 
-        return submitit.helpers.DelayedSubmission(self)
-
-
-class SlurmPack:
+class SlurmPack(Requeued):
     """Runs of one shape that train together on a job's GPU; requeued like a `SlurmJob`, all of them.
 
     Args:
@@ -118,12 +127,6 @@ class SlurmPack:
         except EXPLAINED as error:
             results.outcomes[place] = "failed", why_failed(error, overrides)
         return None
-
-    def checkpoint(self) -> Any:
-        """Give submitit what it puts into the queue again."""
-        import submitit
-
-        return submitit.helpers.DelayedSubmission(self)
 
 
 class _Results:

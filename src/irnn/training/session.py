@@ -1,11 +1,9 @@
 """One session of one run: open its folder, train until it ends or is interrupted, and close it."""
 
 import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -21,7 +19,8 @@ from irnn.runs.layout import SCHEMA
 from irnn.runs.trackers import tracked
 from irnn.spec.config import Config, ConfigError
 from irnn.spec.options import plain
-from irnn.system import exhausted, screen
+from irnn.system import exhausted, screen, signals
+from irnn.system.signals import ENDING
 from irnn.tasks.base import Task
 from irnn.training import hardware, memory
 from irnn.training.display import Display, summary
@@ -34,9 +33,6 @@ from irnn.training.trying import try_out
 
 MakeDisplay = Callable[[Path, int | None, Task], Display]
 """Makes what shows a run, from its log file, the updates in its budget and its task."""
-
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Signals that ask a command to end."""
 
 
 def run(
@@ -82,13 +78,13 @@ def run(
             return finished  # by another process, since the look above
         if config.force:
             directory.clear()
-        signals = nullcontext(pack.signals) if pack else ending_signals(ending)
+        received = nullcontext(pack.signals) if pack else ending_signals(ending)
         try:
             trainer = Trainer(config, run_id(config), directory, device, pack)
             described = _described(trainer, overrides, slow_because)
             at_once = {"pack": pack.at_once} if pack else {}
             directory.describe(config, described | at_once)
-            return _train(trainer, slow_because, display, signals, pack)
+            return _train(trainer, slow_because, display, received, pack)
         except Exception as error:  # of PyTorch, the kernel, Python: memory ends anywhere
             _say_exhausted(error, config, kernel)
             raise
@@ -173,7 +169,7 @@ def _train(
         display = show(directory.log, trainer.total_updates, trainer.task)
     except OSError as error:
         raise storage_error(directory.log, error) from error
-    with display, received as signals:
+    with display, received as numbers:
         display.say(f"{'continuing' if resumed else 'run'} {name}")
         display.say(f"  folder {directory.path}")
         count = torch.get_num_threads()
@@ -193,7 +189,7 @@ def _train(
             display.say(f"  {note}")
         mirrors = pack.mirrors if pack else None
         with tracked(config, name, directory, display.say, mirrors):
-            observer = _Observer(display, signals)
+            observer = _Observer(display, numbers)
             try:
                 with hardware.subnormals_flushed():
                     status = fit(trainer, observer)
@@ -236,35 +232,13 @@ class _Observer:
         return self._signals[0] if self._signals else None
 
 
-@contextmanager
-def ending_signals(ending: Sequence[signal.Signals] = ENDING) -> Iterator[list[int]]:
-    """Collect what asks a run to end while the context lasts; a second one has its usual effect.
+def ending_signals(
+    ending: Sequence[signal.Signals] = ENDING,
+) -> AbstractContextManager[list[int]]:
+    """Collect what asks a run to end while the context lasts; a second signal has its usual effect.
 
-    A command's run also ends at a user signal that has a handler, as submitit's has. Only
-    SIGHUP counts once: of a terminal that goes, the kernel and the shell both tell.
+    A command's run also ends at a user signal that has a handler, as submitit's has.
     """
-    received: list[int] = []
-    before: dict[signal.Signals, Any] = {}
-
-    def remember(number: int, _: FrameType | None) -> None:
-        received.append(number)
-        for each, handler in before.items():
-            signal.signal(each, signal.SIG_IGN if each == signal.SIGHUP else handler)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield received  # Python delivers signals to the main thread only
-        return
-    users = (signal.SIGUSR1, signal.SIGUSR2)
-    handled = [each for each in users if ending == ENDING and callable(signal.getsignal(each))]
-    for each in (*ending, *handled):
-        handler = signal.getsignal(each)
-        if handler not in (signal.SIG_IGN, None):
-            before[each] = handler
-    try:
-        for each in before:
-            if not received:
-                signal.signal(each, remember)
-        yield received
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+    users = (signal.SIGUSR1, signal.SIGUSR2) if ending == ENDING else ()
+    handled = [each for each in users if callable(signal.getsignal(each))]
+    return signals.collected((*ending, *handled), once=True)

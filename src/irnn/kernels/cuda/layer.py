@@ -56,7 +56,7 @@ def refuses() -> str:
     return native.refuses("cuda")
 
 
-class OnGpu:
+class CudaKernel:
     """The kernel, with the calls of `irnn.kernels.compiled.Compiled`.
 
     Args:
@@ -155,6 +155,6 @@ class OnGpu:
 
 
 @cache
-def default() -> OnGpu:
+def default() -> CudaKernel:
     """Give the kernel on the GPU that tensors are on."""
-    return OnGpu()
+    return CudaKernel()
