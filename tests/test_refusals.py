@@ -2,20 +2,16 @@
 
 import os
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
 from irnn.spec.composition import Composer, compose_config
 from irnn.spec.config import ConfigError
-from irnn.spec.groups import Groups
 from irnn.spec.known import known_settings
-from irnn.spec.options import plain, settings
+from irnn.spec.options import plain
 from irnn.spec.refusals import to_blame
 from irnn.spec.registry import GROUPS
-from irnn.spec.saved import load_config
 from irnn.sweeps import request
 from irnn.sweeps.request import read_request
 from irnn.train import REFUSED, main
@@ -109,62 +105,6 @@ def test_a_variable_that_no_shell_expanded_is_told_by_its_setting(
         assert str(refusal.value).startswith("runs_dir=${HOME}/runs: nothing replaces ${...} here")
 
 
-def test_no_tracker_with_a_mode_of_one_is_refused_where_it_would_track() -> None:
-    """The mode would win over the option, and a run be tracked that was asked not to be."""
-    for words in (
-        ["tracker=none", "tracker.mode=online"],
-        ["tracker.mode=offline", "tracker=none"],
-    ):
-        with pytest.raises(ConfigError, match=r"tracker=none is tracker\.mode=disabled"):
-            compose_config(words)
-        with pytest.raises(ConfigError, match=r"tracker=none is tracker\.mode=disabled"):
-            read_request([*words, "seed=1,2"], Composer())
-    for words in (["tracker=none", "tracker.mode=disabled"], ["tracker=none", "tracker.group=g"]):
-        assert compose_config(words).tracker.mode.value == "disabled"
-
-
-def test_no_tracker_beats_a_preset_s_mode_and_a_later_tracker_beats_it(tmp_path: Path) -> None:
-    (tmp_path / "experiment").mkdir()
-    (tmp_path / "experiment/mine.yaml").write_text(
-        "# @package _global_\ntracker:\n  mode: online\n"
-    )
-    composer = Composer(Groups(folders=(f"file://{tmp_path}",)))
-
-    def modes(*words: str) -> set[str]:
-        jobs = read_request(["experiment=mine", *words, "seed=0,1"], composer).jobs
-        return {composer.compose(job).tracker.mode.value for job in jobs}
-
-    for words in (["tracker=none"], ["tracker=wandb", "tracker='none'"]):
-        assert composer.compose(["experiment=mine", *words]).tracker.mode.value == "disabled"
-        assert modes(*words) == {"disabled"}
-    assert modes("tracker=wandb,none") == {"online", "disabled"}
-    for words in (["tracker=wandb"], ["tracker=none", "tracker=wandb"]):
-        assert modes(*words) == {"online"}
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["tracker=wandb,none", "tracker.mode=online"],
-        ["tracker=none,wandb", "tracker.mode=disabled,offline"],
-        [
-            "tracker=wandb,none",
-            "tracker.mode=online",
-            "sweep=search",
-            "optim.lr=interval(0.001,0.01)",
-        ],
-    ],
-    ids=" ".join,
-)
-def test_no_job_of_a_sweep_is_tracked_that_was_asked_not_to_be(words: list[str]) -> None:
-    with pytest.raises(ConfigError, match=r"^tracker\.mode=.* \(with tracker=none\): "):
-        read_request(words, Composer())
-
-
-def test_what_only_wandb_would_refuse_stops_no_run_without_it() -> None:
-    assert compose_config(["tracker=none", "tracker.project=a/b"]).tracker.project == "a/b"
-
-
 def test_a_sweep_names_a_group_as_it_was_typed_too() -> None:
     with pytest.raises(ConfigError, match=r"^init_scale=0.5 \(with model=gru\): "):
         read_request(["model=gru", "init_scale=0.5", "seed=1,2"], Composer())
@@ -229,31 +169,6 @@ def test_no_setting_takes_a_value_that_is_none(value: str) -> None:
         chooses = group in GROUPS and name == "name"
         wanted = "(no such option|a group takes)" if chooses else "must (be|have a value)"
         assert re.match(rf"{re.escape(f'{setting.key}={value}')}: {wanted}", str(refusal.value))
-
-
-@pytest.mark.parametrize("text", ["20e10", "12e3", "1_1_1", "007", "true", "-5", "1.50", "inf"])
-def test_text_stays_text_whatever_it_looks_like(text: str) -> None:
-    texts = ("sweep.name", "runs_dir", "tracker.group", "tracker.project", "tracker.entity")
-    overrides = [f"{key}={text}" for key in texts]
-    for config in (compose_config(overrides), Composer().compose(overrides)):
-        values = {setting.key: setting.value for setting in settings(config)}
-        assert [values[key] for key in texts] == [text] * len(texts)
-
-
-def test_text_stays_text_in_a_runs_folder(tmp_path: Path) -> None:
-    path = tmp_path / "config.yaml"
-    for text in ("20e10", "1_1_1", "true", "null", "1:30", "0x1F"):
-        config = compose_config([])
-        config = replace(config, tracker=replace(config.tracker, group=text))
-        path.write_text(yaml.safe_dump(plain(config)))
-        assert load_config(path).tracker.group == text
-
-
-def test_values_of_a_sweep_over_text_are_text() -> None:
-    jobs = read_request(["tracker.group=1_1,2e5,x", "seed=1"], Composer()).jobs
-    composer = Composer()
-    groups = [composer.compose(job).tracker.group for job in jobs]
-    assert groups == ["1_1", "2e5", "x"]
 
 
 @pytest.mark.parametrize(
