@@ -6,13 +6,35 @@ from pathlib import Path
 
 import pytest
 
+from irnn.spec.composition import Composer
 from irnn.spec.config import ConfigError
 from irnn.sweeps import study as studies
+from irnn.sweeps.request import read_request
 from irnn.sweeps.search import Plan, batches
 from irnn.sweeps.study import opened
 from tests.sweeps.searches import SEARCH, null_attribute, space_of
 
 optuna = pytest.importorskip("optuna")
+
+
+@pytest.mark.parametrize(
+    ("word", "kind", "ends"),
+    [
+        ("seq_len=interval(10,20)", "IntDistribution", (10, 20)),
+        ("model.hidden_size=tag(log,interval(16,256))", "IntDistribution", (16, 256)),
+        ("clip=interval(1,20)", "FloatDistribution", (1.0, 20.0)),
+    ],
+)
+def test_an_interval_of_a_whole_number_is_of_whole_numbers(
+    word: str, kind: str, ends: tuple[float, float]
+) -> None:
+    """Hydra makes the ends of every interval decimals, which such a setting does not take."""
+    (varied,) = read_request(["hydra/sweeper=optuna", word], Composer()).jobs[0][-1:]
+    assert varied.endswith(f"={ends[0]}")
+    (distribution,) = space_of(word).varied.values()
+    assert type(distribution).__name__ == kind
+    assert (distribution.low, distribution.high) == ends
+    assert distribution.log == ("log" in word)
 
 
 def asked_again(folder: Path, first: Sequence[str], again: Sequence[str]) -> None:

@@ -19,6 +19,11 @@ def is_text(kind: Any) -> bool:
     return _bare(kind) is str or is_list(kind)
 
 
+def is_whole(kind: Any) -> bool:
+    """Whether a type is whole numbers."""
+    return _bare(kind) is int
+
+
 def is_list(kind: Any) -> bool:
     """Whether a type is a list; all lists are of texts."""
     return get_origin(_bare(kind)) is list

@@ -19,7 +19,7 @@ from hydra.core.override_parser.types import (
 from irnn.spec import hydra_settings
 from irnn.spec.config import ConfigError
 from irnn.spec.groups import NUMERIC_GROUPS, Groups
-from irnn.spec.kinds import is_text
+from irnn.spec.kinds import is_text, is_whole
 from irnn.spec.known import known_settings, wrong_as
 from irnn.spec.rewriting import parser, quoted, rewritten, setting_of
 from irnn.spec.wording import choices_in_words, pasted, shown, unknown_key, unreadable
@@ -170,6 +170,18 @@ def decimal_comma_hint(given: Given) -> str:
     return ""
 
 
+def interval_ends(parsed: Override) -> tuple[float | None, float | None]:
+    """Give both ends of an interval, whole where its setting is: Hydra makes them decimals."""
+    interval: Any = parsed.value()
+    setting = known_settings().get(parsed.key_or_group)
+    whole = setting is not None and is_whole(setting.type)
+    start, end = (
+        int(each) if whole and isinstance(each, float) and each.is_integer() else each
+        for each in (interval.start, interval.end)
+    )
+    return start, end
+
+
 def _values(parsed: Override) -> Iterator[Any]:
     """Give the values that an override has, or the first ones of many; none of those yet unknown."""
     value = parsed.value()
@@ -181,7 +193,7 @@ def _values(parsed: Override) -> Iterator[Any]:
         except Exception:  # a step of 0, of which the grid says more
             return iter(())
     if isinstance(value, IntervalSweep):
-        return iter(end for end in (value.start, value.end) if end is not None)
+        return iter(end for end in interval_ends(parsed) if end is not None)
     return iter(() if isinstance(value, Glob) else (value,))
 
 

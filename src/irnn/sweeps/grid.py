@@ -8,6 +8,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
 from irnn.spec.config import ConfigError
 from irnn.spec.groups import NUMERIC_GROUPS
+from irnn.spec.overrides import interval_ends
 from irnn.spec.rewriting import rewritten, setting_of
 
 MOST_JOBS = 100_000
@@ -99,9 +100,9 @@ def each_value_once(parsed: Sequence[Override]) -> list[tuple[str, ...]]:
     """Combine so that every value, and both ends of every interval, occurs, with the others' first."""
     found: dict[str, list[str]] = {}
     for override in parsed:
-        if isinstance(value := override.value(), IntervalSweep):
+        if isinstance(override.value(), IntervalSweep):
             key = override.get_key_element()
-            found[key] = [f"{key}={value.start}", f"{key}={value.end}"]
+            found[key] = [f"{key}={end}" for end in interval_ends(override)]
         else:
             found.update(axes([override]))
     first = [values[0] for values in found.values()]

@@ -14,7 +14,7 @@ from irnn.spec.composition import Composer, explaining
 from irnn.spec.config import Config, ConfigError
 from irnn.spec.groups import NUMERIC_GROUPS, Groups
 from irnn.spec.hydra_composition import composed
-from irnn.spec.overrides import Given, decimal_comma_hint, read
+from irnn.spec.overrides import Given, decimal_comma_hint, interval_ends, read
 from irnn.spec.rewriting import quoted
 from irnn.spec.wording import shown
 from irnn.sweeps import record
@@ -215,8 +215,7 @@ def left_open(overrides: Sequence[str], groups: Groups) -> str | None:
 
 def _first_value(given: Given) -> str:
     """Write the first value that a sweep's file gives a setting, as it is written there."""
-    value = given.parsed.value()
-    if isinstance(value, IntervalSweep):
-        return str(value.start)
+    if isinstance(given.parsed.value(), IntervalSweep):
+        return str(interval_ends(given.parsed)[0])
     first = next(iter(axes([given.parsed]).values()))[0].partition("=")[2]
     return "none" if first == "null" and given.key != given.typed.partition("=")[0] else first

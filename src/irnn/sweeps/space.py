@@ -10,6 +10,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from irnn.runs.identity import scientific
 from irnn.spec.config import Config, ConfigError
 from irnn.spec.options import leaves
+from irnn.spec.overrides import interval_ends
 from irnn.sweeps.grid import MOST_JOBS, axes
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _distribution(override: Override) -> Any:
     value = override.value()
     try:
         if isinstance(value, IntervalSweep):
-            start, end, log = value.start, value.end, "log" in value.tags
+            (start, end), log = interval_ends(override), "log" in value.tags
             if start is None or end is None:
                 raise ValueError("needs both ends")
             if start > end:
