@@ -176,7 +176,7 @@ COMMAND = """
 import sys
 from irnn.system import screen
 with screen.guarded():
-    {hurry}
+    {never_wait}
     for number in range({lines}):
         print("line", number)
     print("an error", file=sys.stderr)
@@ -230,7 +230,7 @@ def shell(
 ) -> "subprocess.CompletedProcess[str]":
     """Run a command that prints, works and exits with 7, its streams as the shell makes them."""
     worked = str(tmp_path / "worked")
-    code = COMMAND.format(hurry="screen.hurry()", lines=lines, worked=worked)
+    code = COMMAND.format(never_wait="screen.never_wait()", lines=lines, worked=worked)
     finished = subprocess.run(
         ["bash", "-c", f'"$0" -c "$1" {redirection}', sys.executable, code],
         env={**os.environ, **env},
@@ -271,7 +271,7 @@ def test_a_command_ends_although_nobody_ever_reads(tmp_path: Path, pipe: tuple[i
     began = time.monotonic()
     worked = str(tmp_path / "worked")
     code = COMMAND.format(
-        hurry="screen._LAST_SECONDS = 0.5; screen.hurry()", lines=20_000, worked=worked
+        never_wait="screen._LAST_SECONDS = 0.5; screen.never_wait()", lines=20_000, worked=worked
     )
     finished = subprocess.run(
         [sys.executable, "-c", code], stdout=pipe[1], stderr=subprocess.PIPE, timeout=60

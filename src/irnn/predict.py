@@ -34,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     with screen.guarded() as shown:
         remedy = "ask for fewer or shorter sequences"
         refusals = (ValueError, OSError)
-        status = exhausted.caught(partial(_main, argv, shown), "irnn-predict", remedy, refusals)
+        status = exhausted.exit_status(
+            partial(_main, argv, shown), "irnn-predict", remedy, refusals
+        )
     return shown.status(status)
 
 

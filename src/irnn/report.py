@@ -13,7 +13,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command: 0 a report was made, 2 the request cannot be met, 1 no memory, or no screen for it."""
     with screen.guarded() as shown:
         command, refusals = partial(_report, argv, shown), (ValueError, OSError)
-        status = exhausted.caught(command, "irnn-report", "report on fewer runs", refusals)
+        status = exhausted.exit_status(command, "irnn-report", "report on fewer runs", refusals)
     return shown.status(status)
 
 

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     forget_binding()  # before PyTorch is loaded, here or in a job
     with screen.guarded() as shown:
-        status = exhausted.caught(partial(_interruptible, words, shown), "irnn-train")
+        status = exhausted.exit_status(partial(_interruptible, words, shown), "irnn-train")
     return shown.status(status)
 
 

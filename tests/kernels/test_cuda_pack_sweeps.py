@@ -63,7 +63,7 @@ class Child:
     def kill(self) -> None:
         self.terminate()
 
-    def how_it_died(self) -> str:
+    def how_it_ended(self) -> str:
         return "ended without a result"
 
 

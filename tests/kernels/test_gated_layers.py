@@ -42,16 +42,16 @@ LAYERS = [
 def test_gated_layers_are_those_of_pytorch(ours, theirs, options, dtype):
     torch.manual_seed(0)
     layer = ours(3, 20, **options, dtype=dtype, kernel="native")
-    twin = theirs(3, 20, **options, dtype=dtype)
-    twin.load_state_dict(layer.state_dict())
-    layer.load_state_dict(twin.state_dict())
+    same_run = theirs(3, 20, **options, dtype=dtype)
+    same_run.load_state_dict(layer.state_dict())
+    layer.load_state_dict(same_run.state_dict())
     x = torch.randn(6, 5, 3, dtype=dtype)
     rows = layer.num_layers * layer._directions
     h, c = (torch.randn(rows, x.shape[not layer.batch_first], 20, dtype=dtype) for _ in range(2))
     alone = x[0], h[:, 0] if ours is GRU else (h[:, 0], c[:, 0])
     for arguments in ((x,), (x, h if ours is GRU else (h, c)), alone):
         got, expected = [], []
-        for module, to in ((layer, got), (twin, expected)):
+        for module, to in ((layer, got), (same_run, expected)):
             output, final = module(*arguments)
             final = final if isinstance(final, tuple) else (final,)
             loss = output.square().sum() + sum(each.sin().sum() for each in final)
@@ -60,6 +60,6 @@ def test_gated_layers_are_those_of_pytorch(ours, theirs, options, dtype):
             assert value.shape == true.shape
             torch.testing.assert_close(value, true)
     last = layer.last_state(x.transpose(0, 1) if layer.batch_first else x)
-    final = twin(x)[1]
+    final = same_run(x)[1]
     final = final[0] if isinstance(final, tuple) else final
     torch.testing.assert_close(last, torch.cat(tuple(final[-layer._directions :]), dim=-1))

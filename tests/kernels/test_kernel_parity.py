@@ -178,9 +178,9 @@ def test_an_expanded_gradient_of_the_output_is_accepted(kernel):
     tensors = Problem(T=6, last_only=False).tensors()
     options = {"nonlinearity": "relu", "last_only": False}
     native.recurrence(*tensors.values(), **options, kernel=kernel).sum().backward()
-    twin = Problem(T=6, last_only=False).tensors()
-    reference.recurrence(*twin.values(), **options).sum().backward()
-    assert all(error(t.grad, twin[name].grad) < 1e-13 for name, t in tensors.items())
+    same_run = Problem(T=6, last_only=False).tensors()
+    reference.recurrence(*same_run.values(), **options).sum().backward()
+    assert all(error(t.grad, same_run[name].grad) < 1e-13 for name, t in tensors.items())
 
 
 def test_only_the_gradients_that_are_needed_are_returned(kernel):

@@ -111,12 +111,12 @@ def test_what_was_cleared_and_could_not_be_removed_is_not_cleared_again(tmp_path
     directory = RunDirectory(tmp_path)
     with directory.locked():
         pass
-    grave = tmp_path / ".cleared.0f.part"
-    write_all(grave, "old")
+    removed = tmp_path / ".cleared.0f.part"
+    write_all(removed, "old")
     write_all(tmp_path, "new")
     with directory.locked():
         assert contents(tmp_path) == dict.fromkeys(FILES, "new")
-    assert not grave.exists()
+    assert not removed.exists()
 
 
 def test_records_are_cut_off_only_by_the_owner(tmp_path: Path) -> None:

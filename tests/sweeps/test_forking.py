@@ -93,7 +93,7 @@ def test_a_job_that_dies_says_how(
     with pytest.raises(EOFError):
         child.connection.recv()
     assert child.join(30)
-    assert said in child.how_it_died()
+    assert said in child.how_it_ended()
 
 
 def test_a_job_can_be_killed_and_is_not_waited_for_without_end(
@@ -141,7 +141,7 @@ def test_a_killed_server_leaves_its_jobs_alone_and_another_takes_its_place(
     assert alive(job.pid)
     assert not job.join(0.1)
     job.kill()
-    assert "the process that jobs are forked from was killed by SIGKILL" in job.how_it_died()
+    assert "the process that jobs are forked from was killed by SIGKILL" in job.how_it_ended()
     first.close()
     servers.running().close()
 

@@ -125,19 +125,19 @@ class RunDirectory:
             LostError: Another process took the folder over; nothing of its was touched.
             StorageError: Something cannot be removed.
         """
-        grave = self.path / f"{_CLEARING}{secrets.token_hex(4)}.part"
+        removed = self.path / f"{_CLEARING}{secrets.token_hex(4)}.part"
         try:
-            grave.mkdir()
+            removed.mkdir()
             self.confirm()
-            items = [item for item in self.path.iterdir() if not is_lock(item) and item != grave]
+            items = [item for item in self.path.iterdir() if not is_lock(item) and item != removed]
             for item in sorted(items, key=lambda item: item != self.result):
-                self._move(item, grave / item.name)
-            cleared = grave.with_name(f".cleared.{secrets.token_hex(4)}.part")
-            self._move(grave, cleared)  # one step, after which no owner goes on with it
+                self._move(item, removed / item.name)
+            cleared = removed.with_name(f".cleared.{secrets.token_hex(4)}.part")
+            self._move(removed, cleared)  # one step, after which no owner goes on with it
             self.last.parent.mkdir(exist_ok=True)
         except OSError as error:
             with suppress(OSError):
-                grave.rmdir()  # if it is empty, nothing was begun
+                removed.rmdir()  # if it is empty, nothing was begun
             raise storage_error(self.path, error) from error
         shutil.rmtree(cleared, ignore_errors=True)
 

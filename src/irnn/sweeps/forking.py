@@ -51,12 +51,12 @@ class Child:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
-    def how_it_died(self) -> str:
+    def how_it_ended(self) -> str:
         """Say how it ended, where it told nothing."""
         status = self._server.statuses.get(self.pid)
         if status is None:
-            return f"ended without a result; {self._server.how_it_died()}"
-        return how_it_died(status)
+            return f"ended without a result; {self._server.how_it_ended()}"
+        return how_it_ended(status)
 
 
 class _Server:
@@ -115,7 +115,7 @@ class _Server:
                         )
                     self.statuses[pid] = content
             except (EOFError, OSError) as error:
-                raise HelperError(self.how_it_died()) from error
+                raise HelperError(self.how_it_ended()) from error
 
     def wait_for(self, pid: int, seconds: float) -> bool:
         """Wait until a process has ended, but no longer than this; say whether it has."""
@@ -131,13 +131,13 @@ class _Server:
                 return not _exists(pid, left)
         return True
 
-    def how_it_died(self) -> str:
+    def how_it_ended(self) -> str:
         """Say how it ended, in the words of a refusal."""
         with suppress(Exception):
             self._process.wait(5)
         status = self._process.returncode
-        line = helpers.last_words(self._errors)
-        died = "does not answer" if status is None else how_it_died(status)
+        line = helpers.last_line(self._errors)
+        died = "does not answer" if status is None else how_it_ended(status)
         return f"the process that jobs are forked from {died}{f': {line}' if line else ''}"
 
     def close(self) -> None:
@@ -221,7 +221,7 @@ def _exists(pid: int, seconds: float) -> bool:
         time.sleep(0.02)
 
 
-def how_it_died(status: int) -> str:
+def how_it_ended(status: int) -> str:
     """Say how a process ended: exit status, or minus the signal."""
     if status < 0:
         with suppress(ValueError):

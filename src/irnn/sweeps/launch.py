@@ -149,8 +149,8 @@ def train(jobs: Sequence[Job], engine: Engine, command: Sequence[str], view: Vie
         with view:
             number = engine.run(distinct, view)
     for job in jobs:
-        twin = runs[job.run_id]
-        job.state, job.result, job.error = twin.state, twin.result, twin.error
+        same_run = runs[job.run_id]
+        job.state, job.result, job.error = same_run.state, same_run.result, same_run.error
     if number is not None:
         raise Stopped(number)
 

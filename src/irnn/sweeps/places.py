@@ -70,7 +70,9 @@ def find_places(configs: Sequence[Config]) -> tuple[list[Place], int]:
             answer = connection.recv()
         except EOFError:
             child.join(_END_SECONDS)
-            raise HelperError(f"the process that looks for devices {child.how_it_died()}") from None
+            raise HelperError(
+                f"the process that looks for devices {child.how_it_ended()}"
+            ) from None
     if isinstance(answer, ConfigError):
         raise answer
     found, gpus = answer

@@ -79,7 +79,7 @@ class Pool:
         self._running: list[_Running] = []
         self._stopping = False
         self._signals: list[int] = []
-        self._heeded = 0
+        self._handled = 0
         self._next_signal = 0.0
         self._next_look: dict[str, float] = {}
 
@@ -93,7 +93,7 @@ class Pool:
                         break
                     self._listen()
                     self._look_elsewhere()
-                    self._heed_signals()
+                    self._handle_signals()
                     self._watcher.refresh(self._jobs, self._now_at_once())
             finally:
                 self._kill()
@@ -196,11 +196,11 @@ class Pool:
         if running.pack and waiting and (begun or len(waiting) < len(running.jobs)):
             self._packs.append(replace(running.pack, jobs=waiting))
             running.open = begun
-        self._let_go(running)
+        self._finish(running)
         for job in list(running.open):
             self._end(running, job, "died", None)
 
-    def _let_go(self, running: _Running) -> None:
+    def _finish(self, running: _Running) -> None:
         """See a process end that has nothing to do any more."""
         self._running.remove(running)
         running.child.connection.close()
@@ -211,7 +211,7 @@ class Pool:
     def _end(self, running: _Running, job: Job, kind: str, content: Any) -> None:
         running.open.remove(job)
         if not running.open and kind != "died":
-            self._let_go(running)
+            self._finish(running)
         if kind == "result":
             job.finish(content)
         elif kind == "busy":
@@ -224,7 +224,7 @@ class Pool:
             job.end(STOPPED)
             return
         else:
-            job.end(FAILED, error=content or running.child.how_it_died())
+            job.end(FAILED, error=content or running.child.how_it_ended())
         self._ended(job)
 
     def _ended(self, job: Job) -> None:
@@ -242,10 +242,10 @@ class Pool:
             if job.look_up():
                 self._ended(job)
 
-    def _heed_signals(self) -> None:
-        if len(self._signals) > self._heeded:
-            self._heeded = len(self._signals)
-            if self._heeded > 1:
+    def _handle_signals(self) -> None:
+        if len(self._signals) > self._handled:
+            self._handled = len(self._signals)
+            if self._handled > 1:
                 self._kill()
             elif not self._stopping:
                 self._stop(signal.Signals(self._signals[0]).name)

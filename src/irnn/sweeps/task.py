@@ -65,7 +65,7 @@ class SweepTask:
         """What the sweep could not begin for: Hydra would print it with a traceback."""
         self._view: View | None = None
         self._began = time.monotonic()
-        screen.hurry()
+        screen.never_wait()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the memory here when the task travels to another process or machine, but for plug-ins."""

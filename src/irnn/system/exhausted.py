@@ -71,7 +71,7 @@ def in_words(error: BaseException) -> str:
     return line if " " in line else f"{type(error).__name__}{line and f': {line}'}"
 
 
-def caught(
+def exit_status(
     command: Callable[[], int],
     name: str,
     smaller: str = "make the run smaller",

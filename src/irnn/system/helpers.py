@@ -58,7 +58,7 @@ def errors_file() -> IO[bytes]:
         return Path(os.devnull).open("wb+")
 
 
-def last_words(errors: IO[bytes]) -> str:
+def last_line(errors: IO[bytes]) -> str:
     """Give the last line that a helper printed, or nothing."""
     errors.seek(0)
     lines = [line.strip() for line in errors.read().decode(errors="replace").splitlines()]

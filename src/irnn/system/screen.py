@@ -22,7 +22,7 @@ from irnn.system.writer import Writer
 if TYPE_CHECKING:
     from rich.console import Console
 
-_HURRIED_SECONDS = 0.1  # that work waits for a reader, once
+_SHORT_WAIT_SECONDS = 0.1  # that work waits for a reader, once
 _LAST_SECONDS = 5.0  # that a command waits at its end for a reader that takes nothing
 _LONGEST_LINE = 1 << 13
 _ALIKE = {
@@ -110,7 +110,7 @@ class Stream(io.TextIOBase):
     def finish(self) -> None:
         """Wait, a little, for the reader; after this nothing ever waits long."""
         self.flush()
-        self.seconds = _HURRIED_SECONDS
+        self.seconds = _SHORT_WAIT_SECONDS
         if self.writer is not None:
             with suppress(KeyboardInterrupt):  # Ctrl-C: wait no longer
                 self.writer.finish(_LAST_SECONDS)
@@ -176,11 +176,11 @@ def guarded() -> Iterator[Shown]:
             sys.stderr = before[1]
 
 
-def hurry() -> None:
+def never_wait() -> None:
     """Say that from here on there is work to do that no reader may hold up."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, Stream):
-            stream.seconds = _HURRIED_SECONDS
+            stream.seconds = _SHORT_WAIT_SECONDS
 
 
 def say(text: str) -> None:

@@ -46,7 +46,7 @@ class Display:
         self._console: Any = None
 
     def __enter__(self) -> "Display":
-        screen.hurry()
+        screen.never_wait()
         if self._is_live:
             from rich.live import Live
 
