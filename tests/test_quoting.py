@@ -165,6 +165,24 @@ def test_a_setting_with_one_dash_is_no_flag_of_its_first_letter(
     assert told == f"irnn-train: {word}: no such flag; settings have no dashes: {word[1:]}\n"
 
 
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (["--lr", "0.01"], "settings have no dashes: optim.lr=0.01"),
+        (["--lr=0.01"], "settings have no dashes: optim.lr=0.01"),
+        (["--batch-size", "8"], "settings have no dashes: batch_size=8"),
+        (["--optim", "adam"], "settings have no dashes: optim=adam"),
+        (["--epochs", "seed=3"], "settings have no dashes: budget.epochs=VALUE"),
+        (["--resume"], "see --help"),
+    ],
+)
+def test_a_setting_typed_as_a_flag_is_answered_with_how_it_is_written(
+    capsys: pytest.CaptureFixture[str], words: list[str], remedy: str
+) -> None:
+    told = said(capsys, "train", *words)
+    assert told == f"irnn-train: {words[0]}: no such flag; {remedy}\n"
+
+
 def test_an_empty_word_and_a_glob_are_refused_with_a_remedy(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -9,9 +9,10 @@ from typing import Any, NoReturn
 
 from irnn.spec.config import ConfigError
 from irnn.spec.groups import CONFIG_NAME, Groups, added_folders
+from irnn.spec.known import known_settings
 from irnn.spec.overrides import searchpath
 from irnn.spec.plugins import with_plugins
-from irnn.spec.wording import pasted, shown
+from irnn.spec.wording import meant_by, pasted, shown
 
 _INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 _NOT_HERE = {
@@ -65,11 +66,12 @@ def read_command(words: Sequence[str]) -> Command:
     parser = _parser()
     for word in words:
         if word.startswith("-") and "=" in word and word.partition("=")[0] not in parser.flags():
-            raise ConfigError(f"{shown(word)}: no such flag; {_without_dashes(word)}")
+            raise ConfigError(f"{shown(word)}: no such flag; {_without_dashes(word, [])}")
     flags, rest = parser.parse_known_args(list(words))
     for word in rest:
         if word.startswith("-"):
-            raise ConfigError(f"{shown(word)}: no such flag; see --help")
+            after = words[list(words).index(word) + 1 :]
+            raise ConfigError(f"{shown(word)}: no such flag; {_without_dashes(word, after)}")
     for name, reason in _NOT_HERE.items():
         if getattr(flags, name) is not None:
             raise ConfigError(f"--{name.replace('_', '-')}: {reason}")
@@ -110,9 +112,20 @@ def read_command(words: Sequence[str]) -> Command:
     )
 
 
-def _without_dashes(word: str) -> str:
-    """Say how a setting is written that began like a flag: -init=x would be read as -i nit=x."""
-    return f"settings have no dashes: {pasted(word.lstrip('-'))}"
+def _without_dashes(word: str, after: Sequence[str]) -> str:
+    """Say how a setting is written that began like a flag: -init=x would be read as -i nit=x.
+
+    Args:
+        word: as it was typed.
+        after: the words that follow it, the first of which may be its value: --lr 0.01.
+    """
+    key, equals, value = word.lstrip("-").partition("=")
+    meant = meant_by(key, [*known_settings()], sorted(Groups().names()))
+    if not equals:
+        value = next((each for each in after[:1] if not re.search("^-|=", each)), "VALUE")
+    if not equals and meant is None:
+        return "see --help"
+    return f"settings have no dashes: {pasted(f'{meant or key}={value}')}"
 
 
 def _parser() -> _Parser:

@@ -22,7 +22,7 @@ from irnn.spec.groups import NUMERIC_GROUPS, Groups
 from irnn.spec.kinds import is_text, is_whole
 from irnn.spec.known import known_settings, wrong_as
 from irnn.spec.rewriting import parser, quoted, rewritten, setting_of
-from irnn.spec.wording import choices_in_words, pasted, shown, unknown_key, unreadable
+from irnn.spec.wording import bare_word, choices_in_words, pasted, shown, unknown_key, unreadable
 
 _SIGNS = {OverrideType.ADD: "+", OverrideType.FORCE_ADD: "++", OverrideType.DEL: "~"}
 _MOST_CHECKED = 1000  # of one sweep's values here; each job is checked as a whole besides
@@ -119,7 +119,11 @@ def _read(typed: str, groups: Groups, names: set[str], multirun: bool) -> Given:
         typed.encode()
         given = Given(typed, word, _parsed(word))
     except Exception as error:  # whatever Hydra's grammar and functions raise about it
-        key, _, value = typed.partition("=")
+        key, equals, value = typed.partition("=")
+        if not equals and re.fullmatch(r"[\w.-]+", typed):
+            options = {name: groups.options(name) for name in sorted(names)}
+            said = bare_word(typed, options, [*known_settings()])
+            raise ConfigError(f"{shown(typed)}: cannot be read as key=value{said}") from error
         setting = known_settings().get(key := key.lstrip("+"))
         text = setting is not None and is_text(setting.type)
         fault = wrong_as(key, value) if setting is not None else None

@@ -3,7 +3,7 @@
 import difflib
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from irnn.spec.groups import NUMERIC_GROUPS
 from irnn.spec.registry import GROUPS
@@ -82,6 +82,32 @@ def _in_quotes(key: str, value: str) -> str:
     return shlex.quote(f"{key}={mark}{escaped}{mark}")
 
 
+def meant_by(key: str, known: Sequence[str], groups: Sequence[str]) -> str | None:
+    """Give the key that another spelling can only mean: lr is optim.lr, batch-size is batch_size."""
+    plain = key.replace("/", ".").replace("-", "_")
+    if plain in known or plain in groups:
+        return plain
+    same_end = [name for name in known if name.rpartition(".")[2] == plain]
+    return same_end[0] if len(same_end) == 1 else None
+
+
+def bare_word(word: str, groups: Mapping[str, Sequence[str]], known: Sequence[str]) -> str:
+    """Say how a word that is no key=value may be meant: as an option of a group, or as a key.
+
+    Args:
+        word: as it was typed.
+        groups: options of each group.
+        known: all settings.
+    """
+    chosen = [f"{group}={word}" for group, options in groups.items() if word in options]
+    if chosen:
+        return f"; did you mean {' or '.join(chosen[:3])}?"
+    if word in groups:
+        return f"; {choices_in_words(word, groups[word])}"
+    key = meant_by(word, known, [*groups])
+    return f"; did you mean {key}=VALUE?" if key else ", as in seed=3"
+
+
 def unknown_key(key: str, typed: str, known: Sequence[str], groups: Sequence[str]) -> str:
     """Say what is near a key that is none."""
     value = typed.partition("=")[2]
@@ -90,10 +116,10 @@ def unknown_key(key: str, typed: str, known: Sequence[str], groups: Sequence[str
         return f"has settings of its own: {', '.join(inside)}"
     dotted = key.replace("/", ".")
     same_end = [name for name in known if name.rpartition(".")[2] == dotted.rpartition(".")[2]]
-    exact = [dotted] if dotted in known else same_end if "." not in dotted else []
-    if len(exact) == 1 and "=" in typed:
-        return f"no such setting; did you mean {pasted(f'{exact[0]}={value}')}?"
-    close = exact or difflib.get_close_matches(dotted, [*known, *groups], n=3, cutoff=0.5)
+    if (exact := meant_by(key, known, groups)) and "=" in typed:
+        return f"no such setting; did you mean {pasted(f'{exact}={value}')}?"
+    several = same_end if "." not in dotted else []
+    close = several or difflib.get_close_matches(dotted, [*known, *groups], n=3, cutoff=0.5)
     meant = f"did you mean {' or '.join(close)}?" if close else "see --help for all settings"
     section = [name for name in known if name.startswith(dotted.split(".")[0] + ".")]
     settings_there = f"\n  settings there: {', '.join(section)}"
