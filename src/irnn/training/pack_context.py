@@ -16,7 +16,7 @@ class PackContext:
     """What a run in a pack shares with the others.
 
     Args:
-        in_stretches: makes what makes the run's updates together with theirs.
+        make_stretch: gives what makes several of the run's updates in one go, together with theirs.
         signals: that came to the process; the first ends every run of it with a checkpoint.
         at_once: runs that are trained at once.
         draw: draws a curve without holding them up.
@@ -24,7 +24,7 @@ class PackContext:
         save_seconds: between two checkpoints of the run at least, but where one is needed.
     """
 
-    in_stretches: stretch.Maker
+    make_stretch: stretch.Maker
     signals: list[int]
     at_once: int
     draw: Callable[..., None] = curve.draw

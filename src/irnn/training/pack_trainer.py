@@ -149,7 +149,7 @@ def plan_of(config: Config) -> Plan:
         ValueError: There are none.
     """
     network = build(config, generator(0, "plan"), config.task.input_size, config.task.head)
-    found = Updater(network, config.optim, config.clip, in_stretches=lambda _: None).cuda_plan()
+    found = Updater(network, config.optim, config.clip, make_stretch=lambda _: None).cuda_plan()
     if found is None:
         raise ValueError("there are no CUDA kernels for this network")
     return found

@@ -43,7 +43,7 @@ class Updater:
     For optimizers that keep squares, a `clip.max_norm` whose square overflows counts as the largest that
     does not (9.2e18 in float32).
     The first `integrators` units of a layer are those that `optim.integrator_lr_scale` is about. What makes
-    updates in stretches is made by `in_stretches`; by default, by `stretch.of`.
+    updates in stretches comes from `make_stretch`; by default, from `stretch.of`.
 
     Parameters that need no gradient stay as they are. `kernel` names what computes the recurrence.
 
@@ -57,7 +57,7 @@ class Updater:
         optim: Optimizer,
         clip: Clip,
         integrators: int = 0,
-        in_stretches: stretch.Maker | None = None,
+        make_stretch: stretch.Maker | None = None,
     ) -> None:
         self.model = model
         self.max_norm = math.inf if clip.max_norm is None else clip.max_norm
@@ -82,7 +82,7 @@ class Updater:
             for module in model.modules()
             for name, parameter in module._parameters.items()
         ]
-        self._stretch = (in_stretches or stretch.of)(self)
+        self._stretch = (make_stretch or stretch.of)(self)
         if self._stretch is not None and self._stretch.kernel:
             self.kernel = self._stretch.kernel
         self._descent = None

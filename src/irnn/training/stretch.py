@@ -98,7 +98,7 @@ def slots_for(inputs: Tensor) -> int:
 
 
 Maker = Callable[["Updater"], "Stretch | None"]
-"""Makes what makes an updater's updates in stretches; see `of`."""
+"""Gives what makes an updater's updates in stretches; see `of`."""
 
 
 def of(updater: Updater) -> Stretch | None:

@@ -17,7 +17,7 @@ from irnn.spec.choices import Policy
 from irnn.spec.config import Config, total_updates
 from irnn.system.exhausted import in_words
 from irnn.tasks.data import TaskData
-from irnn.training import longer
+from irnn.training import continuation
 from irnn.training.divergence import (
     Event,
     Reference,
@@ -75,8 +75,8 @@ class Trainer:
         if count := config.init.calibration_sequences:
             config.init.calibrate(self.model.recurrent, self.data.calibration(count, restarts))
         integrators = config.init.integrators(config.model.hidden_size)
-        in_stretches = self._pack.in_stretches if self._pack else None
-        self.updater = Updater(self.model, config.optim, config.clip, integrators, in_stretches)
+        make_stretch = self._pack.make_stretch if self._pack else None
+        self.updater = Updater(self.model, config.optim, config.clip, integrators, make_stretch)
 
     def _weights(self) -> dict[str, Any]:
         weights: dict[str, Any] = copied(
@@ -269,14 +269,14 @@ class Trainer:
         self._saver.save_best(content)
 
     def resume(self) -> bool:
-        """Continue from `last.pt`, or from a shorter run's (see `longer`); say whether there was one.
+        """Continue from `last.pt`, or from a shorter run's (see `continuation`); say whether there was one.
 
         Raises:
             DamagedError: It is gone, though records of updates say that there was one, or it does not fit.
         """
         path = self.directory.last
         if not path.exists() and not self.config.force:
-            self.notes = longer.inherit(self.config, self.directory)
+            self.notes = continuation.inherit(self.config, self.directory)
         content = self._saver.last(self.name, self.device)
         if content is None:
             self._metrics.continue_at(0, None)
