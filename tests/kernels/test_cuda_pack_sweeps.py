@@ -20,7 +20,7 @@ from tests.conftest import SMALL
 from irnn import train
 from irnn.spec.composition import Composer
 from irnn.sweeps import forking, launch, pack_worker, pool
-from irnn.sweeps.places import Place
+from irnn.sweeps.packs import Place
 from irnn.system.helpers import HelperError
 from irnn.training.pack_trainer import PackTrainer
 from irnn.training.session import run

@@ -12,7 +12,7 @@ from irnn.kernels import compiled, loading, missing, native, slow
 from irnn.spec.composition import compose_config
 from irnn.sweeps import launch
 from irnn.sweeps.job import Job
-from irnn.sweeps.places import Place
+from irnn.sweeps.packs import Place
 from irnn.sweeps.view import View
 
 ERROR = "c++: pool.cpp:71:29: error: no type named 'system_error' in namespace 'std'"

@@ -14,7 +14,7 @@ from irnn.spec.composition import Composer
 from irnn.spec.errors import ConfigError
 from irnn.sweeps import launch, packs, places
 from irnn.sweeps.job import Job
-from irnn.sweeps.places import Place
+from irnn.sweeps.packs import Place
 from tests.conftest import SMALL
 
 ON_GPU, ON_CPU = Place("cuda", "cuda"), Place("cpu", "native")

@@ -17,8 +17,8 @@ from irnn.sweeps import packs, pool, record
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import FAILED, LEFT, Job
 from irnn.sweeps.naming import in_sweep, sweep_folder
-from irnn.sweeps.packs import Pack
-from irnn.sweeps.places import Place, find_places
+from irnn.sweeps.packs import Pack, Place
+from irnn.sweeps.places import find_places
 from irnn.sweeps.progress_lines import with_progress_lines
 from irnn.sweeps.view import View, tally
 from irnn.system.machine import (

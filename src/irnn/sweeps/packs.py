@@ -12,7 +12,18 @@ from irnn.spec.config import Config, ConfigError
 from irnn.spec.options import plain
 from irnn.sweeps.job import Job
 from irnn.sweeps.naming import sweep_folder
-from irnn.sweeps.places import Place
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run would train: the kind of device, the kernel, and how many like it fit onto a GPU in a pack.
+
+    `capacity` is None where it is not known, as off CUDA.
+    """
+
+    device: str
+    kernel: str
+    capacity: int | None = None
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,15 @@
 """Where runs would train on this machine: a process that may import torch is asked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
 from irnn.spec.config import Config, ConfigError
 from irnn.sweeps import forking
+from irnn.sweeps.packs import Place, key_of
 from irnn.system.helpers import HelperError
 
 _END_SECONDS = 5.0  # for a process to end that has answered
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a run would train: the kind of device, the kernel, and how many like it fit onto a GPU in a pack.
-
-    `capacity` is None where it is not known, as off CUDA.
-    """
-
-    device: str
-    kernel: str
-    capacity: int | None = None
 
 
 def probe(connection: "Connection[Any, Any]", _: int, configs: Sequence[Config]) -> None:
@@ -39,7 +27,6 @@ def probe(connection: "Connection[Any, Any]", _: int, configs: Sequence[Config])
 def _place_of(config: Config) -> Place:
     import torch
 
-    from irnn.sweeps.packs import key_of
     from irnn.training import hardware
     from irnn.training.pack_trainer import runs_that_fit
     from irnn.training.session import kernel_name
