@@ -140,6 +140,7 @@ def test_a_run_that_is_still_going_is_named_with_its_loss(report, tmp_path):
     [
         (["{root}/nowhere"], "nowhere does not exist"),
         (["{root}/empty"], "no runs found"),
+        (["{root}/empty", "--where", "seed=3"], "no runs found in .*; train one with"),
         (["{sweep}", "--where", "optim=lion"], "meets optim=lion: optim.name is adam, sgd$"),
         (["{sweep}", "--where", "optim=sgd", "optim=adam"], "; either value is optim=sgd,adam$"),
         (["{sweep}", "--where", "optim=sgd", "seed=77"], "; leave a condition out$"),

@@ -80,6 +80,13 @@ def test_a_sweep_of_which_nothing_has_started_says_so(report, tmp_path):
     assert "none of its 1 runs is in" in errors
 
 
+def test_a_sweep_of_which_no_run_meets_a_condition_says_which_values_there_are(report, tmp_path):
+    write_sweep_file(tmp_path, "demo", [job(write_run(tmp_path, seed=3)), JOB])
+    status, _, errors = report(tmp_path, "--sweep", "demo", "--where", "seed=99")
+    assert status == 2
+    assert errors.endswith("meets seed=99: seed is 3\n")
+
+
 @pytest.mark.parametrize(
     "text",
     [

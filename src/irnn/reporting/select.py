@@ -76,14 +76,14 @@ def check_found(loaded: Loaded, paths: Sequence[str], where: Sequence[str]) -> N
     if loaded.runs:
         return
     place = ", ".join(paths)
+    if loaded.others:
+        raise ValueError(
+            f"no run in {place} meets {' '.join(where)}: {loaded.others}{_either(where)}"
+        )
     if loaded.sweep is not None and loaded.left:
         name, jobs = loaded.sweep.name, len(loaded.sweep.jobs)
         raise ValueError(
             f"--sweep {name}: none of its {jobs} runs is in {place} yet{_broken(loaded)}"
-        )
-    if where:
-        raise ValueError(
-            f"no run in {place} meets {' '.join(where)}: {loaded.others}{_either(where)}"
         )
     raise ValueError(
         f"no runs found in {place}; train one with python -m irnn.train{_broken(loaded)}"
