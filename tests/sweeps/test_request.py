@@ -200,6 +200,17 @@ def test_a_range_that_goes_nowhere_is_refused_by_name() -> None:
         name("seed=range(1,5,0)")
 
 
+def test_jobs_are_called_by_the_shorter_names_of_settings() -> None:
+    """As they are typed, and as reports have them."""
+    words = ["seq_len=20", "clip=none,10", "init.gain=0.9,1", "optim.lr=1e-3,1e-2"]
+    jobs = make_jobs(read_request(words, Composer()).jobs, Composer())
+    assert [job.label for job in jobs[:2]] == [
+        "clip=none init_scale=0.9 optim.lr=0.001",
+        "clip=none init_scale=0.9 optim.lr=0.01",
+    ]
+    assert {Composer().compose(job.label.split()).clip.max_norm for job in jobs} == {None, 10.0}
+
+
 def test_the_command_of_the_report_can_be_pasted(capsys: pytest.CaptureFixture[str]) -> None:
     task = SweepTask([], Composer())
     for words, where in (

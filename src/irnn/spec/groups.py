@@ -12,6 +12,8 @@ from irnn.system.paths import expanded
 CONFIG_NAME = "train"
 NUMERIC_GROUPS = {"seq_len": "task.seq_len", "clip": "clip.max_norm", "init_scale": "init.gain"}
 """Groups in whose place a number works, and the setting that the number is for."""
+GROUP_OF = {setting: group for group, setting in NUMERIC_GROUPS.items()}
+"""The shorter name of each such setting."""
 
 
 def conf_dir() -> Path:

@@ -14,7 +14,7 @@ from hydra.core.override_parser.types import (
     RangeSweep,
 )
 
-from irnn.spec.groups import NUMERIC_GROUPS
+from irnn.spec.groups import GROUP_OF, NUMERIC_GROUPS
 from irnn.spec.kinds import is_text
 from irnn.spec.known import known_settings
 from irnn.spec.registry import GROUPS
@@ -49,6 +49,14 @@ def rewritten(overrides: Sequence[str]) -> list[str]:
       200000000000.0.
     """
     return [_quote_text(_number_of(_plainly_set(_choice_of(word)))) for word in overrides]
+
+
+def briefly(word: str) -> str:
+    """Write an override with the shorter name of its setting: `clip.max_norm=null` as `clip=none`."""
+    key, equals, value = word.partition("=")
+    if key not in GROUP_OF:
+        return word
+    return f"{GROUP_OF[key]}{equals}{'none' if value == 'null' else value}"
 
 
 def _choice_of(word: str) -> str:

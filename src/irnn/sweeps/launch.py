@@ -13,6 +13,7 @@ from irnn.runs.layout import SWEEP
 from irnn.spec.command import flags_of
 from irnn.spec.composition import Composer
 from irnn.spec.config import Config, ConfigError
+from irnn.spec.rewriting import briefly
 from irnn.sweeps import packs, pool, record
 from irnn.sweeps.grid import without_bookkeeping
 from irnn.sweeps.job import FAILED, LEFT, Job
@@ -54,7 +55,7 @@ def make_jobs(
     for words in with_progress_lines(batch, "named"):
         config = in_sweep(composer.compose(words))
         name = run_id(config)
-        own = [word for word in without_bookkeeping(words) if word not in shared]
+        own = [briefly(word) for word in without_bookkeeping(words) if word not in shared]
         folder = RunDirectory.of(config, name).path
         made_from = (*words, *flags)
         jobs.append(Job(made_from, " ".join(own) or name, config, name, folder))

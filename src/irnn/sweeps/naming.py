@@ -12,11 +12,10 @@ from hydra.core.override_parser.types import Override
 from irnn.runs.finding import runs_folder
 from irnn.runs.layout import NOT_SCIENCE, SWEEPS
 from irnn.spec.config import Config, ConfigError
-from irnn.spec.groups import NUMERIC_GROUPS
+from irnn.spec.groups import GROUP_OF
 from irnn.spec.rewriting import setting_of
 
 _FITTING = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")
-_SHORT = {setting: group for group, setting in NUMERIC_GROUPS.items()}
 
 
 def sweep_name(config: Config, parsed: Sequence[Override]) -> str:
@@ -50,15 +49,15 @@ def sweep_name(config: Config, parsed: Sequence[Override]) -> str:
     file = str(last["sweep"].value()) if "sweep" in last else None
     content = json.dumps([sorted({*varying, "seed"}), sorted(fixed)])
     digest = hashlib.sha256(content.encode()).hexdigest()[:6]
-    readable = file or "-".join(_SHORT.get(key, key.rpartition(".")[2]) for key in varying)
+    readable = file or "-".join(GROUP_OF.get(key, key.rpartition(".")[2]) for key in varying)
     return f"{re.sub('[^A-Za-z0-9._-]', '', readable)[:60].lstrip('.-') or 'runs'}-{digest}"
 
 
 def _written(override: Override) -> str:
     """Write what does not vary, no clipping as `clip=none`: so the sweeps that there are have their names."""
     key = override.get_key_element()
-    if key in _SHORT and override.value() is None:
-        return f"{_SHORT[key]}=none"
+    if key in GROUP_OF and override.value() is None:
+        return f"{GROUP_OF[key]}=none"
     return str(override.input_line)
 
 
