@@ -1,7 +1,7 @@
 """Whatever is typed: composed as Hydra does at once, or refused by naming an override that is wrong."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from irnn.spec.composition import Composer
@@ -9,6 +9,7 @@ from irnn.spec.config import Config, ConfigError
 from irnn.spec.groups import Groups
 from irnn.spec.known import known_settings
 from irnn.spec.wording import shown
+from irnn.sweeps.request import left_open, read_request
 from tests.at_once import compose_at_once
 
 KEYS = sorted(known_settings())
@@ -23,8 +24,12 @@ LISTS = {
         experiment=[fast,long] a.b.c=1""",
     "values": """1 0 -1 0.5 .5 1e1 1e400 nan null none true abc ??? [] {a:1} '' 007 1_0 ${seed}
         ${nosuch} ${over:1,0} 100 150 adam lstm /x/y a(b) ü ' \\ = ${ 1,2""",
+    "names": """clip=none clip=10 clip.max_norm=5 ++clip.max_norm=3 clip=choice(7) seq_len=20 task.seq_len=30
+        optim=sgd optim=adam optim.name=adamw optim.lr=1e-3 ++optim.lr=0.01 init.name=orthogonal
+        init=split_identity init_scale=0.5 init.gain=0.9 init_scale=none model.name=gru experiment=fast
+        tracker=none tracker=wandb tracker.mode=offline seed=1 sweep=clip_adam sweep=none""",
 }
-RIGHT, WRONG, PLAIN = (text.split() for text in LISTS.values())
+RIGHT, WRONG, PLAIN, NAMES = (text.split() for text in LISTS.values())
 VALUES = [*PLAIN, "a b", "9" * 400, "9" * 5000, "3\r", "r\udcff", ""]
 
 word = st.one_of(
@@ -71,3 +76,21 @@ def test_lists_of_overrides_compose_alike_or_name_what_is_wrong(words: list[str]
 @given(st.lists(word, min_size=1, max_size=6))
 def test_many_lists_of_overrides_compose_alike_or_name_what_is_wrong(words: list[str]) -> None:
     check(words)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(st.lists(st.sampled_from(NAMES), min_size=1, max_size=5))
+@example(["sweep=clip_adam", "clip=none", "seed=1"])
+def test_what_one_run_leaves_open_is_all_that_a_sweep_of_the_same_words_varies(
+    words: list[str],
+) -> None:
+    alone = outcome(COMPOSER.compose, words)
+    try:
+        jobs = {COMPOSER.compose(job) for job in read_request(words, COMPOSER).jobs}
+    except ConfigError:
+        assert isinstance(alone, str)
+        return
+    if left_open(words, GROUPS) is None:
+        assert jobs == {alone}
+    else:
+        assert len(jobs) > 1
