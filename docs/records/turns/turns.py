@@ -38,7 +38,8 @@ class Turns(Initialization):
             angles = math.pi * (torch.arange(planes, dtype=torch.float64) + 0.5) / planes
         elif self.angles == "orthogonal":
             eigenvalues = torch.linalg.eigvals(self._basis(hidden, generator))
-            angles = eigenvalues.angle().abs().sort().values[::2]  # they come in conjugate pairs
+            # Conjugate pairs, beside which a determinant of -1 has a single 1 and -1: the 1 counts twice.
+            angles = eigenvalues.angle().abs().sort().values[::2]
         else:
             raise ValueError(f"init.angles={self.angles}: random, even or orthogonal")
         first = torch.arange(0, hidden, 2)
