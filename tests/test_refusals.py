@@ -46,6 +46,8 @@ SENTENCES = {
     "model": "; model is one of antisymmetric, gru",
     "lr": "did you mean optim.lr=VALUE?",
     "nosuch": "cannot be read as key=value, as in seed=3",
+    "optim.lr=\uff10\uff0e\uff11": "the digits are 0 to 9: optim.lr=0.1",
+    "seq_len=١٢": "the digits are 0 to 9: seq_len=12",
     "batch-size=8": "no such setting; did you mean batch_size=8?",
     "clip=[]": "clip is one of 1, 10, 100, 1000, none or any number",
     "experiment=[]": "a group takes the name of one of its options",

@@ -124,7 +124,7 @@ def _read(typed: str, groups: Groups, names: set[str], multirun: bool) -> Given:
             options = {name: groups.options(name) for name in sorted(names)}
             said = bare_word(typed, options, [*known_settings()])
             raise ConfigError(f"{shown(typed)}: cannot be read as key=value{said}") from error
-        setting = known_settings().get(key := key.lstrip("+"))
+        setting = known_settings().get(key := setting_of(key))
         text = setting is not None and is_text(setting.type)
         fault = wrong_as(key, value) if setting is not None else None
         remedy = unreadable(typed, error, is_text=text, wanted=fault[0] if fault else None)

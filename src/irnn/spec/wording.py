@@ -4,6 +4,7 @@ import difflib
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from unicodedata import decimal, normalize
 
 from irnn.spec.groups import NUMERIC_GROUPS
 from irnn.spec.registry import GROUPS
@@ -49,6 +50,11 @@ def unreadable(typed: str, error: Exception, *, is_text: bool, wanted: str | Non
             "ends with white space, such as the line ends of Windows leave; write "
             f"{pasted(typed.rstrip())}"
         )
+    digits = "".join(
+        str(decimal(each)) if each.isdecimal() else each for each in normalize("NFKC", value)
+    )
+    if digits != value and not is_text:
+        return f"cannot be read as key=value; the digits are 0 to 9: {pasted(f'{key}={digits}')}"
     bare = key.lstrip("-")
     if bare != key and re.fullmatch(r"[A-Za-z_][\w./]*", bare):
         return f"cannot be read as key=value; settings have no dashes: {pasted(f'{bare}={value}')}"
