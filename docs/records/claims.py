@@ -102,6 +102,9 @@ CLAIMS = {
     "copy-rotation": Claim(
         "2026-11-28-suite-copy-rotation", (CONTENDER, "task.seq_len"), "task.seq_len", CONTENDER, page="suite"
     ),
+    "copy-batches": Claim(
+        "2026-11-28-suite-copy-batches", (CONTENDER, "task.seq_len"), "task.seq_len", CONTENDER, page="suite"
+    ),
     "copy-longer": Claim(  # thresholds follow from T
         "2026-11-28-suite-copy-longer", (CONTENDER, "task.seq_len"), "task.seq_len", CONTENDER, page="suite"
     ),

@@ -14,8 +14,12 @@ CONTENDERS = (
     "tanh RNN",
     "tanh RNN, rotation",
     "identity, SGD 1e-08",
+    "tanh RNN, rotation, batches of 64",
+    "tanh RNN, even rotation, batches of 64",
 )
-"""All of them, in the order of seven colours; the last three share the first three's, in other dashes."""
+"""All of them, in the order of seven colours; the last five share the first five's, in other dashes."""
+BATCH_SIZE = 16
+"""The usual one."""
 FAST = "adam", 0.003
 """The optimizer of experiment=fast."""
 NETWORKS = {
@@ -29,10 +33,12 @@ INITIALIZATIONS = {"split_identity": "split identity", "pytorch": ""}
 
 
 def contender(config: dict[str, Any]) -> str:
-    """Name a run's network and initialization, and its optimizer where that is not the usual one."""
+    """Name a run's network and initialization, and its optimizer and batches where these are not usual."""
     model, init = (config[section]["name"] for section in ("model", "init"))
     name, rate = (config["optim"][key] for key in ("name", "lr"))
     said = name != "adam" or (init == "split_identity" and (name, rate) != FAST)
     optimizer = name.upper() if name == "sgd" else name.capitalize()
-    words = [NETWORKS[model], INITIALIZATIONS.get(init, init), f"{optimizer} {rate:g}" * said]
+    start = "even " * bool(config["init"].get("evenly_spaced")) + INITIALIZATIONS.get(init, init)
+    batches = f"batches of {config['batch_size']}" * (config["batch_size"] != BATCH_SIZE)
+    words = [NETWORKS[model], start, f"{optimizer} {rate:g}" * said, batches]
     return ", ".join(word for word in words if word)

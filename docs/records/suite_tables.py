@@ -15,6 +15,7 @@ GLANCE = {
     "copy": "copy memory",
     "copy-longer": "copy memory",
     "copy-rotation": "copy memory",
+    "copy-batches": "copy memory",
     "pixels": "pixels",
     "pixels-longer": "pixels",
     "pixels-sgd": "pixels",
@@ -22,7 +23,14 @@ GLANCE = {
 """The claims at a glance, and what their tasks are called."""
 SEARCH = RECORDS / "2026-11-28-suite-search" / "results.jsonl"
 """The runs of seed 100."""
-UNSAID = ("seed=", "budget.", "evaluate.", "task.held_out=", "task.train_size=", "task.test_size=")
+UNSAID = (
+    "seed=100",
+    "budget.",
+    "evaluate.",
+    "task.held_out=",
+    "task.train_size=",
+    "task.test_size=",
+)
 """Words of a command that the search's runs share."""
 SOLVED = "0.05"
 """The MSE at which Keller et al. call a network done."""
