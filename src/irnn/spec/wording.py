@@ -50,11 +50,10 @@ def unreadable(typed: str, error: Exception, *, is_text: bool, wanted: str | Non
             "ends with white space, such as the line ends of Windows leave; write "
             f"{pasted(typed.rstrip())}"
         )
-    digits = "".join(
-        str(decimal(each)) if each.isdecimal() else each for each in normalize("NFKC", value)
-    )
-    if digits != value and not is_text:
-        return f"cannot be read as key=value; the digits are 0 to 9: {pasted(f'{key}={digits}')}"
+    if not is_text and (plain := _in_ascii(value)):
+        is_number = any(each.isdigit() and not each.isascii() for each in value)
+        what = "the digits are 0 to 9" if is_number else "the letters are a to z"
+        return f"cannot be read as key=value; {what}: {pasted(f'{key}={plain}')}"
     bare = key.lstrip("-")
     if bare != key and re.fullmatch(r"[A-Za-z_][\w./]*", bare):
         return f"cannot be read as key=value; settings have no dashes: {pasted(f'{bare}={value}')}"
@@ -73,6 +72,14 @@ def unreadable(typed: str, error: Exception, *, is_text: bool, wanted: str | Non
         remedy = f"the value {wanted}" if wanted else f"text needs quotes: {_in_quotes(key, value)}"
         return f"cannot be read as key=value{why}; {remedy}"
     return "cannot be read as key=value, as in seed=3"
+
+
+def _in_ascii(value: str) -> str | None:
+    """Write a value's letters and digits of other scripts or widths plainly; None where that is no help."""
+    letters = normalize("NFKC", value)
+    plain = "".join(str(decimal(each)) if each.isdecimal() else each for each in letters)
+    helps = plain != value and re.fullmatch(r"[.,+-]*\w[\w.,+-]*", plain, re.ASCII)
+    return plain if helps else None
 
 
 def _innermost(error: Exception) -> str:
