@@ -17,6 +17,7 @@ template <class T> struct Backward {
     T *scratch;               // per worker
     Index scratch_elements, input_stride;
     std::uint16_t *rosters;   // per worker; null: no unit is ever left out
+    OuterSum<T> gradient;     // of a partial sum
 
     void differentiate(T *dz, const T *states, Index rows) const {
         for (Index r = 0; r < rows; ++r, dz += stride, states += stride) {
@@ -58,6 +59,7 @@ template <class T> struct Backward {
     // `units`: the rows that are not zero; null in a narrow network, where nearly all are.
     void add_weight_gradient(const Seen &seen, const T *dz, const Units *units, Index depth) const {
         const bool all = !units || units->all;
+        if (call.tanh) return gradient.add(seen.sum, dz, stride, seen.states, stride, depth);
         Product<T> outer = {};
         outer.rows = all ? seen.hidden : units->count;
         outer.columns = seen.hidden + call.features + 1;
@@ -151,7 +153,7 @@ template <class T> struct Backward {
         Terms terms(roster);
         Units units(call.hidden);
         Narrow<T> narrow(call, stride, top_copy + block_rows * stride);
-        if (fresh) std::memset(sum, 0, call.hidden * stride * sizeof(T));
+        if (fresh) std::memset(sum, 0, gradient.elements() * sizeof(T));
         outputs.put(dz + steps * slot, stride, call.time - 1, first, rows, false);
         differentiate(dz + steps * slot, history + call.time * slot, rows);
         for (Index end = call.time; end > 0;) {
@@ -207,7 +209,7 @@ template <class T> struct Backward {
         walk(first, rows, history, GivenOutputs<T>(call), roster, sum, fresh, dz);
     }
 
-    T *sum_of(Index partial) const { return sums + partial * call.hidden * stride; }
+    T *sum_of(Index partial) const { return sums + partial * gradient.elements(); }
     T *scratch_of(int worker) const { return scratch + worker * scratch_elements; }
     Roster roster_of(int worker) const {
         return {rosters ? rosters + worker * Roster::elements(call) : nullptr, call.hidden};
@@ -224,16 +226,12 @@ template <class T> struct Backward {
         T *to_hh = static_cast<T *>(call.grad_w_hh), *to_ih = static_cast<T *>(call.grad_w_ih);
         T *to_bias = static_cast<T *>(call.grad_bias);
         T *also_to = static_cast<T *>(call.grad_second_bias);
+        add_partials(sums, partials, gradient.elements());
         for (Index i = 0; i < H; ++i) {
-            T *row = sums + i * stride;
-            for (Index p = 1; p < partials; ++p) {
-                const T *other = row + p * H * stride;
-                for (Index j = 0; j < H + F + 1; ++j) row[j] += other[j];
-            }
-            std::memcpy(to_hh + i * H, row, H * sizeof(T));
-            std::memcpy(to_ih + i * F, row + H, F * sizeof(T));
-            if (to_bias) to_bias[i] = row[H + F];
-            if (also_to) also_to[i] = row[H + F];
+            gradient.get(sums, i, 0, H, to_hh + i * H);
+            gradient.get(sums, i, H, H + F, to_ih + i * F);
+            if (to_bias) gradient.get(sums, i, H + F, H + F + 1, to_bias + i);
+            if (also_to) gradient.get(sums, i, H + F, H + F + 1, also_to + i);
         }
     }
 };
@@ -241,6 +239,7 @@ template <class T> struct Backward {
 // A `Backward` with its packed weights and its working memory.
 template <class T> struct BackwardRoom {
     Index stride, partials, workers, width_hh, width_ih, input_stride, scratch_elements;
+    OuterSum<T> gradient;
     Buffer packed, sums, scratch, rosters;
     bool sparse;
     BackwardRoom(const Call &call, bool sparse)
@@ -252,8 +251,10 @@ template <class T> struct BackwardRoom {
           input_stride(width_ih),
           scratch_elements((chunk_depth + 2 * block_rows) * stride + chunk_depth * input_stride +
                            Narrow<T>::elements(call.hidden, stride, chunk_depth)),
+          gradient(call.tanh ? OuterSum<T>::mixed(call.hidden, call.hidden + call.features + 1)
+                             : OuterSum<T>::plain(call.hidden, call.hidden + call.features + 1)),
           packed(call.hidden * (width_hh + width_ih) * sizeof(T), call.poison),
-          sums(partials * call.hidden * stride * sizeof(T), call.poison),
+          sums(partials * gradient.elements() * sizeof(T), call.poison),
           scratch(workers * scratch_elements * sizeof(T), call.poison),
           rosters(sparse ? workers * Roster::elements(call) * sizeof(std::uint16_t) : 0, call.poison),
           sparse(sparse) {
@@ -267,7 +268,7 @@ template <class T> struct BackwardRoom {
     Backward<T> pass(const Call &call) const {
         return {call, stride, partials, packed.as<T>(), packed.as<T>() + call.hidden * width_hh,
                 sums.as<T>(), scratch.as<T>(), scratch_elements, input_stride,
-                sparse ? rosters.as<std::uint16_t>() : nullptr};
+                sparse ? rosters.as<std::uint16_t>() : nullptr, gradient};
     }
 };
 

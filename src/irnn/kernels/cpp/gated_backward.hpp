@@ -164,10 +164,7 @@ template <class T, class Cell> struct GatedBackward {
         T *to_hh = static_cast<T *>(call.grad_w_hh), *to_ih = static_cast<T *>(call.grad_w_ih);
         T *b_ih = static_cast<T *>(call.grad_bias), *b_hh = static_cast<T *>(call.grad_second_bias);
         T *const sum = sum_of(0), *const inputs = sum + of_all.elements();
-        for (Index p = 1; p < partials; ++p) {
-            const T *const other = sum_of(p);
-            for (Index j = 0; j < sum_elements(); ++j) sum[j] += other[j];
-        }
+        add_partials(sum, partials, sum_elements());
         for (Index k = 0; k < layout.recurrent; ++k) {
             of_all.get(sum, k, 0, H, to_hh + layout.w_hh[k] * H);
             if (b_hh) of_all.get(sum, k, H + F, H + F + 1, b_hh + layout.w_hh[k]);

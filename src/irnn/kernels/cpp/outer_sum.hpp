@@ -46,5 +46,11 @@ template <class T> struct OuterSum {
     }
 };
 
+// Adds partial sums of so many elements, which lie one behind the other, to the first.
+template <class T> void add_partials(T *sums, Index partials, Index elements) {
+    for (Index p = 1; p < partials; ++p)
+        for (Index j = 0; j < elements; ++j) sums[j] += sums[p * elements + j];
+}
+
 }  // namespace
 }  // namespace irnn
