@@ -12,6 +12,11 @@ from cases import Case
 CONTENDERS = ("irnn", "nn.RNN", "torch.compile", "jax scan", "floor")
 LONGEST_ROUND = 0.8  # seconds, then a round ends with the updates at hand
 PIECE = 4  # updates between two looks at the clock
+PYTORCH_AVX2 = {  # its own kernels, and the two libraries that it multiplies with
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+}
 
 
 class Worker:
@@ -58,6 +63,8 @@ def serve(contender: str, threads: int, pipe: Connection) -> None:
     os.environ["JAX_PLATFORMS"] = "cpu"
     if contender.startswith("irnn "):
         os.environ["IRNN_NATIVE_ISA"] = contender.split()[1]
+    if contender == "nn.RNN avx2":
+        os.environ.update(PYTORCH_AVX2)
     import torch
 
     torch.set_num_threads(threads)
@@ -101,7 +108,7 @@ class Server:
             "irnn": contenders.Project,
             "nn.RNN": contenders.PlainLoop,
             "torch.compile": contenders.CompiledLoop,
-        }[self.contender.split()[0] if self.contender.startswith("irnn") else self.contender]
+        }[self.contender.removesuffix(" avx2")]
 
     def time(self, case: Case) -> float:
         """Measure one round: seconds per update. A slow contender's round is cut short."""

@@ -64,7 +64,12 @@ def cells_tables() -> dict[str, list[str]]:
     measured = json.loads(CELLS.read_text())
     return {
         "cells": cells_table(measured["rows"], ("start",), ("nn.RNN", "jax scan")),
-        "cells-large": cells_table(measured["large"], ("B",), ("irnn avx2", "nn.RNN")),
+        "cells-large": cells_table(
+            measured["large"],
+            ("B",),
+            ("irnn avx2", "nn.RNN", "nn.RNN avx2"),
+            {"nn.RNN avx2": "irnn avx2"},
+        ),
     }
 
 
@@ -86,10 +91,16 @@ def cells_in_words() -> str:
 
 
 def cells_table(
-    measured: list[dict[str, Any]], also: tuple[str, ...], others: tuple[str, ...]
+    measured: list[dict[str, Any]],
+    also: tuple[str, ...],
+    others: tuple[str, ...],
+    beside: dict[str, str] | None = None,
 ) -> list[str]:
-    """Write medians in milliseconds (ours with both ends), and `others` as multiples of ours."""
+    """Write medians in ms (ours with both ends), and others as multiples of ours or of those `beside` them."""
     names = {"start": "weights", "jax scan": "JAX scan", "nn.RNN": "PyTorch's layer"}
+    names["nn.RNN avx2"] = f"{names['nn.RNN']} avx2"
+    others = tuple(name for name in others if any(name in case["seconds"] for case in measured))
+    under = {name: (beside or {}).get(name, "irnn") for name in others}
     rows = []
     for case in measured:
         times = {
@@ -106,7 +117,7 @@ def cells_table(
                 f"{digits(middle['irnn'])} ({digits(min(ours))}-{digits(max(ours))})",
                 *(digits(middle[name]) if name in middle else "-" for name in (*others, "floor")),
                 *(
-                    f"{middle[name] / middle['irnn']:.1f}" if name in middle else "-"
+                    f"{middle[name] / middle[under[name]]:.1f}" if name in middle else "-"
                     for name in others
                 ),
                 f"{middle['irnn'] / middle['floor']:.2f}",
@@ -115,7 +126,8 @@ def cells_table(
         )
     shown = [names.get(name, name) for name in others]
     heads = ["layer", *(names.get(key, key) for key in also), "T", "threads", "irnn", *shown]
-    heads += ["floor", *(f"{name} / irnn" for name in shown), "irnn / floor", "outside the kernel"]
+    ratios = (f"{name} / {under[other]}" for name, other in zip(shown, others, strict=True))
+    heads += ["floor", *ratios, "irnn / floor", "outside the kernel"]
     return table(heads, rows)
 
 

@@ -129,7 +129,7 @@ template <class T, class Cell> struct GatedBackward {
                 const StepRows<T> step{drive, tape_now, tape_now + rows * tape, history + t * rows * stride,
                                        call.hidden, layout.stride, tape, stride};
                 each_vector<T>(call.hidden, [&](Index unit, auto vector) {
-                    by_rows<IRNN_ROWS_OF_GATES>(rows, [&](Index r, auto together) IRNN_INLINE_LAMBDA {
+                    by_rows<8>(rows, [&](Index r, auto together) IRNN_INLINE_LAMBDA {
                         Cell::template backward<decltype(vector), together()>(
                             step.from(r), unit, room.dh + r * hidden_stride, room.dc + r * hidden_stride, hidden_stride);
                     });

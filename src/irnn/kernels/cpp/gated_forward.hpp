@@ -140,7 +140,7 @@ template <class T, class Cell> struct GatedForward : StateRows<T> {
             // Units from left to right: the next product takes their states in that order, and does not wait for the last.
             const StepRows<T> step{drive, tape_now, next_tape, now, call.hidden, drive_row, tape, stride};
             each_vector_in_order<T>(call.hidden, [&](Index unit, auto vector) {
-                by_rows<IRNN_ROWS_OF_GATES>(rows, [&](Index r, auto together) IRNN_INLINE_LAMBDA {
+                by_rows<4>(rows, [&](Index r, auto together) IRNN_INLINE_LAMBDA {
                     Cell::template forward<decltype(vector), together()>(step.from(r), from_inputs, unit, next + r * stride);
                 });
             });

@@ -37,7 +37,7 @@ IRNN_INLINE void packed_panel(const Product<T> &p, Index column, const T *right,
 
 // The tanh of a panel that has just been made: the next one's product, which does not wait for it, begins meanwhile.
 template <class V, class T> void tanh_of_panel(const Product<T> &p, Index column, int vectors) {
-    by_rows<IRNN_ROWS_OF_GATES>(p.rows, [&](Index row, auto rows) IRNN_INLINE_LAMBDA {
+    by_rows<4>(p.rows, [&](Index row, auto rows) IRNN_INLINE_LAMBDA {
         T *at = p.out + row * p.out_row + column;
         for (int v = 0; v < vectors; ++v, at += sizeof(V) / sizeof(T)) {
             V value[rows()];

@@ -39,8 +39,21 @@ template <class V> using Integers = decltype(V{} < V{});  // as wide as V's elem
 // - |x|
 template <class V> IRNN_INLINE V negative(const V &x) { return (V)((Integers<V>)x | Exponential<Element<V>>::sign); }
 
+// `size`, whose sign bit is not set, with that of x: added, as an `or` would become an instruction that takes the place of a
+// multiply-add.
 template <class V> IRNN_INLINE V with_sign_of(const V &x, const V &size) {
-    return (V)((Integers<V>)size | ((Integers<V>)x & Exponential<Element<V>>::sign));
+    return (V)((Integers<V>)size + ((Integers<V>)x & Exponential<Element<V>>::sign));
+}
+
+// Chosen as integers: compilers would make one of the arithmetic before it and the choice, which takes longer.
+template <class V> IRNN_INLINE V choose(const Integers<V> &first, const V &a, const V &b) {
+    return (V)(first ? (Integers<V>)a : (Integers<V>)b);
+}
+
+// a where the sign bit of x is set, else b.
+template <class V> IRNN_INLINE V by_sign(const V &x, const V &a, const V &b) {
+    constexpr int sign_bit = 8 * sizeof(Element<V>) - 1;
+    return (V)((Integers<V>)b + (((Integers<V>)a - (Integers<V>)b) & ((Integers<V>)x >> sign_bit)));
 }
 
 // exp(y) = power + power * rest for y <= 0: a power of two, and expm1 of what remains. Below the normal range the power
@@ -52,7 +65,7 @@ template <class V, int N> struct SplitExponential {
         typedef Exponential<T> E;
         constexpr T lowest = -E::bias * T(0.69314718055994530942);
         V shifted[N], n[N], r[N], q[N];
-        each_of<N>([&](int i) IRNN_INLINE_LAMBDA { y[i] = y[i] < lowest ? V{} + lowest : y[i]; });
+        each_of<N>([&](int i) IRNN_INLINE_LAMBDA { y[i] = not_below(y[i], V{} + lowest); });
         each_of<N>([&](int i) IRNN_INLINE_LAMBDA { shifted[i] = y[i] * T(1.44269504088896340736) + E::shifter; });
         each_of<N>([&](int i) IRNN_INLINE_LAMBDA { n[i] = shifted[i] - E::shifter; });
         each_of<N>([&](int i) IRNN_INLINE_LAMBDA { r[i] = y[i] - n[i] * E::ln2_high; });
@@ -83,8 +96,8 @@ template <class V, int N> IRNN_INLINE void tanh_of(V (&x)[N]) {
     each_of<N>([&](int i) IRNN_INLINE_LAMBDA { part[i] = e.one_minus(i); });
     each_of<N>([&](int i) IRNN_INLINE_LAMBDA { value[i] = e.value(i); });
     each_of<N>([&](int i) IRNN_INLINE_LAMBDA {
-        const V quotient = (saturated[i] ? value[i] + value[i] : part[i]) / (2 - part[i]);
-        x[i] = with_sign_of(x[i], saturated[i] ? 1 - quotient : quotient);
+        const V quotient = choose(saturated[i], value[i] + value[i], part[i]) / (2 - part[i]);
+        x[i] = with_sign_of(x[i], choose(saturated[i], 1 - quotient, quotient));
     });
 }
 
@@ -94,7 +107,7 @@ template <class V, int N> IRNN_INLINE void sigmoid_of(V (&x)[N]) {
     each_of<N>([&](int i) IRNN_INLINE_LAMBDA { y[i] = negative(x[i]); });
     const SplitExponential<V, N> split(y);
     each_of<N>([&](int i) IRNN_INLINE_LAMBDA { e[i] = split.value(i); });
-    each_of<N>([&](int i) IRNN_INLINE_LAMBDA { x[i] = (x[i] < 0 ? e[i] : V{} + 1) / (1 + e[i]); });
+    each_of<N>([&](int i) IRNN_INLINE_LAMBDA { x[i] = by_sign(x[i], e[i], V{} + 1) / (1 + e[i]); });
 }
 
 template <class V> IRNN_INLINE V sigmoid_slope(const V &value) { return value * (1 - value); }

@@ -19,7 +19,6 @@
 #define IRNN_VECTOR_BYTES 32
 #define IRNN_ROWS_OF_3 4
 #define IRNN_ROWS_OF_2 6
-#define IRNN_ROWS_OF_GATES 4
 #include "variant.hpp"
 
 #ifdef __clang__

@@ -20,7 +20,6 @@
 #define IRNN_VECTOR_BYTES 64
 #define IRNN_ROWS_OF_3 8
 #define IRNN_ROWS_OF_2 8
-#define IRNN_ROWS_OF_GATES 4
 #include "variant.hpp"
 
 #ifdef __clang__

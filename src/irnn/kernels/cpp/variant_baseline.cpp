@@ -12,7 +12,6 @@
 #define IRNN_VECTOR_BYTES 16
 #define IRNN_ROWS_OF_3 4
 #define IRNN_ROWS_OF_2 4
-#define IRNN_ROWS_OF_GATES 4
 #include "variant.hpp"
 
 IRNN_VARIANT(baseline, [] { return true; })

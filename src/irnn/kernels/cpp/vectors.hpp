@@ -66,6 +66,19 @@ template <class V, class Half> IRNN_INLINE void split_pairs(const V &x, Half &ev
     }
 }
 
+// y, but not below `least`; NaN where y is.
+template <class V> IRNN_INLINE V not_below(const V &y, const V &least) {
+#if IRNN_VECTOR_BYTES > 16
+    // Compilers compare and choose, and a comparison takes the place of a multiply-add.
+    V value;
+    if constexpr (sizeof(y[0]) == sizeof(float)) __asm__("vmaxps %2, %1, %0" : "=v"(value) : "v"(least), "v"(y));
+    else __asm__("vmaxpd %2, %1, %0" : "=v"(value) : "v"(least), "v"(y));
+    return value;
+#else
+    return y < least ? least : y;
+#endif
+}
+
 // Calls work(0) ... work(N - 1). Several vectors go through every operation together: one alone would wait for itself.
 template <int N, class Work> IRNN_INLINE void each_of(const Work &work) {
 #pragma GCC unroll 8
