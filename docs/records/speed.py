@@ -96,7 +96,7 @@ def cells_table(
     others: tuple[str, ...],
     beside: dict[str, str] | None = None,
 ) -> list[str]:
-    """Write medians in ms (ours with both ends), and others as multiples of ours or of those `beside` them."""
+    """Write medians in ms (ours with both ends), and others as multiples of ours or of those beside them."""
     names = {"start": "weights", "jax scan": "JAX scan", "nn.RNN": "PyTorch's layer"}
     names["nn.RNN avx2"] = f"{names['nn.RNN']} avx2"
     others = tuple(name for name in others if any(name in case["seconds"] for case in measured))
