@@ -67,6 +67,25 @@ def no_power_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", os.fstat)
 
 
+@pytest.fixture(autouse=True)
+def nothing_stays_registered() -> Iterator[None]:
+    """A class that a test registers is gone after it, or another test finds its name taken."""
+    before = _registered()
+    yield
+    assert _registered() == before, "see tests/forgetting.py"
+
+
+def _registered() -> set[tuple[str, str]]:
+    from irnn.spec import registry
+
+    return {
+        (group, name)
+        for group, classes in registry._registry.classes.items()
+        for name, kind in classes.items()
+        if not kind.__module__.startswith("irnn.")
+    }
+
+
 _once = cache(cache)
 """Give the function that asks another only once for each argument, itself made once."""
 

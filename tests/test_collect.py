@@ -54,6 +54,7 @@ def test_records_tell_no_place_of_a_machine() -> None:
         ("plugins=[/home/me/lab,/opt/other_lab]", "plugins=[lab,other_lab]"),
         ("'plugins=[/home/me/lab]'", "'plugins=[lab]'"),
         ("plugins=lab/mine", "plugins=lab/mine"),
+        ("plugins=[/home/me/irnn/docs/records/turns]", "plugins=[docs/records/turns]"),
     ],
 )
 def test_a_record_names_plug_ins_and_not_where_they_lie(typed: str, kept: str) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import statistics
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from irnn.runs.identity import NOT_SCIENCE, run_id
+from irnn.spec.command import read_command
 from irnn.spec.composition import Composer
 from irnn.spec.rewriting import rewritten
 from irnn.spec.typed import config_of
 from irnn.sweeps.grid import axes, combinations
+from tests.forgetting import registrations_forgotten
 from tests.record_scripts import RECORDS, script
 from tests.tasks.idx_files import write_pair
 
@@ -29,6 +32,14 @@ claim_tables = script("claim_tables")
 RUNS: dict[str, list[dict[str, Any]]] = {
     name: claim.runs() for name, claim in claims.CLAIMS.items() if claim.runs()
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plug_in() -> Iterator[None]:
+    """What one claim's runs were made with."""
+    with registrations_forgotten():
+        read_command([f"plugins={RECORDS / 'turns'}"])
+        yield
 
 
 def page_of(name: str) -> str:
@@ -71,6 +82,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def composed_id(words: list[str], like: dict[str, Any], images: Path) -> str:
     """The id of a composed run; of images that a record was made with, only the digest is kept."""
+    words = [word for word in words if not word.startswith("plugins=")]
     digest = like["config"]["task"].get("digest")
     if digest is None:
         return str(run_id(COMPOSER.compose(words)))
@@ -193,7 +205,8 @@ def sweep_axes(name: str) -> dict[str, str]:
 
 def asked_runs(command: str, like: dict[str, Any], images: Path) -> set[str]:
     """The ids of the runs that a command for a sweep asks for."""
-    words = [word for word in shlex.split(command)[4:] if not word.startswith("task.root=")]
+    elsewhere = ("task.root=", "plugins=")
+    words = [word for word in shlex.split(command)[4:] if not word.startswith(elsewhere)]
     sweep, others = words[0].removeprefix("sweep="), words[1:]
     given = {word.split("=")[0] for word in others}
     params = [f"{key}={value}" for key, value in sweep_axes(sweep).items() if key not in given]

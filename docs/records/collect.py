@@ -23,8 +23,8 @@ from irnn.runs.layout import PLACES
 
 ELSEWHERE = ("runs_dir=", "tracker=", "runtime.threads=", "sweep.", "task.root=")
 """What a command says about where and how to run; no part of what was run."""
-ABSOLUTE = re.compile(r"(?<=[=\[,'\"])/(?:[^/,]+/)*(?=[^/,])")
-"""Where a path of this machine lies, all but its last name."""
+ABSOLUTE = re.compile(r"(?<=[=\[,'\"])/(?:[^/,]+/)*?(?=docs/records/|[^/,]+(?:[\],'\"]|$))")
+"""Where a path of this machine lies, but for its last name, or its place in this repository's records."""
 POINTS = 120
 """A curve keeps about so many of its evaluations, and all those that crossed a threshold."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -24,19 +24,12 @@ from irnn.training.evaluate import recurrence_of
 from irnn.training.rates import parameter_scales
 from irnn.training.session import run
 from irnn.training.trainer import Trainer
-from tests.forgetting import registrations_forgotten
 from tests.models.own_cells import elman, leaky, trainer
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Small = Callable[..., Config]
-
-
-@pytest.fixture(autouse=True)
-def forgotten() -> Iterator[None]:
-    with registrations_forgotten():
-        yield
 
 
 @pytest.mark.parametrize("make", [elman, leaky])

@@ -7,7 +7,7 @@ import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import torch
@@ -24,9 +24,6 @@ from irnn.spec.composition import Composer
 from irnn.spec.config import Config, ConfigError
 from irnn.training.evaluate import held_out_scores
 from tests.models.own_cells import elman, leaky, trainer
-
-if TYPE_CHECKING:
-    pass
 
 Small = Callable[..., Config]
 START = PyTorch().weights
