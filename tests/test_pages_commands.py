@@ -16,6 +16,7 @@ from irnn.spec.command import read_command
 from irnn.spec.composition import Composer, compose_config
 from irnn.spec.help import GROUPS
 from irnn.sweeps.request import read_request
+from tests.forgetting import registrations_forgotten
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/tutorial.md", "docs/configuration.md")
@@ -80,11 +81,12 @@ def test_a_command_of_a_page_is_one(page: str, words: list[str]) -> None:
         assert "init=orthogonal_gain" in rest
         assert '@initialization("orthogonal_gain")' in plug_in()
     elif program == "irnn-train" and rest not in (["--help"], ["--version"]):
-        command = read_command(rest)
-        if command.multirun:
-            assert read_request(command.overrides, Composer(command.groups)).jobs
-        else:
-            compose_config(command.overrides, command.groups)
+        with registrations_forgotten():  # of a plug-in
+            command = read_command(rest)
+            if command.multirun:
+                assert read_request(command.overrides, Composer(command.groups)).jobs
+            else:
+                compose_config(command.overrides, command.groups)
     elif program == "irnn-predict":
         predict.parse(rest)
     elif program == "irnn-report":
