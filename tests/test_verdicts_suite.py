@@ -249,6 +249,10 @@ def test_the_verdict_on_the_protocol_of_keller_et_al_is_that_of_its_records() ->
     assert said in PAGE
     assert max(max(run["steps"] for run in long[cell]) for cell in done) < 30_000
     assert {rate for rate, _ in done} == {1e-4}
+    (once,) = [
+        run for (rate, _), runs in long.items() if rate == 1e-3 for run in runs if solved([run])
+    ]
+    assert (once["steps"], once["config"]["clip"]["max_norm"]) == (23_000, 100)
     cells = (*longer.items(), *long.items())
     quick = [run for (rate, _), runs in cells if rate == 0.01 for run in runs]
     assert {(run["status"], run["steps"]) for run in quick} == {("diverged", 2)}
